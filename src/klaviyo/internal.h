@@ -1,0 +1,177 @@
+/*
+ * internal.h - what the files of libklaviyo say to each other.
+ *
+ * Nothing here is exported: the shared library hides every symbol that is not
+ * KLAVIYO_API.
+ */
+#ifndef KLAVIYO_INTERNAL_H
+#define KLAVIYO_INTERNAL_H
+
+#include "klaviyo.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* -------------------------------------------------------- text.c (errors, text) */
+
+/* Sets the thread's error text; returns -1 so that a caller can return it. */
+int kl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Valid UTF-8 without NUL, surrogates and overlong forms. */
+bool kl_utf8_ok(const char *text);
+/* The thread's clock: Unix seconds, and a monotonic clock in milliseconds. */
+int64_t kl_now(void);
+int64_t kl_monotonic_ms(void);
+
+/* ------------------------------------------------------- snippet.c (escaper) */
+
+/* Escapes <, >, &, U+2028 and U+2029 of a finished JSON text. */
+char *kl_script_safe(const char *json);
+
+/* ------------------------------------------------------------ properties.c */
+/* The one place where Klaviyo's property names are spelled.  Each returns a
+ * new cJSON object, or NULL with the error set. */
+
+cJSON *kl_identify_properties(const struct klaviyo_profile *profile);
+cJSON *kl_viewed_product_properties(
+    const struct klaviyo_item *item, const char *currency);
+cJSON *kl_viewed_item_properties(
+    const struct klaviyo_item *item, const char *currency);
+cJSON *kl_added_to_cart_properties(
+    const struct klaviyo_cart *cart, size_t added, int quantity);
+cJSON *kl_started_checkout_properties(const struct klaviyo_cart *cart);
+cJSON *kl_order_properties(const struct klaviyo_order *order);
+cJSON *kl_ordered_product_properties(
+    const struct klaviyo_order *order, size_t line);
+/* The profile as server events carry it: {"type":"profile",("id",)
+ * "attributes":{..}}. */
+cJSON *kl_profile_data(const struct klaviyo_profile *profile);
+
+/* ----------------------------------------------------------------- event.c */
+
+/* One event, ready to be queued: texts frozen, owned. */
+struct kl_event {
+	char *id;      /* "Metric/unique_id" */
+	char *profile; /* JSON of data.attributes.profile.data */
+	char *event;   /* JSON object: the other members of data.attributes */
+};
+/* Builds and checks one event; takes ${properties} (may be NULL) whatever
+ * happens.  Returns 0 or -1. */
+int kl_event_make(struct kl_event *event, const char *metric,
+    const char *unique_id, int64_t time, const struct klaviyo_profile *profile,
+    int64_t value, const char *currency, cJSON *properties,
+    enum klaviyo_lane lane);
+void kl_event_free(struct kl_event *event);
+/* Joins the two stored texts into the body of POST /api/events, unparsed. */
+char *kl_event_body(const char *profile, const char *event);
+
+/* ---------------------------------------------------------------- outbox.c */
+
+int kl_outbox_add(const struct klaviyo_store *store,
+    const struct kl_event *event, enum klaviyo_lane lane, int64_t now);
+
+/* A claimed row; owned texts. */
+struct kl_claim {
+	char *id, *kind, *profile, *event;
+	int lane, attempts;
+	struct kl_claim *next;
+};
+/* Claims up to ${max} due rows until ${lease_end} under ${token}; counts the
+ * attempt before anything is sent.  Own transaction. */
+int kl_outbox_claim(const struct klaviyo_store *store, const char *token,
+    int max, int64_t now, int64_t lease_end, struct kl_claim **list);
+void kl_claims_free(struct kl_claim *list);
+
+/* How a claim ended: what deliver.c decided. */
+enum kl_outcome {
+	KL_SENT,    /* finished; texts emptied */
+	KL_RETRY,   /* due again at due_at, attempt counted */
+	KL_DEAD,    /* finished, refused; texts kept */
+	KL_RELEASE, /* due again at due_at, attempt given back */
+};
+struct kl_settlement {
+	const struct kl_claim *claim;
+	enum kl_outcome outcome;
+	int64_t due_at;
+	char *error;          /* owned; NULL = none */
+	char *profile;        /* owned; a repaired profile, NULL = as it was */
+};
+/* Settles ${n} claims in one transaction; a row whose token is not ${token}
+ * any more is left alone.  Returns the number of rows settled or -1. */
+int64_t kl_outbox_settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *settlement, size_t n, int64_t now);
+
+/* The sender's row: what outlives a process. */
+struct kl_sender {
+	int64_t paused_until; /* 0 = not paused */
+	int refused_run;      /* refusals in a row */
+	char reason[256];
+};
+int kl_sender_load(const struct klaviyo_store *store, struct kl_sender *sender);
+int kl_sender_save(
+    const struct klaviyo_store *store, const struct kl_sender *sender);
+
+/* ----------------------------------------------------------------- judge.c */
+/* DESIGN section 5's table as one pure function. */
+
+enum kl_verdict {
+	KL_V_SENT,      /* 2xx and the transfer complete */
+	KL_V_RETRY,     /* 408, 425, 5xx, broken transfer: outcome unknown */
+	KL_V_DEAD_NET,  /* could not connect: the pass ends */
+	KL_V_WAIT,      /* 429: everything waits */
+	KL_V_PAUSE,     /* nothing is wrong with the event: queue pauses */
+	KL_V_REFUSED,   /* 400 409 413 422 and other 4xx: the event's fault */
+};
+struct kl_answer {
+	int curl;            /* CURLcode of the transfer; 0 = complete */
+	long status;         /* HTTP status; 0 = none came */
+	int64_t retry_after; /* seconds as the header says; -1 = no header */
+	int64_t limit, remaining, reset; /* RateLimit headers; -1 = none */
+	char *body;          /* NUL-terminated, capped; may be NULL */
+	char error[256];     /* libcurl's words */
+};
+enum kl_verdict kl_judge(const struct kl_answer *answer);
+/* Klaviyo's words from an error body, one line, addresses cut out; owned. */
+char *kl_refusal_text(const struct kl_answer *answer);
+/* A profile text without the field that the refusal points at ("email" or
+ * "phone_number"), if another identifier is left; owned, else NULL. */
+char *kl_repair(const struct kl_answer *answer, const char *profile);
+
+/* ----------------------------------------------------------------- pacer.c */
+/* Rate windows, Retry-After and backoff: pure state and a clock, no I/O. */
+
+struct kl_pacer {
+	int burst, steady;             /* events a second, a minute */
+	int64_t burst_start, steady_start; /* ms, monotonic */
+	int burst_used, steady_used;
+	int64_t wait_until;            /* ms, monotonic: 429 */
+};
+void kl_pacer_init(struct kl_pacer *pacer, int burst, int steady);
+/* 0: go now (and it is counted); else milliseconds to wait. */
+int64_t kl_pacer_take(struct kl_pacer *pacer, int64_t now_ms);
+/* Learns from an answer's RateLimit headers. */
+void kl_pacer_learn(
+    struct kl_pacer *pacer, const struct kl_answer *answer, int64_t now_ms);
+/* A 429: everything waits for Retry-After, clamped to 1 s..1 h. */
+void kl_pacer_stop(
+    struct kl_pacer *pacer, int64_t retry_after_s, int64_t now_ms);
+/* Seconds until attempt ${attempts}+1: full jitter, capped at an hour;
+ * ${random} is uniform in 32 bits. */
+int64_t kl_backoff(int64_t attempts, uint32_t random);
+
+/* ---------------------------------------------------------------- client.c */
+/* libcurl multi: many requests in flight, kept connections. */
+
+struct kl_client;
+struct kl_client *kl_client_new(const struct klaviyo_options *options);
+void kl_client_free(struct kl_client *client);
+/* Starts POST ${path} with ${body} (taken); ${tag} comes back with the
+ * answer.  Returns 0 or -1. */
+int kl_client_post(
+    struct kl_client *client, const char *path, char *body, void *tag);
+int kl_client_busy(const struct kl_client *client); /* requests in flight */
+/* Waits up to ${timeout_ms} for a finished request.  1: *${tag} and ${answer}
+ * are set, the caller frees answer->body; 0: none yet; -1: failure. */
+int kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
+    struct kl_answer *answer);
+
+#endif

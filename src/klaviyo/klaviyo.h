@@ -1,0 +1,345 @@
+/*
+ * klaviyo.h - the public contract of libklaviyo.
+ *
+ * libklaviyo turns a shop's own data into what Klaviyo's guide "Integrate an
+ * ecommerce platform without a pre-built Klaviyo integration" asks for: JSON
+ * for the browser snippets, and rows in an outbox table that a delivery worker
+ * posts to Klaviyo's API.  It knows Klaviyo; it knows no shop, no web server
+ * and no template engine.
+ *
+ * Rules that hold for every function here:
+ *
+ * - Strings are UTF-8, NUL-terminated and borrowed for the call.  NULL and ""
+ *   both mean "not known" and the property is left out.  Invalid UTF-8 is an
+ *   error, never sent.
+ * - A returned char * is the caller's to free().
+ * - Money is int64_t in the currency's minor unit (cents for USD, yen for JPY,
+ *   fils for KWD).  Zero means "not known" and is left out: Klaviyo treats a
+ *   property of 0 as never set.
+ * - Times are int64_t seconds since the Unix epoch.  `now` is an argument.
+ * - Functions return 0 or a pointer on success and -1 or NULL on failure;
+ *   klaviyo_error() then says in one line what was wrong.  Nothing is printed,
+ *   nothing exits, no thread is started, no signal is touched.
+ * - Any function may be called from any thread.  A struct klaviyo and a
+ *   connection belong to one thread at a time.
+ */
+#ifndef KLAVIYO_H
+#define KLAVIYO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KLAVIYO_API __attribute__((visibility("default")))
+#else
+#define KLAVIYO_API
+#endif
+
+/* The API revision that requests carry unless the options name another. */
+#define KLAVIYO_REVISION "2026-07-15"
+
+/*
+ * The text of this thread's last error; "" when there was none.  Valid until
+ * the next call into the library on the same thread.
+ */
+KLAVIYO_API const char *klaviyo_error(void);
+
+/* ------------------------------------------------------------------ values */
+
+/* Where a person lives: profile location (guide: "location object"). */
+struct klaviyo_location {
+	const char *address1, *address2, *city, *region, *country, *zip;
+	const char *timezone; /* IANA name, "Europe/Berlin" */
+};
+
+/*
+ * A person.  At least one identifier must be known for a server event: id,
+ * email, phone_number, external_id, anonymous_id or exchange_id.  Give only
+ * identifiers that are really known (guide: "Placed Order", note).
+ */
+struct klaviyo_profile {
+	const char *id;           /* Klaviyo's own profile id */
+	const char *email;        /* at most 100 characters */
+	const char *phone_number; /* E.164, "+15005550006"; anything else is
+	                             left out, and the event still goes */
+	const char *external_id;  /* the shop's customer id */
+	const char *anonymous_id;
+	const char *exchange_id;  /* _kx: from klaviyo_exchange_id() */
+	const char *first_name, *last_name, *organization, *title, *locale;
+	struct klaviyo_location location;
+	const char *properties;   /* custom properties: a JSON object */
+};
+
+/* A product as a visitor sees it, or one line of a cart or an order. */
+struct klaviyo_item {
+	const char *product_id;   /* equal to the id in the catalog feed */
+	const char *sku;
+	const char *name;
+	const char *brand;
+	const char *url;          /* absolute */
+	const char *image_url;    /* absolute; PNG or JPEG for e-mails */
+	const char *const *categories;
+	size_t ncategories;
+	int64_t price;            /* of one, minor units */
+	int64_t compare_at_price; /* the price struck through; 0 = none */
+	int quantity;             /* of a line; ignored for a view */
+	const char *line;         /* of an order line: its id within the order,
+	                             NULL = its position, counted from 1 */
+};
+
+/* A cart (guide: "Added to Cart", "Started Checkout"). */
+struct klaviyo_cart {
+	const char *id;           /* stable for the cart's life */
+	int64_t revision;         /* grows by one with every change */
+	int64_t changed_at;       /* time of the last change */
+	const char *currency;     /* ISO 4217 */
+	int64_t value;            /* total of the cart */
+	const char *checkout_url; /* brings this cart back; absolute */
+	const struct klaviyo_item *items;
+	size_t nitems;
+};
+
+/* A postal address of an order. */
+struct klaviyo_address {
+	const char *first_name, *last_name, *company;
+	const char *address1, *address2, *city, *region, *region_code;
+	const char *country, *country_code, *zip, *phone;
+};
+
+/*
+ * An order (guide: "Placed Order", "Ordered Product").  `id` is the order's
+ * and must be random, never a counter: after a restored backup a counter
+ * reissues ids, and Klaviyo would swallow the new orders as duplicates.
+ */
+struct klaviyo_order {
+	const char *id;
+	int64_t time;             /* when the order was placed */
+	const char *currency;     /* ISO 4217 */
+	int64_t total;            /* what the customer pays: the event's value */
+	const char *discount_code;
+	int64_t discount;         /* minor units; 0 = none */
+	const char *shipping_method;
+	const struct klaviyo_item *items;
+	size_t nitems;
+	struct klaviyo_address billing, shipping;
+	struct klaviyo_profile profile;
+};
+
+/* The metrics of the guide.  Klaviyo's spelling: klaviyo_metric_name(). */
+enum klaviyo_metric {
+	KLAVIYO_VIEWED_PRODUCT,
+	KLAVIYO_ADDED_TO_CART,
+	KLAVIYO_STARTED_CHECKOUT,
+	KLAVIYO_PLACED_ORDER,
+	KLAVIYO_ORDERED_PRODUCT,
+	KLAVIYO_METRICS /* how many there are */
+};
+KLAVIYO_API const char *klaviyo_metric_name(enum klaviyo_metric metric);
+
+/* ---------------------------------------------------------------- snippets */
+/*
+ * Browser payloads: each returns one JSON object as text, safe to print inside
+ * a <script> element (no <, >, &, U+2028 or U+2029 in it) and safe to parse.
+ * The partials in templates/klaviyo/ show where each goes.
+ */
+
+/* For klaviyo.identify(): the known visitor.  Needs email, phone_number,
+   external_id or id. */
+KLAVIYO_API char *klaviyo_identify(const struct klaviyo_profile *profile);
+
+/* For klaviyo.track("Viewed Product", ..). */
+KLAVIYO_API char *klaviyo_viewed_product(
+    const struct klaviyo_item *item, const char *currency);
+
+/* For klaviyo.trackViewedItem(..): the recently viewed items. */
+KLAVIYO_API char *klaviyo_viewed_item(
+    const struct klaviyo_item *item, const char *currency);
+
+/*
+ * For klaviyo.track("Added to Cart", ..): ${cart} as it is after the change,
+ * of which ${quantity} of items[${added}] were just added.  $event_id is
+ * cart:revision, so a repeated report is dropped by Klaviyo.
+ */
+KLAVIYO_API char *klaviyo_added_to_cart(
+    const struct klaviyo_cart *cart, size_t added, int quantity);
+
+/* For klaviyo.track("Started Checkout", ..).  $event_id is cart_changed_at. */
+KLAVIYO_API char *klaviyo_started_checkout(const struct klaviyo_cart *cart);
+
+/*
+ * Any JSON text, made safe to print inside a <script> element.  The value is
+ * the same.  NULL if ${json} is not JSON.
+ */
+KLAVIYO_API char *klaviyo_script_json(const char *json);
+
+/* Any UTF-8 text as one JSON string, safe to print inside a <script>. */
+KLAVIYO_API char *klaviyo_script_string(const char *text);
+
+/*
+ * The address of klaviyo.js for a public API key, as text.  ${base} is
+ * "https://static.klaviyo.com" or a stand-in's address, NULL for the former.
+ * Refuses a key that is not 4 to 12 letters and digits.
+ */
+KLAVIYO_API char *klaviyo_script_url(const char *base, const char *public_key);
+
+/*
+ * The visitor's exchange id (_kx) from the value of the __kla_id cookie, or
+ * NULL.  The cookie is the visitor's to forge: of it only $exchange_id is
+ * taken, never an address.
+ */
+KLAVIYO_API char *klaviyo_exchange_id(const char *cookie);
+
+/* An amount as decimal text: 2998 "USD" is "29.98", 2998 "JPY" is "2998". */
+KLAVIYO_API char *klaviyo_money(int64_t amount, const char *currency);
+
+/* The number of decimals of a currency's minor unit: 2 for USD, 0 for JPY, 3
+   for KWD; -1 for a text that is not three capital letters. */
+KLAVIYO_API int klaviyo_exponent(const char *currency);
+
+/* Whether a phone number is E.164 as Klaviyo takes it. */
+KLAVIYO_API int klaviyo_phone_ok(const char *phone_number);
+
+/* ------------------------------------------------------------------- store */
+/*
+ * The one seam: a function that runs one SQL statement on the host's
+ * connection, inside the host's transaction.  ${arg} are ${n} text parameters
+ * for $1..$n (NULL is SQL's NULL); ${row}, when not NULL, is called for each
+ * row with its columns as text (NULL for SQL's NULL), borrowed for the call;
+ * a non-zero return of it stops the statement and fails it.  The statement is
+ * a string literal or lives as long as the connection.  The statements BEGIN,
+ * COMMIT and ROLLBACK come through the same function; BEGIN must take the
+ * write lock at once (SQLite: BEGIN IMMEDIATE).
+ *
+ * Returns the number of rows changed or returned, or -1 on failure.
+ */
+typedef int klaviyo_row(void *rowarg, int n, const char *const col[]);
+typedef int64_t klaviyo_sql(void *conn, const char *sql, int n,
+    const char *const arg[], klaviyo_row *row, void *rowarg);
+
+struct klaviyo_store {
+	klaviyo_sql *sql;
+	void *conn;
+};
+
+/*
+ * For ${conn} an sqlite3 *.  Statements stay prepared on the connection;
+ * klaviyo_sqlite_finish() drops them, to be called before sqlite3_close().
+ */
+KLAVIYO_API int64_t klaviyo_sqlite(void *conn, const char *sql, int n,
+    const char *const arg[], klaviyo_row *row, void *rowarg);
+KLAVIYO_API void klaviyo_sqlite_finish(void *conn);
+
+/* ------------------------------------------------------------------ outbox */
+
+/* Creates the tables klaviyo_outbox and klaviyo_sender where missing. */
+KLAVIYO_API int klaviyo_outbox_create(const struct klaviyo_store *store);
+
+enum klaviyo_lane {
+	KLAVIYO_REALTIME = 0,
+	KLAVIYO_HISTORICAL = 1 /* low priority, `backfill`: starts no flow */
+};
+
+/*
+ * Queues the events of one order inside the host's open transaction: for
+ * KLAVIYO_PLACED_ORDER that event and one Ordered Product a line.  All or
+ * none: on failure the host's transaction is as it was.  Queueing the same
+ * event twice is a no-op.  ${now} is the time of queueing, the row's due time.
+ */
+KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
+    enum klaviyo_metric metric, const struct klaviyo_order *order,
+    enum klaviyo_lane lane, int64_t now);
+
+/*
+ * Queues one event of any metric (guide: "Server-side metrics").
+ * ${properties} is a JSON object, NULL for none.  ${value} is in the minor
+ * unit of ${currency}; 0 or NULL: no value.  Checked before queueing against
+ * Klaviyo's limits, the error naming the path of the field.
+ */
+KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
+    const char *metric, const char *unique_id, int64_t time,
+    const struct klaviyo_profile *profile, int64_t value, const char *currency,
+    const char *properties, enum klaviyo_lane lane, int64_t now);
+
+/* What one row of the outbox is; strings are borrowed for the call. */
+struct klaviyo_entry {
+	const char *id;      /* "Metric/unique_id" */
+	const char *state;   /* waiting, claimed, sent or dead */
+	int lane;
+	int64_t created_at, due_at, sent_at; /* 0 = none */
+	int attempts;
+	const char *error;   /* Klaviyo's words on the last attempt, or NULL */
+	const char *profile; /* JSON, "" once sent */
+	const char *event;   /* JSON, "" once sent */
+};
+typedef int klaviyo_each(void *arg, const struct klaviyo_entry *entry);
+
+/* Calls ${each} for entries, oldest first: of one ${state}, or all for NULL;
+   of the one ${id}, or all for NULL; at most ${limit}. */
+KLAVIYO_API int klaviyo_outbox_list(const struct klaviyo_store *store,
+    const char *state, const char *id, int64_t now, int limit,
+    klaviyo_each *each, void *arg);
+
+/* Makes dead entries due again: the one ${id}, or all for NULL.  Returns how
+   many, or -1. */
+KLAVIYO_API int64_t klaviyo_outbox_retry(
+    const struct klaviyo_store *store, const char *id, int64_t now);
+
+struct klaviyo_status {
+	int64_t waiting, claimed, sent, dead;
+	int64_t oldest;         /* created_at of the oldest unsent event; 0 */
+	int64_t last_sent;      /* time of the last delivery; 0 = none */
+	int64_t paused_until;   /* 0 = not paused */
+	char reason[256];       /* why it is paused; "" */
+};
+KLAVIYO_API int klaviyo_outbox_status(const struct klaviyo_store *store,
+    int64_t now, struct klaviyo_status *status);
+
+/* ---------------------------------------------------------------- delivery */
+
+struct klaviyo_options {
+	const char *api_url;     /* NULL = "https://a.klaviyo.com"; https, or
+	                            http to a loopback address */
+	const char *private_key; /* "pk_.."; copied, wiped by klaviyo_free() */
+	const char *revision;    /* NULL = KLAVIYO_REVISION */
+	const char *ca_file;     /* NULL = the system's */
+	const char *user_agent;  /* NULL = "libklaviyo/VERSION" */
+	int in_flight;           /* requests at once; 0 = 32 */
+	int connect_timeout_ms;  /* 0 = 5000 */
+	int timeout_ms;          /* of a whole request; 0 = 15000 */
+	int dry_run;             /* claim nothing, send nothing: only count */
+};
+
+struct klaviyo; /* a sender: connections, pacer, key */
+KLAVIYO_API struct klaviyo *klaviyo_new(const struct klaviyo_options *options);
+KLAVIYO_API void klaviyo_free(struct klaviyo *klaviyo);
+
+/* What a pass did.  claimed = sent + retried + dead + released. */
+struct klaviyo_tally {
+	int64_t claimed;
+	int64_t sent;
+	int64_t retried;   /* failed, will be tried again */
+	int64_t dead;      /* refused for good */
+	int64_t released;  /* given back untried, no attempt used */
+	int64_t wait_ms;   /* nothing more to do for so long: sleep */
+	char reason[256];  /* why the queue pauses or waits; "" */
+};
+
+/*
+ * One delivery pass: claims up to ${max} due events, posts them with many
+ * requests in flight, judges each answer and settles each row.  No
+ * transaction is open while a request is under way.  Stops early, giving the
+ * rest back, once *${stop} is non-zero (may be NULL).  Returns 0 when the pass
+ * ran (whatever Klaviyo answered) and -1 when the store failed.
+ */
+KLAVIYO_API int klaviyo_deliver(struct klaviyo *klaviyo,
+    const struct klaviyo_store *store, int max, const volatile int *stop,
+    struct klaviyo_tally *tally);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
