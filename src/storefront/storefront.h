@@ -1,0 +1,465 @@
+/*
+ * storefront.h - what the files of the storefront say to each other.
+ *
+ * The storefront is the demo shop and libklaviyo's first client.  Arrows go
+ * down only: main -> commands, serve -> pages -> tracking, cart, order, catalog,
+ * session -> db -> klaviyo.h.  pages.c never spells a Klaviyo name, tracking.c
+ * never sees a request, order.c never builds JSON.
+ *
+ * Functions return 0 or a pointer on success, -1 or NULL on failure with
+ * shop_error() saying why in one line; lookups return 1 found, 0 not found, -1
+ * failure.  Memory of a request is its arena's: nothing taken from it is freed.
+ * Money is int64_t minor units of the shop's one currency.  Times are Unix
+ * seconds.
+ */
+#ifndef STOREFRONT_H
+#define STOREFRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* ------------------------------------------------------- memory.c: memory, text */
+
+/* A region freed at once.  After a failed allocation arena_failed() stays
+ * true: a caller may check once, at its end. */
+struct arena;
+struct arena *arena_new(void);
+void arena_free(struct arena *arena);
+void *arena_alloc(struct arena *arena, size_t size); /* zeroed */
+char *arena_copy(struct arena *arena, const char *text); /* NULL gives "" */
+char *arena_copyn(struct arena *arena, const char *text, size_t length);
+char *arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Takes a malloc'd text (may be NULL): freed with the arena. */
+char *arena_take(struct arena *arena, char *text);
+bool arena_failed(const struct arena *arena);
+
+/* A growing buffer, NUL-terminated.  A failed allocation is remembered. */
+struct text {
+	char *data;
+	size_t length, room;
+	bool failed;
+};
+void text_add(struct text *text, const char *more);
+void text_addn(struct text *text, const char *more, size_t length);
+void text_printf(struct text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void text_free(struct text *text);
+
+/* Sets this thread's error text; returns -1. */
+int shop_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *shop_error(void);
+/* One line to stderr: "storefront: ..". Never personal data. */
+void shop_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Valid UTF-8 without NUL or control characters but newline and tab. */
+bool utf8_clean(const char *text);
+/* Lower-cased for searching (full Unicode case folding). */
+char *fold(struct arena *arena, const char *text);
+
+/* -------------------------------------------------------- settings.c: settings */
+
+/* The environment's settings, checked.  Texts are the environment's own. */
+struct settings {
+	const char *db;         /* STOREFRONT_DB: a path */
+	const char *url;        /* STOREFRONT_URL: no trailing slash */
+	const char *listen;     /* STOREFRONT_LISTEN: unix:PATH, 127.0.0.1:PORT */
+	const char *threads;    /* STOREFRONT_THREADS */
+	const char *templates;  /* STOREFRONT_TEMPLATES: a directory */
+	const char *secret_file;/* STOREFRONT_SECRET_FILE */
+	const char *currency;   /* STOREFRONT_CURRENCY: used by init */
+	const char *public_key; /* KLAVIYO_PUBLIC_KEY: "" = no onsite tracking */
+	const char *private_key_file; /* KLAVIYO_PRIVATE_KEY_FILE: worker only */
+	const char *api_url;    /* KLAVIYO_API_URL */
+	const char *onsite_url; /* KLAVIYO_ONSITE_URL */
+	const char *revision;   /* KLAVIYO_REVISION */
+	const char *ca_file;    /* KLAVIYO_CA_FILE: "" = the system's */
+	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
+	bool https;             /* url begins with https: */
+};
+/* Reads and checks all; -1 names the setting, what is wrong and what to do. */
+int settings_load(struct settings *settings);
+/* Prints each setting with its source and what is wrong with it; returns the
+ * number of faults. */
+int settings_report(FILE *out);
+
+/* -------------------------------------------------------------- db.c: database */
+
+/* One connection; belongs to one thread at a time.  Every write transaction of
+ * every process goes through the write gate (HAZARDS: SQLite's WAL-reset bug). */
+struct db;
+typedef int db_row(void *arg, int n, const char *const col[]);
+
+struct db *db_open(const struct settings *settings); /* must exist */
+/* Creates the file, tables, outbox and seeds where missing. */
+struct db *db_create(const struct settings *settings);
+void db_close(struct db *db);
+/* The connection as the library takes it: a const struct klaviyo_store *. */
+const void *db_store(struct db *db);
+
+int db_begin(struct db *db);
+int db_commit(struct db *db);
+void db_rollback(struct db *db);
+
+/*
+ * Runs one statement with text parameters $1..$n; the macro counts them.
+ * Returns the number of rows changed or returned, or -1.
+ *	db_run(db, row, arg, "SELECT .. WHERE id = $1", id)
+ */
+int64_t db_sql(struct db *db, const char *sql, int n, const char *const arg[],
+    db_row *row, void *rowarg);
+#define db_run(db, row, rowarg, sql, ...)                                      \
+	db_sql(db, sql,                                                        \
+	    (int)(sizeof((const char *[]){NULL, ##__VA_ARGS__}) /              \
+	        sizeof(char *)) - 1,                                           \
+	    (const char *[]){NULL, ##__VA_ARGS__} + 1, row, rowarg)
+/* A number as a parameter, on the stack of the caller's block. */
+#define NUM(n) (num_text((char[24]){0}, (n)))
+const char *num_text(char buffer[24], int64_t n);
+int64_t num(const char *text); /* "" and NULL are 0; for database columns */
+
+/* ------------------------------------------------------ money.c: shown amounts */
+
+/* An amount as a visitor reads it: "$1,234.50", "¥1,200". */
+char *money_text(struct arena *arena, int64_t amount, const char *currency);
+/* Decimal text to minor units: "19.99" USD is 1999.  -1 if it is none. */
+int money_parse(const char *text, const char *currency, int64_t *amount);
+
+/* ------------------------------------------------------- catalog.c: the catalogue */
+
+#define PRICE_MAX 1000000000 /* minor units */
+
+struct variant {
+	int64_t id;
+	const char *name; /* "Small / Blue"; "" = the only one */
+	const char *sku;
+	int64_t price, compare_at; /* compare_at 0 = none */
+	int64_t stock;
+	bool oversell;    /* sold even without stock */
+	struct variant *next;
+};
+struct category {
+	const char *name, *slug;
+	int64_t count;
+	const char *image; /* of its first product */
+	struct category *next;
+};
+struct product {
+	const char *id;   /* Klaviyo's ProductID */
+	const char *handle, *title, *body, *vendor;
+	const char *image, *image_alt; /* "/images/x.png" or an absolute URL */
+	struct category *categories;
+	struct variant *variants; /* at least one; only the first in a list */
+	int64_t price_min, price_max, compare_at;
+	bool in_stock;
+	struct product *next;
+};
+struct listing {
+	struct product *products;
+	int64_t total; /* of all pages */
+};
+
+/* Lookups: 1 found, 0 not, -1 failure. */
+int catalog_product(struct db *db, struct arena *arena, const char *handle,
+    struct product **product);
+int catalog_collection(struct db *db, struct arena *arena, const char *slug,
+    struct category **category);
+int catalog_collections(
+    struct db *db, struct arena *arena, struct category **list);
+/* Products of a collection (slug), matching a search text, both or neither
+ * (NULL), by position; each with its first variant. */
+int catalog_list(struct db *db, struct arena *arena, const char *slug,
+    const char *search, int offset, int limit, struct listing *listing);
+/* Others of the same categories. */
+int catalog_related(struct db *db, struct arena *arena, const char *product_id,
+    int limit, struct listing *listing);
+
+/*
+ * import.c: loads Shopify's product CSV in one transaction: all of it, or
+ * nothing with shop_error() naming the line.  Products are known by the
+ * optional column ID, else by their handle; those not in the file stay.
+ */
+struct import_counts {
+	int64_t products, variants;
+};
+int catalog_import(struct db *db, const char *text, size_t length,
+    const char *currency, struct import_counts *counts);
+
+/* ------------------------------------------------------------ http.c: requests */
+
+#define BODY_MAX 65536
+#define FIELDS_MAX 100
+
+struct field {
+	const char *name, *value;
+};
+struct fields {
+	struct field *list;
+	size_t n;
+};
+struct request {
+	struct arena *arena;
+	const char *method;     /* GET, HEAD or POST */
+	const char *path;       /* decoded, begins with /, valid UTF-8 */
+	struct fields query, form;
+	/* Headers; "" when absent. */
+	const char *cookie, *accept, *origin, *fetch_site, *if_none_match;
+	int64_t now;
+};
+struct response {
+	int status;          /* 0 until set; 200 if it stays so */
+	struct text headers; /* "Name: value\r\n".. without Status */
+	struct text body;
+	bool bad;            /* a header was refused: answer 500 */
+};
+/* The value of a field; NULL if it is not there. */
+const char *field(const struct fields *fields, const char *name);
+/* The value of a cookie, "" if it is not there or is there twice. */
+const char *request_cookie(struct request *request, const char *name);
+/* The one header writer: refuses CR, LF, NUL and other controls. */
+void response_header(
+    struct response *response, const char *name, const char *value);
+void response_free(struct response *response);
+/* Parses "a=1&b=2" strictly.  Returns 0, or the HTTP status to answer: 400 for
+ * a bad escape, bad UTF-8, NUL or a repeated name, 413 for too many. */
+int fields_parse(struct arena *arena, const char *text, size_t length,
+    struct fields *fields);
+/*
+ * Makes a request of CGI variables and a body.  ${get} looks up a variable,
+ * NULL if absent; ${read} reads up to n bytes of the body, fewer at its end, -1
+ * on failure.  Returns 0, or the status to answer.
+ */
+typedef const char *http_get(void *arg, const char *name);
+typedef long http_read(void *arg, char *buffer, size_t n);
+int request_make(struct request *request, struct arena *arena, http_get *get,
+    http_read *read, void *arg);
+/* The whole answer as CGI wants it: Status, headers, body unless HEAD. */
+void response_cgi(
+    const struct response *response, bool head, struct text *out);
+
+/* ---------------------------------------------------- serve.c: the accept loop */
+
+/* FastCGI on STOREFRONT_LISTEN or an inherited socket, plain CGI when the
+ * environment says so.  Returns the process's exit code. */
+int serve(const struct settings *settings);
+
+/* ------------------------------------------------------------ pages.c: the shop */
+
+/* One thread's shop: its connection, settings and secret. */
+struct shop {
+	const struct settings *settings;
+	struct db *db;
+	unsigned char secret[32];
+	const char *currency;   /* the database's */
+	char currency_text[4];
+};
+int shop_open(struct shop *shop, const struct settings *settings);
+void shop_close(struct shop *shop);
+/* Answers one request; whatever fails becomes an error page. */
+void shop_handle(struct shop *shop, struct request *request,
+    struct response *response);
+/* An error page for a request that could not even be made. */
+void shop_refuse(struct shop *shop, int status, struct response *response);
+
+/* -------------------------------------------------------- session.c: visitors */
+
+struct session {
+	char id[44];            /* hash of the cookie's token; "" = none yet */
+	char token[80];         /* the cookie's value */
+	bool fresh;             /* made by this request: set the cookie */
+	const char *cart;       /* cart id; "" = none */
+	/* The known visitor, from a form of this session; "" = unknown. */
+	const char *email, *phone, *first_name, *last_name;
+};
+/* The session that the cookie names; an empty one if there is none. */
+int session_load(struct shop *shop, struct request *request,
+    struct session *session);
+/* Makes a session if there is none yet.  Within a transaction. */
+int session_start(struct shop *shop, struct request *request,
+    struct session *session);
+/* Remembers who the visitor is.  Within a transaction. */
+int session_identify(struct shop *shop, struct session *session,
+    const char *email, const char *phone, const char *first_name,
+    const char *last_name);
+/* The form token of this session, and its check in constant time. */
+char *session_form_token(
+    struct shop *shop, struct arena *arena, const struct session *session);
+bool session_form_ok(struct shop *shop, struct arena *arena,
+    const struct session *session, const char *token);
+/* Keyed tokens for links: text, expiry -> "payload.expiry.mac". */
+char *token_sign(struct shop *shop, struct arena *arena, const char *purpose,
+    const char *text, int64_t expires);
+/* The text of a signed token, NULL if forged or expired. */
+char *token_open(struct shop *shop, struct arena *arena, const char *purpose,
+    const char *token, int64_t now);
+/* ${n} characters of random Crockford base32, 5 bits each. */
+char *random_id(struct arena *arena, int n);
+
+/* ------------------------------------------------------------- cart.c: the cart */
+
+#define QUANTITY_MAX 999
+#define LINES_MAX 100
+
+struct line { /* of a cart or an order */
+	int64_t id;      /* of a cart: the variant's; of an order: 1.. */
+	const char *product_id, *handle, *title, *variant, *sku, *vendor;
+	const char *image;
+	struct category *categories;
+	int64_t price, compare_at, stock;
+	bool oversell;
+	int quantity;
+	struct line *next;
+};
+struct cart {
+	const char *id;
+	int64_t revision, changed_at;
+	struct line *lines;
+	int nlines, units;
+	int64_t subtotal;
+};
+int cart_load(struct db *db, struct arena *arena, const char *id,
+    struct cart *cart); /* "" gives an empty cart */
+/* Units in a cart, for the header; -1 on failure. */
+int cart_units(struct db *db, const char *id);
+
+enum cart_change {
+	CART_FAILED = -1,
+	CART_DONE = 0,
+	CART_NO_VARIANT,   /* there is no such variant */
+	CART_SOLD_OUT,     /* less in stock than asked for */
+	CART_TOO_MANY,     /* more than QUANTITY_MAX or LINES_MAX */
+};
+/* Adds to a cart, making it if ${cart} is "".  Within a transaction.  ${cart}
+ * gets the id, ${revision} the new revision. */
+enum cart_change cart_add(struct db *db, struct arena *arena,
+    const char **cart, int64_t variant, int quantity, int64_t now,
+    int64_t *revision);
+/* Sets a line's quantity, 0 removes it.  ${added} gets by how much it grew. */
+enum cart_change cart_set(struct db *db, const char *cart, int64_t variant,
+    int quantity, int64_t now, int64_t *revision, int *added);
+/* Replaces the lines of ${cart} by those of ${from}. */
+int cart_copy(struct db *db, struct arena *arena, const char **cart,
+    const char *from, int64_t now);
+/* What was added but is not yet reported by a page: noted with the change, and
+ * taken once, by the next page shown. */
+struct added {
+	int64_t variant, revision;
+	int quantity;
+	struct added *next;
+};
+int cart_note_added(struct db *db, const char *cart, int64_t revision,
+    int64_t variant, int quantity);
+int cart_take_added(
+    struct db *db, struct arena *arena, const char *cart, struct added **list);
+
+/* ----------------------------------------------------------- order.c: checkout */
+
+struct address {
+	const char *first_name, *last_name, *address1, *address2, *city,
+	    *region, *zip, *country; /* ISO 3166 alpha-2 */
+};
+struct shipping {
+	const char *code, *name, *when;
+	int64_t price;     /* for this subtotal */
+	struct shipping *next;
+};
+struct discount {
+	const char *code;  /* as the shop spells it; "" = none */
+	int64_t amount;    /* off the goods */
+	bool free_shipping;
+	const char *why_not; /* why it does not apply; NULL = it does */
+};
+struct order {
+	const char *id;
+	int64_t time;
+	const char *currency, *status;
+	const char *email, *phone;
+	struct address shipping_address, billing_address;
+	const char *shipping_name, *discount_code;
+	int64_t subtotal, discount, shipping, total;
+	struct line *lines;
+	int nlines, units;
+	const char *exchange_id; /* Klaviyo's, from the visitor's cookie */
+};
+int shipping_methods(struct db *db, struct arena *arena, int64_t subtotal,
+    struct shipping **list);
+int discount_find(struct db *db, struct arena *arena, const char *code,
+    int64_t subtotal, struct discount *discount);
+/* The sums, of cart, shipping and discount: one place.  -1 on overflow. */
+int order_totals(struct order *order, const struct shipping *shipping,
+    const struct discount *discount);
+
+enum order_result {
+	ORDER_FAILED = -1,
+	ORDER_PLACED = 0,
+	ORDER_AGAIN,      /* the same key and body: ${order->id} is that order */
+	ORDER_CONFLICT,   /* the same key with another body */
+	ORDER_SOLD_OUT,   /* a line's stock is gone: ${sold_out} names it */
+	ORDER_CART_CHANGED, /* the cart is not what was shown */
+};
+/*
+ * Places an order of a cart: order, lines, stock, cart emptied.  Within a
+ * transaction: the caller queues the events and commits.  ${key} is the form's
+ * idempotency key, ${body_hash} what was posted.
+ */
+enum order_result order_place(struct db *db, struct arena *arena,
+    struct order *order, const struct cart *cart, const char *session,
+    const char *key, const char *body_hash, const struct line **sold_out);
+/* Has this key been used?  1 yes: ${id} and ${body_hash}. */
+int order_by_key(struct db *db, struct arena *arena, const char *key,
+    const char **id, const char **body_hash);
+/* Reads an order with its lines; ${session} NULL, or the one that placed it. */
+int order_load(struct db *db, struct arena *arena, const char *id,
+    const char *session, struct order *order);
+typedef int order_each(void *arg, const struct order *order);
+int order_list(struct db *db, struct arena *arena, int limit, order_each *each,
+    void *arg);
+
+/* --------------------------------------------- tracking.c: shop rows -> Klaviyo */
+
+/* A page's tracking, rendered: script blocks and what the CSP must allow. */
+struct tracking {
+	const struct settings *settings;
+	struct arena *arena;
+	const char *currency;
+	const struct session *visitor; /* identify: known visitor, or NULL */
+	const struct product *viewed;  /* Viewed Product, or NULL */
+	const struct cart *cart;       /* of added and checkout */
+	const struct added *added;     /* Added to Cart, one each */
+	bool checkout;                 /* Started Checkout */
+	const char *checkout_url;
+	struct text scripts;           /* out: for the page's {{SCRIPTS}} */
+	struct text csp;               /* out: " 'sha256-..'" of each block */
+};
+/* Whether pages carry tracking at all: a public key is set. */
+bool tracking_on(const struct settings *settings);
+/* Fills scripts and csp.  A failure drops the snippets, never the page. */
+void tracking_render(struct tracking *tracking);
+/* The answer of /cart/add as JSON: the payload for klaviyo.track. */
+char *tracking_added_payload(const struct tracking *tracking);
+/* Placed Order and Ordered Product into the outbox, in the open transaction. */
+int tracking_order(struct shop *shop, const struct order *order, int64_t now);
+/* The exchange id in Klaviyo's cookie, "" if there is none. */
+const char *tracking_exchange_id(struct arena *arena, const char *cookie);
+/* Origins that the CSP must allow for klaviyo.js, " https://..". */
+const char *tracking_hosts(const struct settings *settings,
+    struct arena *arena, bool images);
+
+/* ------------------------------------------------------- worker.c, commands.c */
+
+struct command {
+	const char *name, *arguments, *what;
+	int (*run)(const struct settings *settings, int argc, char **argv);
+};
+int worker_command(const struct settings *settings, int argc, char **argv);
+int outbox_command(const struct settings *settings, int argc, char **argv);
+int init_command(const struct settings *settings, int argc, char **argv);
+int doctor_command(const struct settings *settings, int argc, char **argv);
+int order_command(const struct settings *settings, int argc, char **argv);
+
+/* Texts put into the program by embed.S. */
+extern const char schema_sql[], demo_csv[];
+
+#endif
