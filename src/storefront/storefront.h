@@ -108,7 +108,7 @@ void db_rollback(struct db *db);
  * Returns the number of rows changed or returned, or -1.
  *	db_run(db, row, arg, "SELECT .. WHERE id = $1", id)
  */
-int64_t db_sql(struct db *db, const char *sql, int n, const char *const arg[],
+int64_t db_sql(struct db *db, const char *sql, int n, const char *const *arg,
     db_row *row, void *rowarg);
 #define db_run(db, row, rowarg, sql, ...)                                      \
 	db_sql(db, sql,                                                        \
@@ -283,6 +283,9 @@ int session_start(struct shop *shop, struct request *request,
 int session_identify(struct shop *shop, struct session *session,
     const char *email, const char *phone, const char *first_name,
     const char *last_name);
+/* Sets the cookie of a session that this request made. */
+void session_cookie(const struct shop *shop, const struct session *session,
+    struct response *response);
 /* The form token of this session, and its check in constant time. */
 char *session_form_token(
     struct shop *shop, struct arena *arena, const struct session *session);

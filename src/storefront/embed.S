@@ -1,0 +1,15 @@
+# embed.S - texts that the program carries: the schema, the demo catalogue.
+	.section .rodata
+	.global schema_sql
+	.type schema_sql, %object
+schema_sql:
+	.incbin "src/storefront/schema.sql"
+	.byte 0
+	.size schema_sql, . - schema_sql
+	.global demo_csv
+	.type demo_csv, %object
+demo_csv:
+	.incbin "src/storefront/demo.csv"
+	.byte 0
+	.size demo_csv, . - demo_csv
+	.section .note.GNU-stack, "", %progbits

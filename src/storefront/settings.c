@@ -1,0 +1,213 @@
+/*
+ * settings.c - the environment's settings: one table, checked once.
+ *
+ * Promises: a wrong setting is named with what is wrong and what to do, before
+ * anything is opened.  The private key itself is never a setting: only the
+ * name of its file is, and only the worker reads that.
+ */
+#include "storefront.h"
+
+#include <klaviyo.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each check returns NULL, or what is wrong and what to do. */
+typedef const char *check(const char *value);
+
+static const char *
+check_any(const char *value)
+{
+	return *value != '\0' ? NULL : "is empty; unset it for the default";
+}
+
+static const char *
+check_optional(const char *value)
+{
+	(void)value;
+	return NULL;
+}
+
+static bool
+starts(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool
+plain_url(const char *value)
+{
+	for (const char *p = value; *p != '\0'; p++)
+		if (*p <= ' ' || *p == 0x7f || strchr("\"'<>;,\\?#", *p))
+			return false;
+	return starts(value, "https://") || starts(value, "http://");
+}
+
+static const char *
+check_url(const char *value)
+{
+	size_t n = strlen(value);
+
+	if (!plain_url(value))
+		return "must be an address such as https://shop.example";
+	if (value[n - 1] == '/')
+		return "must not end in a slash";
+	return NULL;
+}
+
+/* Klaviyo's addresses: https, or http to this machine (the sandbox). */
+static const char *
+check_klaviyo_url(const char *value)
+{
+	const char *wrong = check_url(value);
+
+	if (wrong != NULL)
+		return wrong;
+	if (!starts(value, "https://") && !starts(value, "http://127.") &&
+	    !starts(value, "http://localhost") && !starts(value, "http://[::1]"))
+		return "must be https, or http to a loopback address";
+	return NULL;
+}
+
+static const char *
+check_listen(const char *value)
+{
+	if (starts(value, "unix:/") || starts(value, "127.") ||
+	    starts(value, "[::1]:"))
+		return NULL;
+	return "must be unix:/PATH or 127.0.0.1:PORT";
+}
+
+static const char *
+check_threads(const char *value)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	return *end == '\0' && n >= 1 && n <= 256
+	    ? NULL
+	    : "must be a number from 1 to 256";
+}
+
+static const char *
+check_currency(const char *value)
+{
+	return klaviyo_exponent(value) >= 0
+	    ? NULL
+	    : "must be an ISO 4217 code such as USD";
+}
+
+static const char *
+check_public_key(const char *value)
+{
+	char *url;
+
+	if (*value == '\0')
+		return NULL;
+	if (starts(value, "pk_"))
+		return "is a private key: the public one is the six characters "
+		       "of Klaviyo's Settings > API keys";
+	url = klaviyo_script_url(NULL, value);
+	if (url == NULL)
+		return "must be the account's public API key: letters and "
+		       "digits, usually six";
+	free(url);
+	return NULL;
+}
+
+static const char *
+check_key_file(const char *value)
+{
+	return starts(value, "pk_")
+	    ? "is a key: write it to a file (mode 0400) and give its path"
+	    : NULL;
+}
+
+static const char *
+check_revision(const char *value)
+{
+	return strlen(value) == 10 && strspn(value, "0123456789-") == 10
+	    ? NULL
+	    : "must be a date such as " KLAVIYO_REVISION;
+}
+
+static const char *
+check_consent(const char *value)
+{
+	/* "required" arrives with the consent banner; until then it would be
+	   a promise that nobody keeps. */
+	return strcmp(value, "implied") == 0
+	    ? NULL
+	    : "must be implied (required is not built yet)";
+}
+
+static const struct setting {
+	const char *name;
+	size_t at;
+	const char *fallback;
+	check *check;
+} table[] = {
+#define AT(member) offsetof(struct settings, member)
+    {"STOREFRONT_DB", AT(db), "storefront.db", check_any},
+    {"STOREFRONT_URL", AT(url), "http://127.0.0.1:8080", check_url},
+    {"STOREFRONT_LISTEN", AT(listen), "unix:/run/storefront/storefront.sock",
+        check_listen},
+    {"STOREFRONT_THREADS", AT(threads), "8", check_threads},
+    {"STOREFRONT_TEMPLATES", AT(templates), DATADIR "/templates", check_any},
+    {"STOREFRONT_SECRET_FILE", AT(secret_file), "storefront.secret",
+        check_any},
+    {"STOREFRONT_CURRENCY", AT(currency), "USD", check_currency},
+    {"KLAVIYO_PUBLIC_KEY", AT(public_key), "", check_public_key},
+    {"KLAVIYO_PRIVATE_KEY_FILE", AT(private_key_file), "", check_key_file},
+    {"KLAVIYO_API_URL", AT(api_url), "https://a.klaviyo.com",
+        check_klaviyo_url},
+    {"KLAVIYO_ONSITE_URL", AT(onsite_url), "https://static.klaviyo.com",
+        check_klaviyo_url},
+    {"KLAVIYO_REVISION", AT(revision), KLAVIYO_REVISION, check_revision},
+    {"KLAVIYO_CA_FILE", AT(ca_file), "", check_optional},
+    {"KLAVIYO_CONSENT", AT(consent), "implied", check_consent},
+#undef AT
+};
+#define SETTINGS (sizeof(table) / sizeof(*table))
+
+int
+settings_load(struct settings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+	for (size_t i = 0; i < SETTINGS; i++) {
+		const char *value = getenv(table[i].name), *wrong;
+
+		if (value == NULL)
+			value = table[i].fallback;
+		wrong = table[i].check(value);
+		if (wrong != NULL)
+			return shop_fail("%s %s", table[i].name, wrong);
+		*(const char **)((char *)settings + table[i].at) = value;
+	}
+	settings->https = starts(settings->url, "https://");
+	return 0;
+}
+
+int
+settings_report(FILE *out)
+{
+	int faults = 0;
+
+	for (size_t i = 0; i < SETTINGS; i++) {
+		const char *value = getenv(table[i].name), *wrong;
+		const char *source = value != NULL ? "environment" : "default";
+
+		if (value == NULL)
+			value = table[i].fallback;
+		wrong = table[i].check(value);
+		/* A key put into the wrong variable is not repeated here. */
+		fprintf(out, "%-25s %-11s %s\n", table[i].name, source,
+		    strstr(value, "pk_") != NULL ? "(hidden)"
+		        : *value != '\0'         ? value
+		                                 : "(none)");
+		if (wrong != NULL) {
+			fprintf(out, "%-25s WRONG       %s\n", "", wrong);
+			faults++;
+		}
+	}
+	return faults;
+}
