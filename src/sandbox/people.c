@@ -1,0 +1,509 @@
+/*
+ * people.c - profiles: who is meant, what is known of them, who is one person.
+ *
+ * A profile is found by its identifiers in Klaviyo's order of precedence (enum
+ * identity). A profile known only by a browser (anonymous_id, _kx) is taken in
+ * by the one that the same request names; two profiles with an address, a phone
+ * number or an external_id of their own are never made one. Calls from browsers
+ * add identifiers and never change one.
+ *
+ * Every identifier is remembered; what else is known of a profile is kept for
+ * the KEPT newest. Works under the state's lock.
+ */
+#include "sandbox.h"
+
+#include <ctype.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT = 100000, LISTED = 10000 };
+
+const char *const identity_names[IDENTITIES] = {"id", "external_id", "email",
+    "phone_number", "_kx", "anonymous_id"};
+
+static struct person **people; /* [0] unused */
+static uint32_t count, room;
+static struct map index_;
+
+static size_t
+index_key(char *out, size_t max, enum identity kind, const char *value)
+{
+	size_t n;
+
+	n = (size_t)snprintf(out, max, "%d:%s", kind, value);
+	if (n >= max)
+		n = max - 1;
+	for (size_t i = 0; kind == ID_EMAIL && i < n; i++)
+		out[i] = (char)tolower((unsigned char)out[i]);
+	return n;
+}
+
+static void
+link_to(enum identity kind, const char *value, uint32_t who)
+{
+	char key[1024];
+	size_t n = index_key(key, sizeof key, kind, value);
+
+	*map_at(&index_, key, n) = who;
+}
+
+struct person *
+people_at(uint32_t who)
+{
+	while (who && people[who]->merged_into)
+		who = people[who]->merged_into;
+	return who ? people[who] : NULL;
+}
+
+static uint32_t
+final(uint32_t who)
+{
+	while (who && people[who]->merged_into)
+		who = people[who]->merged_into;
+	return who;
+}
+
+uint32_t
+people_find(enum identity kind, const char *value)
+{
+	char key[1024];
+	size_t n = index_key(key, sizeof key, kind, value);
+
+	return final(map_get(&index_, key, n));
+}
+
+uint32_t
+people_count(void)
+{
+	return count;
+}
+
+struct given
+people_given(const struct json *data)
+{
+	const struct json *attributes = json_get(data, "attributes");
+	struct given g = {{0}};
+
+	for (int i = 0; i < IDENTITIES; i++) {
+		const char *v = json_text(i == ID_ID ? data : attributes,
+		    identity_names[i]);
+
+		if (v && *v && !(i == ID_PHONE && !phone_ok(v)))
+			g.id[i] = v;
+	}
+	return g;
+}
+
+/* 26 characters as Klaviyo's: 10 of time, 16 of chance. */
+static void
+make_id(char out[27])
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	int64_t t = wall_ms();
+
+	for (int i = 9; i >= 0; i--, t >>= 5)
+		out[i] = digits[t & 31];
+	for (int i = 10; i < 26; i++)
+		out[i] = digits[randombytes_uniform(32)];
+	out[26] = 0;
+}
+
+static uint32_t
+make(const char *id)
+{
+	struct person *p = xalloc(sizeof *p);
+
+	if (++count >= room) {
+		room = room ? room * 2 : 1024;
+		people = xrealloc(people, room * sizeof *people);
+	}
+	people[count] = p;
+	if (id)
+		snprintf(p->id, sizeof p->id, "%s", id);
+	else
+		make_id(p->id);
+	p->created = p->updated = wall_ms();
+	link_to(ID_ID, p->id, count);
+	if (count > KEPT) {
+		free(people[count - KEPT]->attributes);
+		people[count - KEPT]->attributes = NULL;
+	}
+	return count;
+}
+
+static int
+strong(uint32_t who)
+{
+	struct person *p = people[who];
+
+	return p->own[ID_EXTERNAL] || p->own[ID_EMAIL] || p->own[ID_PHONE];
+}
+
+static void
+own(uint32_t who, enum identity kind, const char *value)
+{
+	struct person *p = people[who];
+
+	link_to(kind, value, who);
+	if (p->own[kind] && !strcmp(p->own[kind], value))
+		return;
+	free(p->own[kind]);
+	p->own[kind] = xdup(value, strlen(value));
+	p->updated = wall_ms();
+}
+
+static void
+remark(struct buf *b, const char *text)
+{
+	if (b->n)
+		buf_str(b, ",");
+	buf_json(b, text, strlen(text));
+}
+
+static void
+take_in(uint32_t into, uint32_t who)
+{
+	struct person *a = people[into], *b = people[who];
+	struct buf ids = {0};
+
+	b->merged_into = into;
+	a->events += b->events;
+	if (b->created < a->created)
+		a->created = b->created;
+	buf_printf(&ids, "%s%s\"%s\"%s%s", a->merged ? a->merged : "",
+	    a->merged ? "," : "", b->id, b->merged ? "," : "",
+	    b->merged ? b->merged : "");
+	free(a->merged);
+	a->merged = ids.p;
+	for (int i = ID_KX; i < IDENTITIES; i++)
+		if (b->own[i] && !a->own[i])
+			a->own[i] = xdup(b->own[i], strlen(b->own[i]));
+}
+
+/* Whether the request names somebody else than the browser's last visitor. */
+static int
+another(uint32_t who, const struct given *g)
+{
+	for (int i = ID_EXTERNAL; i < ID_KX; i++)
+		if (g->id[i] && people[who]->own[i] &&
+		    people_find((enum identity)i, g->id[i]) != who)
+			return 1;
+	return 0;
+}
+
+static uint32_t
+choose(const struct given *g, const uint32_t hit[])
+{
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < IDENTITIES; i++) {
+			if (!hit[i] || (!pass && !strong(hit[i])))
+				continue;
+			if (i >= ID_KX && another(hit[i], g))
+				continue;
+			return hit[i];
+		}
+	return NOBODY;
+}
+
+uint32_t
+people_meet(const struct given *g, const char *new_id, int may_change,
+    struct buf *remarks)
+{
+	uint32_t hit[IDENTITIES] = {0}, who;
+
+	for (int i = 0; i < IDENTITIES; i++)
+		if (g->id[i])
+			hit[i] = people_find((enum identity)i, g->id[i]);
+	if (g->id[ID_ID] && !hit[ID_ID] && !new_id)
+		remark(remarks, "no profile has this id: Klaviyo may put the "
+		    "event on the wrong profile, or lose it");
+	who = choose(g, hit);
+	if (!who)
+		who = make(new_id);
+	for (int i = ID_EXTERNAL; i < IDENTITIES; i++) {
+		struct person *p = people[who];
+
+		if (!g->id[i] || hit[i] == who)
+			continue;
+		if (hit[i] && !strong(hit[i])) {
+			if (!people[hit[i]]->merged_into)
+				take_in(who, hit[i]);
+		} else if (hit[i]) {
+			if (i < ID_KX)
+				remark(remarks, "one of the identifiers belongs "
+				    "to another profile and stays there");
+		} else if (i < ID_KX && p->own[i] && !may_change) {
+			remark(remarks,
+			    "calls from a browser do not change identifiers");
+		} else {
+			if (i < ID_KX && p->own[i])
+				link_to((enum identity)i, p->own[i], NOBODY);
+			own(who, (enum identity)i, g->id[i]);
+		}
+	}
+	return who;
+}
+
+static int
+is_identity(const char *name)
+{
+	for (int i = 0; i < IDENTITIES; i++)
+		if (!strcmp(name, identity_names[i]))
+			return 1;
+	return 0;
+}
+
+static void
+member(struct buf *b, const char *key)
+{
+	if (b->p[b->n - 1] != '{')
+		buf_str(b, ",");
+	buf_json(b, key, strlen(key));
+	buf_str(b, ":");
+}
+
+static int
+listed(const struct json *names, const char *name)
+{
+	if (!names || names->type == JSON_NULL)
+		return 0;
+	if (names->type == JSON_STRING)
+		return !strcmp(names->str, name);
+	for (names = names->child; names; names = names->next)
+		if (!strcmp(names->str, name))
+			return 1;
+	return 0;
+}
+
+/* Whether two values have the same text. */
+static int
+same(const struct json *a, const struct json *b)
+{
+	return a->len == b->len && !memcmp(a->src, b->src, a->len);
+}
+
+/* old plus one value (append) or without it (unappend). */
+static void
+list_change(struct buf *b, const struct json *old, const struct json *add,
+    const struct json *drop)
+{
+	int first = 1, lone = old && old->type != JSON_ARRAY;
+
+	buf_str(b, "[");
+	for (const struct json *v = old ? lone ? old : old->child : NULL; v;
+	    v = lone ? NULL : v->next) {
+		if ((drop && same(v, drop)) || (add && same(v, add)))
+			continue;
+		buf_str(b, first ? "" : ",");
+		json_copy(b, v);
+		first = 0;
+	}
+	if (add) {
+		buf_str(b, first ? "" : ",");
+		json_copy(b, add);
+	}
+	buf_str(b, "]");
+}
+
+/* New members over old ones; null clears; location and properties by member. */
+static void
+merge(struct buf *b, const struct json *old, const struct json *new,
+    const struct json *patch, int top)
+{
+	const struct json *add = json_get(patch, "append");
+	const struct json *drop = json_get(patch, "unappend");
+	const struct json *v, *n, *none = json_get(patch, "unset");
+
+	buf_str(b, "{");
+	for (v = old ? old->child : NULL; v; v = v->next) {
+		n = json_get(new, v->key);
+		if (listed(none, v->key) || (n && n->type == JSON_NULL))
+			continue;
+		member(b, v->key);
+		if (json_get(add, v->key) || json_get(drop, v->key))
+			list_change(b, n ? n : v, json_get(add, v->key),
+			    json_get(drop, v->key));
+		else if (top && n && n->type == JSON_OBJECT &&
+		    v->type == JSON_OBJECT)
+			merge(b, v, n, NULL, 0);
+		else
+			json_copy(b, n ? n : v);
+	}
+	for (n = new ? new->child : NULL; n; n = n->next) {
+		if (json_get(old, n->key) || n->type == JSON_NULL ||
+		    (top && (is_identity(n->key) || !strcmp(n->key, "meta"))))
+			continue;
+		member(b, n->key);
+		json_copy(b, n);
+	}
+	for (n = add && add->type == JSON_OBJECT ? add->child : NULL; n;
+	    n = n->next) {
+		if (json_get(old, n->key) || json_get(new, n->key))
+			continue;
+		member(b, n->key);
+		list_change(b, NULL, n, NULL);
+	}
+	buf_str(b, "}");
+}
+
+/* meta.patch_properties changes the custom properties. */
+static void
+patch(struct buf *b, const struct json *meta)
+{
+	const struct json *how = json_get(meta, "patch_properties");
+	struct json_doc *doc;
+	const struct json *all;
+	struct buf out = {0};
+	const char *why;
+
+	if (!how || !(doc = json_parse(b->p, b->n, &why)))
+		return;
+	all = json_root(doc);
+	buf_str(&out, "{");
+	for (const struct json *v = all->child; v; v = v->next)
+		if (strcmp(v->key, "properties")) {
+			member(&out, v->key);
+			json_copy(&out, v);
+		}
+	member(&out, "properties");
+	merge(&out, json_get(all, "properties"), NULL, how, 0);
+	buf_str(&out, "}");
+	json_free(doc);
+	buf_free(b);
+	*b = out;
+}
+
+static void
+clear_identifiers(uint32_t who, const struct json *attributes)
+{
+	for (int i = ID_EXTERNAL; i < IDENTITIES; i++) {
+		const struct json *v = json_get(attributes, identity_names[i]);
+		char **mine = &people[who]->own[i];
+
+		if (!v || v->type != JSON_NULL || !*mine)
+			continue;
+		link_to((enum identity)i, *mine, NOBODY);
+		free(*mine);
+		*mine = NULL;
+	}
+}
+
+void
+people_merge_attributes(uint32_t who, const struct json *attributes,
+    const struct json *meta, int may_change)
+{
+	struct person *p = people_at(who);
+	struct json_doc *old = NULL;
+	struct buf b = {0};
+	const char *why;
+
+	if (p->attributes)
+		old = json_parse(p->attributes, strlen(p->attributes), &why);
+	merge(&b, json_root(old), attributes, NULL, 1);
+	patch(&b, meta ? meta : json_get(attributes, "meta"));
+	if (!p->attributes || strcmp(b.p, p->attributes)) {
+		free(p->attributes);
+		p->attributes = xdup(b.p, b.n);
+		p->updated = wall_ms();
+	}
+	buf_free(&b);
+	json_free(old);
+	if (may_change)
+		clear_identifiers(final(who), attributes);
+}
+
+static void
+identifiers(struct buf *b, const struct person *p, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		if (p->own[i]) {
+			member(b, identity_names[i]);
+			buf_json(b, p->own[i], strlen(p->own[i]));
+		}
+}
+
+static void
+attributes_json(struct buf *b, const struct person *p)
+{
+	buf_str(b, "{");
+	identifiers(b, p, ID_EXTERNAL, ID_KX);
+	if (p->attributes && p->attributes[1] != '}') {
+		if (b->p[b->n - 1] != '{')
+			buf_str(b, ",");
+		buf_add(b, p->attributes + 1, strlen(p->attributes) - 2);
+	}
+	member(b, "created");
+	buf_str(b, "\"");
+	buf_time(b, p->created);
+	buf_str(b, "\",\"updated\":\"");
+	buf_time(b, p->updated);
+	buf_str(b, "\"}");
+}
+
+void
+people_resource(struct buf *b, uint32_t who)
+{
+	const struct person *p = people_at(who);
+
+	buf_str(b, "{\"type\":\"profile\",\"id\":");
+	buf_json(b, p->id, strlen(p->id));
+	buf_str(b, ",\"attributes\":");
+	attributes_json(b, p);
+	buf_str(b, ",\"links\":{\"self\":");
+	buf_printf(b, "\"/api/profiles/%s\"}}", p->id);
+}
+
+const char *
+people_name(uint32_t who)
+{
+	const struct person *p = people_at(who);
+
+	for (int i = ID_EMAIL; p && i < ID_KX; i++)
+		if (p->own[i])
+			return p->own[i];
+	return p && p->own[ID_EXTERNAL] ? p->own[ID_EXTERNAL] : "";
+}
+
+void
+people_all_json(struct buf *b)
+{
+	uint32_t from = count > LISTED ? count - LISTED : 0;
+	int first = 1;
+
+	buf_str(b, "[");
+	for (uint32_t i = from + 1; i <= count; i++) {
+		const struct person *p = people[i];
+
+		if (p->merged_into)
+			continue;
+		buf_printf(b, "%s{\"id\":\"%s\",\"who\":", first ? "" : ",",
+		    p->id);
+		buf_json(b, people_name(i), strlen(people_name(i)));
+		buf_printf(b, ",\"events\":%u,\"merged\":[%s],", p->events,
+		    p->merged ? p->merged : "");
+		buf_str(b, "\"identifiers\":{");
+		identifiers(b, p, ID_EXTERNAL, IDENTITIES);
+		buf_str(b, "},\"attributes\":");
+		attributes_json(b, p);
+		buf_str(b, "}");
+		first = 0;
+	}
+	buf_str(b, "]");
+}
+
+void
+people_clear(void)
+{
+	for (uint32_t i = 1; i <= count; i++) {
+		for (int j = 0; j < IDENTITIES; j++)
+			free(people[i]->own[j]);
+		free(people[i]->attributes);
+		free(people[i]->merged);
+		free(people[i]);
+	}
+	free(people);
+	people = NULL;
+	count = room = 0;
+	map_clear(&index_);
+}

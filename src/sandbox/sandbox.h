@@ -1,0 +1,335 @@
+/*
+ * sandbox.h - what the files of klaviyo-sandbox say to each other.
+ *
+ * klaviyo-sandbox stands in for Klaviyo on one machine: it takes the requests
+ * that Klaviyo takes, refuses what Klaviyo refuses, and shows what arrived. It
+ * shares no code with the library or the storefront, whose requests it judges.
+ *
+ * A request travels: server.c (HTTP) -> fault.c (is it to fail?) ->
+ * endpoints.c (key, revision, rate, shape) -> events.c or people.c -> log.c
+ * (what the live page shows) -> record.c (what --record keeps) -> answer.
+ *
+ * Everything between state_lock() and state_unlock() (log.c) is one critical
+ * section: people, events, guide, windows and log hold plain static state.
+ * A stand-in that runs out of memory says so and ends (xalloc).
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#define PRINTF(a, b) __attribute__((format(printf, a, b)))
+
+/* text.c: growing text, memory, time */
+
+struct buf {
+	char *p; /* NUL-terminated once something was added */
+	size_t n, cap;
+};
+
+void *xalloc(size_t size); /* zeroed; never NULL */
+void *xrealloc(void *p, size_t size);
+char *xdup(const char *s, size_t n);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_str(struct buf *b, const char *s);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_json(struct buf *b, const char *s, size_t n); /* "quoted" */
+void buf_time(struct buf *b, int64_t ms);              /* ISO 8601, Z */
+void buf_free(struct buf *b);
+int64_t wall_ms(void);
+int64_t monotonic_ms(void);
+
+/* map.c: 128-bit hash of a text -> number; keys are never removed */
+
+struct map {
+	struct map_slot *slots;
+	size_t cap, used;
+};
+/* Where the key's value is kept; made with value 0 when it was not there. */
+uint32_t *map_at(struct map *m, const void *key, size_t n);
+uint32_t map_get(const struct map *m, const void *key, size_t n);
+void map_clear(struct map *m);
+
+/* json.c: strict JSON, with every value's own text kept */
+
+enum json_type {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
+struct json {
+	enum json_type type;
+	const char *src; /* the value's text, without white space */
+	size_t len;
+	const char *key; /* member name, decoded; NULL outside objects */
+	const char *str; /* string value, decoded, NUL-terminated */
+	size_t size;     /* bytes in str, or number of children */
+	struct json *child, *next;
+};
+struct json_doc;
+/* Returns NULL and a reason when the text is not JSON; copies the text. */
+struct json_doc *json_parse(const char *text, size_t n, const char **reason);
+const struct json *json_root(const struct json_doc *doc);
+void json_free(struct json_doc *doc);
+const struct json *json_get(const struct json *object, const char *key);
+/* json_path(v, "data", "attributes", NULL) */
+const struct json *json_path(const struct json *v, ...)
+    __attribute__((sentinel));
+const char *json_text(const struct json *object, const char *key);
+void json_copy(struct buf *b, const struct json *v);
+
+/* schema.c, shapes.c, rules.c: the shape of a body */
+
+struct report { /* why a request is refused */
+	int status; /* of the first error; 0 = none */
+	int count;
+	struct buf errors; /* JSON:API error objects, comma-separated */
+};
+void report_error(struct report *r, int status, const char *code,
+    const char *title, const char *pointer, const char *meta,
+    const char *detail);
+
+struct walk {
+	struct report *report;
+	const char *revision;
+	int64_t now; /* seconds */
+	size_t n;    /* length of path */
+	char path[1024];
+};
+enum kind {
+	K_STRING,
+	K_NUMBER,
+	K_BOOL,
+	K_OBJECT,    /* members are those of .members, no others */
+	K_FREE,      /* an object with members of any name */
+	K_ARRAY,     /* of objects with the members of .members */
+	K_TYPE,      /* the string .is */
+	K_STRNUM,    /* string or number */
+	K_STRINGS    /* string or array of strings */
+};
+enum { REQUIRED = 1, NULLABLE = 2 };
+typedef void rule(struct walk *, const struct json *);
+struct field {
+	const char *name; /* NULL ends a table */
+	enum kind kind;
+	int flags;
+	const struct field *members;
+	const char *is;
+	rule *rule;        /* what the shape alone does not say */
+	const char *since; /* revision that brought it */
+};
+void schema_check(struct walk *w, const struct field *table,
+    const struct json *body);
+void walk_fail(struct walk *w, const char *member, const char *fmt, ...)
+    PRINTF(3, 4);
+
+extern const struct field shape_event[], shape_bulk[], shape_client_bulk[],
+    shape_profile_create[], shape_profile_update[], shape_profile_import[],
+    shape_client_profile[];
+
+rule rule_email, rule_phone_owner, rule_known_person, rule_time, rule_currency,
+    rule_unique_id, rule_metric, rule_properties, rule_bulk, rule_group,
+    rule_not_empty;
+int email_ok(const char *s);
+int phone_ok(const char *s);
+int email_dropped(const char *email); /* Klaviyo drops these silently */
+/* Seconds, or -1; *zone is 0 when the text names none. */
+int64_t time_parse(const char *s, int *zone);
+
+/* windows.c: rate limits */
+
+enum tier { TIER_NONE, TIER_M, TIER_L, TIER_XL, TIERS };
+struct rate {
+	int limited;     /* answer 429 */
+	int retry_after; /* whole seconds */
+	int limit, remaining, reset;
+};
+void windows_init(int on, double clock_rate);
+struct rate windows_take(int endpoint, enum tier tier);
+void windows_json(struct buf *b, int endpoint, enum tier tier);
+void windows_clear(void);
+
+/* fault.c: answers that go wrong on purpose */
+
+enum fault_kind {
+	F_NONE,
+	F_STATUS,    /* an error answer of .number */
+	F_RESET,     /* connection reset */
+	F_HANG,      /* no answer for .number ms, then reset */
+	F_SLOW,      /* the right answer, after .number ms */
+	F_TRUNCATED, /* half an answer: header or body */
+	F_DOWN       /* the port closed for .number ms */
+};
+struct fault {
+	enum fault_kind kind;
+	int number;
+	int processed; /* record+..: Klaviyo keeps the event all the same */
+	char text[64]; /* Retry-After, or "body" */
+	char name[80]; /* as it was written */
+};
+extern const char fault_help[];
+void fault_seed(uint64_t seed);
+uint64_t fault_seed_used(void);
+/* Replaces (or adds to) the rules; -1 and a reason when SPEC is wrong. */
+int fault_set(const char *spec, int add, char *why, size_t whylen);
+struct fault fault_next(const char *path);
+void fault_json(struct buf *b); /* the rules, as text */
+
+/* people.c: profiles */
+
+enum { NOBODY = 0 };
+enum identity { /* in order of precedence */
+	ID_ID,
+	ID_EXTERNAL,
+	ID_EMAIL,
+	ID_PHONE,
+	ID_KX, /* the browser's $exchange_id: stands for a profile */
+	ID_ANONYMOUS,
+	IDENTITIES
+};
+extern const char *const identity_names[IDENTITIES];
+struct person {
+	char id[27];
+	uint32_t merged_into; /* 0 = this one lives */
+	uint32_t events;
+	int64_t created, updated; /* ms */
+	char *own[IDENTITIES];    /* identifiers; the newest of each kind */
+	char *attributes;         /* the others, as JSON object text */
+	char *merged;             /* ids it took in: "id","id" */
+};
+struct given { /* identifiers of one request; NULL = not given */
+	const char *id[IDENTITIES];
+};
+struct given people_given(const struct json *profile_data);
+uint32_t people_find(enum identity kind, const char *value);
+/* The person meant, made if new; remarks (JSON strings) are added. */
+uint32_t people_meet(const struct given *g, const char *new_id,
+    int may_change, struct buf *remarks);
+void people_merge_attributes(uint32_t who, const struct json *attributes,
+    const struct json *meta, int may_change);
+struct person *people_at(uint32_t who); /* follows merges */
+void people_resource(struct buf *b, uint32_t who); /* JSON:API */
+void people_all_json(struct buf *b);
+const char *people_name(uint32_t who); /* for people to read */
+uint32_t people_count(void);
+void people_clear(void);
+
+/* events.c: what becomes of an event */
+
+enum outcome {
+	ACCEPTED,
+	DUPLICATE,
+	DROPPED,
+	REFUSED,
+	FAULTED,
+	PROFILE, /* a call that made or changed a profile */
+	OUTCOMES
+};
+extern const char *const outcome_names[OUTCOMES];
+struct arrival { /* the request that brought it */
+	const char *method, *path, *headers; /* headers: JSON object text */
+	int browser;
+	int status;
+	int64_t received;  /* ms */
+	const char *fault; /* or NULL */
+	const char *new_id; /* replay: the profile's id then */
+};
+enum outcome events_take(const struct arrival *a, const struct json *attributes,
+    const struct json *profile, int backfill);
+void events_profile(const struct arrival *a, const struct json *data,
+    uint32_t who);
+void events_refused(const struct arrival *a, enum outcome outcome,
+    const char *errors, const char *body, size_t n, const struct json *root);
+int events_repeat(const struct json *groups, char *pointer, size_t n);
+int events_data(const char *file); /* --data: replay, then append */
+void events_clear(void);
+
+/* guide.c: does an event carry what the guide says? */
+
+void guide_note(const char *metric, const struct json *attributes,
+    struct buf *remarks);
+void guide_json(struct buf *b);
+void guide_clear(void);
+
+/* log.c: what arrived, for the page and for tests */
+
+void state_lock(void);
+void state_unlock(void);
+void log_add(enum outcome outcome, uint32_t who, const char *metric,
+    int browser, char *json); /* takes json: members without braces */
+int log_metric_known(const char *metric);
+size_t log_metrics(void);
+void log_events(struct buf *b, uint64_t after, size_t max, int outcome);
+uint64_t log_last(void);
+void log_wait(uint64_t after, int ms); /* holding the lock */
+void log_wake(int stopping);
+void log_counts(struct buf *b);
+void log_keep(size_t entries, size_t bytes);
+void log_clear(void);
+
+/* record.c: --record */
+
+int record_open(const char *file);
+void record_write(const struct arrival *a, int processed, int sent,
+    const char *body, size_t n);
+
+/* endpoints.c */
+
+struct call {
+	const char *method, *path; /* path without query */
+	const char *target;        /* path with query */
+	void *http;                /* for call_header, call_query */
+	const char *body;
+	size_t body_len;
+	int64_t received;
+	/* filled in on the way */
+	const struct endpoint *endpoint;
+	char id[64]; /* of .../{id} */
+	char *headers;
+	struct json_doc *doc;
+	struct fault fault;
+	struct rate rate;
+	struct report report;
+	int status;
+	struct buf reply;
+	const char *type;
+	const char *policy; /* Content-Security-Policy, or NULL */
+};
+struct endpoint {
+	const char *method, *path;
+	int browser;
+	enum tier tier;
+	const struct field *shape; /* NULL: no body */
+	void (*serve)(struct call *);
+};
+const struct endpoint *endpoint_find(struct call *c);
+void endpoint_run(struct call *c); /* sets status and reply */
+void endpoints_windows(struct buf *b);
+extern const char *option_private_key, *option_public_key;
+extern const char *option_record;
+
+/* server.c */
+
+struct listen {
+	const char *host;
+	int port;
+	int latency;
+	int allow_remote;
+};
+int server_open(struct listen *l); /* binds; port 0 becomes the real one */
+int server_run(struct listen *l);  /* until SIGTERM */
+const char *call_header(const struct call *c, const char *name);
+const char *call_query(const struct call *c, const char *name);
+
+/* control.c: the live page and /sandbox/... */
+
+int control_run(struct call *c); /* 0 when the path is not its own */
+void control_init(int allow_remote);
+
+#endif
