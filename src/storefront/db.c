@@ -79,7 +79,7 @@ gate_leave(struct db *db)
 
 /* The klaviyo_sql of this shop: SQLite's, with the gate around transactions. */
 static int64_t
-gated_sql(void *conn, const char *sql, int n, const char *const arg[],
+gated_sql(void *conn, const char *sql, int n, const char *const *arg,
     klaviyo_row *row, void *rowarg)
 {
 	struct db *db = conn;

@@ -172,6 +172,9 @@ int catalog_collections(
  * (NULL), by position; each with its first variant. */
 int catalog_list(struct db *db, struct arena *arena, const char *slug,
     const char *search, int offset, int limit, struct listing *listing);
+/* The variant that a product page opens on: the first that can be bought. */
+const struct variant *variant_shown(const struct product *product);
+bool variant_buyable(const struct variant *variant);
 /* Others of the same categories. */
 int catalog_related(struct db *db, struct arena *arena, const char *product_id,
     int limit, struct listing *listing);
@@ -260,6 +263,8 @@ void shop_close(struct shop *shop);
 /* Answers one request; whatever fails becomes an error page. */
 void shop_handle(struct shop *shop, struct request *request,
     struct response *response);
+/* ${prefix} and ${segment}, percent-encoded: a path that may stand in a URL. */
+char *url_path(struct arena *arena, const char *prefix, const char *segment);
 /* An error page for a request that could not even be made. */
 void shop_refuse(struct shop *shop, int status, struct response *response);
 

@@ -1,0 +1,356 @@
+/*
+ * cart.c - carts: what is in them, how they change.
+ *
+ * Promises: every change raises the cart's revision by one and notes its time,
+ * so that a changed cart makes a new event id and a reload repeats an old one;
+ * quantities stay within 1..999, lines within 100; what is added is within the
+ * stock.  Prices are the catalogue's at the time of reading, never a form's.
+ */
+#include "storefront.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ reading */
+
+struct filling {
+	struct arena *arena;
+	struct cart *cart;
+	struct line **last;
+};
+
+static int
+line_row(void *arg, int n, const char *const col[])
+{
+	struct filling *f = arg;
+	struct line *line = arena_alloc(f->arena, sizeof(*line));
+
+	(void)n;
+	if (line == NULL)
+		return shop_fail("out of memory");
+	line->id = num(col[0]);
+	line->quantity = (int)num(col[1]);
+	line->product_id = arena_copy(f->arena, col[2]);
+	line->handle = arena_copy(f->arena, col[3]);
+	line->title = arena_copy(f->arena, col[4]);
+	line->vendor = arena_copy(f->arena, col[5]);
+	line->image = arena_copy(f->arena, col[6]);
+	line->variant = arena_copy(f->arena, col[7]);
+	line->sku = arena_copy(f->arena, col[8]);
+	line->price = num(col[9]);
+	line->compare_at = num(col[10]);
+	line->stock = num(col[11]);
+	line->oversell = num(col[12]) != 0;
+	*f->last = line;
+	f->last = &line->next;
+	f->cart->nlines++;
+	f->cart->units += line->quantity;
+	/* 100 lines of 999 at 10^9 stay far below 2^63. */
+	f->cart->subtotal += line->price * line->quantity;
+	return 0;
+}
+
+static int
+cart_row(void *arg, int n, const char *const col[])
+{
+	struct cart *cart = arg;
+
+	(void)n;
+	cart->revision = num(col[0]);
+	cart->changed_at = num(col[1]);
+	return 0;
+}
+
+struct naming {
+	struct arena *arena;
+	struct category **last;
+};
+
+static int
+category_row(void *arg, int n, const char *const col[])
+{
+	struct naming *naming = arg;
+	struct category *category;
+
+	(void)n;
+	category = arena_alloc(naming->arena, sizeof(*category));
+	if (category == NULL)
+		return shop_fail("out of memory");
+	category->slug = arena_copy(naming->arena, col[0]);
+	category->name = arena_copy(naming->arena, col[1]);
+	*naming->last = category;
+	naming->last = &category->next;
+	return 0;
+}
+
+int
+cart_load(
+    struct db *db, struct arena *arena, const char *id, struct cart *cart)
+{
+	struct filling filling = {arena, cart, &cart->lines};
+
+	memset(cart, 0, sizeof(*cart));
+	cart->id = id;
+	if (*id == '\0')
+		return 0;
+	if (db_run(db, cart_row, cart,
+	        "SELECT revision, changed_at FROM cart WHERE id = $1", id) <
+	        0 ||
+	    db_run(db, line_row, &filling,
+	        "SELECT v.id, l.quantity, p.id, p.handle, p.title, p.vendor, "
+	        "p.image, v.name, v.sku, v.price, v.compare_at, v.stock, "
+	        "v.oversell FROM cart_line l "
+	        "JOIN variant v ON v.id = l.variant "
+	        "JOIN product p ON p.id = v.product "
+	        "WHERE l.cart = $1 AND p.published = 1 ORDER BY l.position",
+	        id) < 0)
+		return -1;
+	for (struct line *line = cart->lines; line != NULL; line = line->next) {
+		struct naming naming = {arena, &line->categories};
+
+		if (db_run(db, category_row, &naming,
+		        "SELECT slug, name FROM product_category "
+		        "WHERE product = $1 ORDER BY position",
+		        line->product_id) < 0)
+			return -1;
+	}
+	return arena_failed(arena) ? shop_fail("out of memory") : 0;
+}
+
+static int
+one_number(void *arg, int n, const char *const col[])
+{
+	(void)n;
+	*(int64_t *)arg = num(col[0]);
+	return 0;
+}
+
+int
+cart_units(struct db *db, const char *id)
+{
+	int64_t units = 0;
+
+	if (*id == '\0')
+		return 0;
+	if (db_run(db, one_number, &units,
+	        "SELECT COALESCE(SUM(l.quantity), 0) FROM cart_line l "
+	        "JOIN variant v ON v.id = l.variant "
+	        "JOIN product p ON p.id = v.product "
+	        "WHERE l.cart = $1 AND p.published = 1",
+	        id) < 0)
+		return -1;
+	return (int)units;
+}
+
+/* ----------------------------------------------------------------- changing */
+
+struct offer { /* a variant, and how many of it a cart holds */
+	int64_t stock, oversell, quantity;
+};
+
+static int
+offer_row(void *arg, int n, const char *const col[])
+{
+	struct offer *offer = arg;
+
+	(void)n;
+	offer->stock = num(col[0]);
+	offer->oversell = num(col[1]);
+	offer->quantity = num(col[2]);
+	return 0;
+}
+
+static int64_t
+offer_load(struct db *db, const char *cart, int64_t variant, struct offer *offer)
+{
+	memset(offer, 0, sizeof(*offer));
+	return db_run(db, offer_row, offer,
+	    "SELECT v.stock, v.oversell, COALESCE((SELECT quantity FROM "
+	    "cart_line WHERE cart = $1 AND variant = v.id), 0) "
+	    "FROM variant v JOIN product p ON p.id = v.product "
+	    "WHERE v.id = $2 AND p.published = 1",
+	    cart, NUM(variant));
+}
+
+/* One more revision of a cart; makes the cart if need be. */
+static int
+touch(struct db *db, const char *cart, int64_t now, int64_t *revision)
+{
+	*revision = 0;
+	return db_run(db, one_number, revision,
+	           "INSERT INTO cart (id, revision, created_at, changed_at) "
+	           "VALUES ($1, 1, $2, $2) ON CONFLICT (id) DO UPDATE "
+	           "SET revision = cart.revision + 1, changed_at = $2 "
+	           "RETURNING revision",
+	           cart, NUM(now)) < 0
+	    ? -1
+	    : 0;
+}
+
+static int
+put_line(struct db *db, const char *cart, int64_t variant, int64_t quantity)
+{
+	if (quantity == 0)
+		return db_run(db, NULL, NULL,
+		           "DELETE FROM cart_line WHERE cart = $1 AND "
+		           "variant = $2",
+		           cart, NUM(variant)) < 0
+		    ? -1
+		    : 0;
+	return db_run(db, NULL, NULL,
+	           "INSERT INTO cart_line (cart, variant, quantity, position) "
+	           "VALUES ($1, $2, $3, (SELECT COALESCE(MAX(position), 0) + 1 "
+	           "FROM cart_line WHERE cart = $1)) "
+	           "ON CONFLICT (cart, variant) DO UPDATE SET quantity = $3",
+	           cart, NUM(variant), NUM(quantity)) < 0
+	    ? -1
+	    : 0;
+}
+
+enum cart_change
+cart_set(struct db *db, const char *cart, int64_t variant, int quantity,
+    int64_t now, int64_t *revision, int *added)
+{
+	struct offer offer;
+	int64_t found, lines = 0;
+
+	*added = 0;
+	found = offer_load(db, cart, variant, &offer);
+	if (found < 0)
+		return CART_FAILED;
+	if (found == 0)
+		return CART_NO_VARIANT;
+	if (quantity == offer.quantity)
+		return CART_DONE;
+	if (quantity > QUANTITY_MAX)
+		return CART_TOO_MANY;
+	/* Fewer is always welcome, even where the stock has shrunk. */
+	if (quantity > offer.quantity && !offer.oversell &&
+	    quantity > offer.stock)
+		return CART_SOLD_OUT;
+	if (offer.quantity == 0) {
+		if (db_run(db, one_number, &lines,
+		        "SELECT COUNT(*) FROM cart_line WHERE cart = $1",
+		        cart) < 0)
+			return CART_FAILED;
+		if (lines >= LINES_MAX)
+			return CART_TOO_MANY;
+	}
+	if (touch(db, cart, now, revision) != 0 ||
+	    put_line(db, cart, variant, quantity) != 0)
+		return CART_FAILED;
+	if (quantity > offer.quantity)
+		*added = quantity - (int)offer.quantity;
+	return CART_DONE;
+}
+
+enum cart_change
+cart_add(struct db *db, struct arena *arena, const char **cart, int64_t variant,
+    int quantity, int64_t now, int64_t *revision)
+{
+	const char *id = **cart != '\0' ? *cart : random_id(arena, 26);
+	enum cart_change change;
+	struct offer offer;
+	int added;
+
+	if (id == NULL || offer_load(db, id, variant, &offer) < 0)
+		return CART_FAILED;
+	change = cart_set(db, id, variant, (int)offer.quantity + quantity, now,
+	    revision, &added);
+	if (change == CART_DONE)
+		*cart = id;
+	return change;
+}
+
+int
+cart_copy(struct db *db, struct arena *arena, const char **cart,
+    const char *from, int64_t now)
+{
+	int64_t revision;
+
+	if (**cart == '\0')
+		*cart = random_id(arena, 26);
+	if (*cart == NULL)
+		return shop_fail("out of memory");
+	if (strcmp(*cart, from) == 0)
+		return 0;
+	if (touch(db, *cart, now, &revision) != 0 ||
+	    db_run(db, NULL, NULL, "DELETE FROM cart_line WHERE cart = $1",
+	        *cart) < 0 ||
+	    db_run(db, NULL, NULL,
+	        "INSERT INTO cart_line (cart, variant, quantity, position) "
+	        "SELECT $1, variant, quantity, position FROM cart_line "
+	        "WHERE cart = $2",
+	        *cart, from) < 0)
+		return -1;
+	return 0;
+}
+
+/* ------------------------------------------------------ added, not reported */
+
+int
+cart_note_added(struct db *db, const char *cart, int64_t revision,
+    int64_t variant, int quantity)
+{
+	return db_run(db, NULL, NULL,
+	           "INSERT INTO cart_added (cart, revision, variant, quantity) "
+	           "VALUES ($1, $2, $3, $4)",
+	           cart, NUM(revision), NUM(variant), NUM(quantity)) < 0
+	    ? -1
+	    : 0;
+}
+
+struct taking {
+	struct arena *arena;
+	struct added **list;
+};
+
+static int
+added_row(void *arg, int n, const char *const col[])
+{
+	struct taking *taking = arg;
+	struct added *added = arena_alloc(taking->arena, sizeof(*added));
+	struct added **at = taking->list;
+
+	(void)n;
+	if (added == NULL)
+		return shop_fail("out of memory");
+	added->revision = num(col[0]);
+	added->variant = num(col[1]);
+	added->quantity = (int)num(col[2]);
+	/* RETURNING promises no order. */
+	while (*at != NULL && (*at)->revision < added->revision)
+		at = &(*at)->next;
+	added->next = *at;
+	*at = added;
+	return 0;
+}
+
+int
+cart_take_added(
+    struct db *db, struct arena *arena, const char *cart, struct added **list)
+{
+	struct taking taking = {arena, list};
+	int64_t waiting = 0;
+
+	*list = NULL;
+	/* Most pages have nothing to take: no write, no gate. */
+	if (*cart == '\0')
+		return 0;
+	if (db_run(db, one_number, &waiting,
+	        "SELECT COUNT(*) FROM cart_added WHERE cart = $1", cart) < 0)
+		return -1;
+	if (waiting == 0)
+		return 0;
+	if (db_begin(db) != 0)
+		return -1;
+	if (db_run(db, added_row, &taking,
+	        "DELETE FROM cart_added WHERE cart = $1 "
+	        "RETURNING revision, variant, quantity",
+	        cart) < 0 ||
+	    db_commit(db) != 0) {
+		db_rollback(db);
+		*list = NULL;
+		return -1;
+	}
+	return 0;
+}

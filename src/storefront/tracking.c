@@ -1,0 +1,393 @@
+/*
+ * tracking.c - THE file to copy: shop rows -> Klaviyo.
+ *
+ * Everything that this shop tells Klaviyo goes through here: the structs of the
+ * library are filled from products, carts and orders; the browser's payloads
+ * are put into the partials of templates/klaviyo/, orders into the outbox.
+ *
+ * Promises: a failure drops a snippet, never a page; an order's events are
+ * queued in the order's own transaction; data reaches a script only as JSON
+ * from the library's escaper; each block's hash is taken of the block that this
+ * file rendered, so that nothing else on the page may run.
+ *
+ * Never sees a request.  An integrator copies this file and templates/klaviyo/,
+ * and changes the functions that read the shop's own structs.
+ */
+#include "tpl.h"
+
+#include <klaviyo.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool
+tracking_on(const struct settings *settings)
+{
+	return *settings->public_key != '\0';
+}
+
+/* ------------------------------------------- the shop's structs -> Klaviyo's */
+
+/* An address on this shop; one elsewhere stays as it is. */
+static const char *
+absolute(const struct settings *settings, struct arena *arena, const char *path)
+{
+	if (*path != '/')
+		return path;
+	return arena_printf(arena, "%s%s", settings->url, path);
+}
+
+static const char *
+product_url(
+    const struct settings *settings, struct arena *arena, const char *handle)
+{
+	return arena_printf(arena, "%s%s", settings->url,
+	    url_path(arena, "/products/", handle));
+}
+
+static void
+fill_categories(struct arena *arena, const struct category *list,
+    struct klaviyo_item *item)
+{
+	const char **names;
+	size_t n = 0;
+
+	for (const struct category *c = list; c != NULL; c = c->next)
+		n++;
+	names = arena_alloc(arena, (n + 1) * sizeof(*names));
+	if (names == NULL)
+		return;
+	for (n = 0; list != NULL; list = list->next)
+		names[n++] = list->name;
+	item->categories = names;
+	item->ncategories = n;
+}
+
+static void
+fill_viewed(const struct tracking *t, struct klaviyo_item *item)
+{
+	const struct product *p = t->viewed;
+	const struct variant *v = variant_shown(p);
+
+	memset(item, 0, sizeof(*item));
+	item->product_id = p->id;
+	item->sku = v->sku;
+	item->name = p->title;
+	item->brand = p->vendor;
+	item->url = product_url(t->settings, t->arena, p->handle);
+	item->image_url = absolute(t->settings, t->arena, p->image);
+	item->price = v->price;
+	item->compare_at_price = v->compare_at;
+	fill_categories(t->arena, p->categories, item);
+}
+
+/* The lines of a cart or an order. */
+static struct klaviyo_item *
+fill_lines(const struct settings *settings, struct arena *arena,
+    const struct line *line, int n)
+{
+	struct klaviyo_item *items, *item;
+
+	items = item = arena_alloc(arena, ((size_t)n + 1) * sizeof(*items));
+	for (; item != NULL && line != NULL; line = line->next, item++) {
+		item->product_id = line->product_id;
+		item->sku = line->sku;
+		item->name = line->title;
+		item->brand = line->vendor;
+		item->url = product_url(settings, arena, line->handle);
+		item->image_url = absolute(settings, arena, line->image);
+		item->price = line->price;
+		item->compare_at_price = line->compare_at;
+		item->quantity = line->quantity;
+		fill_categories(arena, line->categories, item);
+	}
+	return items;
+}
+
+static int
+fill_cart(const struct tracking *t, struct klaviyo_cart *cart)
+{
+	memset(cart, 0, sizeof(*cart));
+	cart->id = t->cart->id;
+	cart->revision = t->cart->revision;
+	cart->changed_at = t->cart->changed_at;
+	cart->currency = t->currency;
+	cart->value = t->cart->subtotal;
+	cart->checkout_url = t->checkout_url;
+	cart->nitems = (size_t)t->cart->nlines;
+	cart->items =
+	    fill_lines(t->settings, t->arena, t->cart->lines, t->cart->nlines);
+	return cart->items == NULL || arena_failed(t->arena) ? -1 : 0;
+}
+
+static void
+fill_address(struct klaviyo_address *to, const struct address *from,
+    const char *phone)
+{
+	to->first_name = from->first_name;
+	to->last_name = from->last_name;
+	to->address1 = from->address1;
+	to->address2 = from->address2;
+	to->city = from->city;
+	to->region = from->region;
+	to->zip = from->zip;
+	to->country_code = from->country;
+	to->phone = phone;
+}
+
+static void
+fill_profile(struct klaviyo_profile *profile, const struct order *order)
+{
+	const struct address *home = &order->billing_address;
+
+	profile->email = order->email;
+	profile->phone_number = order->phone;
+	profile->exchange_id = order->exchange_id;
+	profile->first_name = home->first_name;
+	profile->last_name = home->last_name;
+	profile->location = (struct klaviyo_location){
+	    .address1 = home->address1,
+	    .address2 = home->address2,
+	    .city = home->city,
+	    .region = home->region,
+	    .country = home->country,
+	    .zip = home->zip,
+	};
+}
+
+/* -------------------------------------------------------------- server events */
+
+int
+tracking_order(struct shop *shop, const struct order *order, int64_t now)
+{
+	struct klaviyo_order k = {
+	    .id = order->id,
+	    .time = order->time,
+	    .currency = order->currency,
+	    .total = order->total,
+	    .discount_code = order->discount_code,
+	    .discount = order->discount,
+	    .shipping_method = order->shipping_name,
+	    .nitems = (size_t)order->nlines,
+	};
+	struct arena *arena = arena_new();
+	int result = -1;
+
+	if (arena == NULL)
+		return shop_fail("out of memory");
+	k.items = fill_lines(
+	    shop->settings, arena, order->lines, order->nlines);
+	fill_address(&k.billing, &order->billing_address, order->phone);
+	fill_address(&k.shipping, &order->shipping_address, order->phone);
+	fill_profile(&k.profile, order);
+	if (k.items == NULL || arena_failed(arena))
+		shop_fail("out of memory");
+	else if (klaviyo_queue_order(db_store(shop->db), KLAVIYO_PLACED_ORDER,
+	             &k, KLAVIYO_REALTIME, now) != 0)
+		shop_fail("%s", klaviyo_error());
+	else
+		result = 0;
+	arena_free(arena);
+	return result;
+}
+
+const char *
+tracking_exchange_id(struct arena *arena, const char *cookie)
+{
+	char *id = klaviyo_exchange_id(cookie);
+
+	return id != NULL ? arena_take(arena, id) : "";
+}
+
+/* ------------------------------------------------------------ browser snippets */
+
+static char *
+added_json(const struct tracking *t, const struct added *added)
+{
+	struct klaviyo_cart cart;
+	size_t at = 0;
+
+	for (const struct line *line = t->cart->lines; line != NULL;
+	     line = line->next, at++)
+		if (line->id == added->variant)
+			break;
+	/* Removed again before a page could tell: nothing was added. */
+	if (at == (size_t)t->cart->nlines || fill_cart(t, &cart) != 0)
+		return NULL;
+	cart.revision = added->revision;
+	return arena_take(t->arena,
+	    klaviyo_added_to_cart(&cart, at, added->quantity));
+}
+
+char *
+tracking_added_payload(const struct tracking *tracking)
+{
+	char *json = added_json(tracking, tracking->added);
+
+	if (json == NULL)
+		shop_log("no Added to Cart payload: %s", klaviyo_error());
+	return json;
+}
+
+/* Puts one event's partial into the page's block. */
+static bool
+put_event(struct tpl *block, const char *file, char *json)
+{
+	if (json == NULL) {
+		shop_log("%s left out: %s", file, klaviyo_error());
+		return false;
+	}
+	tpl_json(tpl_include(block, "EVENT", file), "KLAVIYO_JSON", json);
+	return true;
+}
+
+/* Appends a rendered block, and its hash for the policy. */
+static void
+put_block(struct tracking *t, const char *file, struct tpl *tpl)
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char base64[64];
+	struct text block = {0};
+	const char *begin, *end;
+
+	if (tpl_render(file, tpl, &block) != 0) {
+		shop_log("%s left out: %s", file, shop_error());
+		text_free(&block);
+		return;
+	}
+	begin = strstr(block.data, "<script>");
+	end = strstr(block.data, "</script>");
+	if (begin != NULL && end != NULL) {
+		begin += strlen("<script>");
+		crypto_hash_sha256(hash, (const unsigned char *)begin,
+		    (unsigned long long)(end - begin));
+		sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash),
+		    sodium_base64_VARIANT_ORIGINAL);
+		text_printf(&t->csp, " 'sha256-%s'", base64);
+		text_addn(&t->scripts, block.data, block.length);
+	}
+	text_free(&block);
+}
+
+static struct tpl *
+klaviyo_js(const struct tracking *t)
+{
+	char *url = klaviyo_script_url(
+	    t->settings->onsite_url, t->settings->public_key);
+	struct tpl *tpl = tpl_new();
+
+	arena_take(t->arena, url);
+	if (tpl != NULL && url != NULL)
+		tpl_json(tpl, "KLAVIYO_URL",
+		    arena_take(t->arena, klaviyo_script_string(url)));
+	return tpl;
+}
+
+/* The visitor as identify takes them; NULL if they are not known. */
+static char *
+visitor_json(const struct tracking *t)
+{
+	const struct session *v = t->visitor;
+	struct klaviyo_profile profile = {0};
+
+	if (v == NULL || *v->email == '\0')
+		return NULL;
+	profile.email = v->email;
+	profile.phone_number = v->phone;
+	profile.first_name = v->first_name;
+	profile.last_name = v->last_name;
+	return arena_take(t->arena, klaviyo_identify(&profile));
+}
+
+/* The page's events; returns how many. */
+static int
+put_events(const struct tracking *t, struct tpl *block, bool known)
+{
+	struct klaviyo_item item;
+	struct klaviyo_cart cart;
+	int n = 0;
+
+	if (t->viewed != NULL) {
+		fill_viewed(t, &item);
+		n += put_event(block, "klaviyo/viewed_product.tpl",
+		    arena_take(t->arena,
+		        klaviyo_viewed_product(&item, t->currency)));
+		n += put_event(block, "klaviyo/viewed_item.tpl",
+		    arena_take(
+		        t->arena, klaviyo_viewed_item(&item, t->currency)));
+	}
+	for (const struct added *a = t->added; a != NULL; a = a->next) {
+		char *json = added_json(t, a);
+
+		if (json != NULL)
+			n += put_event(
+			    block, "klaviyo/added_to_cart.tpl", json);
+	}
+	if (t->checkout && t->cart->nlines > 0 && fill_cart(t, &cart) == 0)
+		n += put_event(block,
+		    known ? "klaviyo/started_checkout.tpl"
+		          : "klaviyo/started_checkout_email.tpl",
+		    arena_take(t->arena, klaviyo_started_checkout(&cart)));
+	return n;
+}
+
+void
+tracking_render(struct tracking *t)
+{
+	struct tpl *shop = tpl_new(), *object = NULL, *script = NULL,
+	           *block = NULL;
+	char *visitor;
+
+	put_block(t, "script.tpl", shop);
+	if (!tracking_on(t->settings))
+		goto out;
+	object = tpl_new();
+	script = klaviyo_js(t);
+	block = tpl_new();
+	if (object == NULL || script == NULL || block == NULL)
+		goto out;
+	put_block(t, "klaviyo/object.tpl", object);
+	put_block(t, "klaviyo/klaviyo_js.tpl", script);
+	visitor = visitor_json(t);
+	if (visitor != NULL)
+		tpl_json(block, "KLAVIYO_PROFILE", visitor);
+	if (put_events(t, block, visitor != NULL) > 0 || visitor != NULL)
+		put_block(t,
+		    visitor != NULL ? "klaviyo/identify.tpl"
+		                    : "klaviyo/events.tpl",
+		    block);
+out:
+	tpl_free(shop);
+	tpl_free(object);
+	tpl_free(script);
+	tpl_free(block);
+}
+
+/* The host part of an address, "https://host:port". */
+static char *
+origin_of(struct arena *arena, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n = host != NULL ? (size_t)(host + 3 - url) : 0;
+
+	return arena_copyn(arena, url, n + strcspn(url + n, "/"));
+}
+
+const char *
+tracking_hosts(
+    const struct settings *settings, struct arena *arena, bool images)
+{
+	/* The hosts that Klaviyo's own Magento extension allows. */
+	static const char klaviyo[] =
+	    " https://static.klaviyo.com https://static-forms.klaviyo.com"
+	    " https://static-tracking.klaviyo.com https://fast.a.klaviyo.com"
+	    " https://a.klaviyo.com https://telemetrics.klaviyo.com";
+
+	if (!tracking_on(settings))
+		return "";
+	if (strcmp(settings->onsite_url, "https://static.klaviyo.com") == 0)
+		return images ? " https://d3k81ch9hvuctc.cloudfront.net"
+		              : klaviyo;
+	return arena_printf(
+	    arena, " %s", origin_of(arena, settings->onsite_url));
+}
