@@ -318,17 +318,18 @@ utf8_clean(const char *text)
 char *
 fold(struct arena *arena, const char *text)
 {
-	size_t length = 0;
-	uint8_t *folded = u8_casefold((const uint8_t *)text, strlen(text), NULL,
-	    UNINORM_NFKC, NULL, &length);
+	const uint8_t *t = (const uint8_t *)text;
+	size_t length = strlen(text);
+	uint8_t *folded;
 	char *copy;
 
-	if (folded == NULL && errno == ENOMEM) {
+	if (u8_check(t, length) != NULL) /* not UTF-8: as it is */
+		return arena_copyn(arena, text, length);
+	folded = u8_casefold(t, length, NULL, UNINORM_NFKC, NULL, &length);
+	if (folded == NULL) {
 		out_of_memory(arena);
 		return nothing;
 	}
-	if (folded == NULL) /* not UTF-8: as it is */
-		return arena_copy(arena, text);
 	copy = arena_copyn(arena, (char *)folded, length);
 	free(folded);
 	return copy;
