@@ -22,6 +22,50 @@ bool kl_utf8_ok(const char *text);
 int64_t kl_now(void);
 int64_t kl_monotonic_ms(void);
 
+/* strdup() that sets the error. */
+char *kl_copy(const char *text);
+
+/* ----------------------------------------------------------------- money.c */
+
+/* Line total; -1 when it is beyond int64_t. */
+int kl_money_times(int64_t price, int quantity, int64_t *product);
+
+/* ------------------------------------------------------------------ json.c */
+/* JSON that others wrote, read strictly.  ${depth} is how many levels may be
+ * nested; ${what} opens the error text. */
+
+/* 0 if ${text} is JSON (RFC 8259) in UTF-8, without \u0000. */
+int kl_json_check(const char *text, int depth, const char *what);
+/* A tree whose numbers print digit by digit as they were read: they are of
+ * type cJSON_Raw, with valuedouble set.  NULL with the error set. */
+cJSON *kl_json_read(const char *text, int depth, const char *what);
+/* The compact text of a tree, for free(); NULL with the error set. */
+char *kl_json_text(const cJSON *tree);
+
+/* ----------------------------------------------------------------- build.c */
+/* Each adds one member to an object, or nothing for "", 0 or an empty group;
+ * false only on failure, with the error set.  A cJSON argument is taken
+ * whatever happens; NULL stands for one whose making failed. */
+bool kl_put(cJSON *to, const char *name, cJSON *value);
+bool kl_put_text(cJSON *to, const char *name, const char *text);
+bool kl_put_money(
+    cJSON *to, const char *name, int64_t amount, const char *currency);
+bool kl_put_group(cJSON *to, const char *name, cJSON *group);
+cJSON *kl_object(void);
+/* ${group} if it is ${filled}; else drops it and returns NULL. */
+cJSON *kl_group(cJSON *group, bool filled);
+
+/* ---------------------------------------------------------------- limits.c */
+
+enum { KL_DEPTH = 10 }; /* Klaviyo's levels of nesting */
+/* Whether all strings and names are UTF-8 and within Klaviyo's limits; the
+ * error names the path of the field, which begins with ${root}. */
+int kl_check(const cJSON *value, const char *root);
+/* The same for an event's properties, which are also counted. */
+int kl_check_properties(const cJSON *properties, const char *root);
+/* Whether a text is there, UTF-8 and of at most ${most} bytes. */
+int kl_check_length(const char *text, size_t most, const char *field);
+
 /* ------------------------------------------------------- snippet.c (escaper) */
 
 /* Escapes <, >, &, U+2028 and U+2029 of a finished JSON text. */
@@ -31,7 +75,6 @@ char *kl_script_safe(const char *json);
 /* The one place where Klaviyo's property names are spelled.  Each returns a
  * new cJSON object, or NULL with the error set. */
 
-cJSON *kl_identify_properties(const struct klaviyo_profile *profile);
 cJSON *kl_viewed_product_properties(
     const struct klaviyo_item *item, const char *currency);
 cJSON *kl_viewed_item_properties(
@@ -42,6 +85,11 @@ cJSON *kl_started_checkout_properties(const struct klaviyo_cart *cart);
 cJSON *kl_order_properties(const struct klaviyo_order *order);
 cJSON *kl_ordered_product_properties(
     const struct klaviyo_order *order, size_t line);
+
+/* --------------------------------------------------------------- profile.c */
+
+/* For klaviyo.identify(). */
+cJSON *kl_identify_properties(const struct klaviyo_profile *profile);
 /* The profile as server events carry it: {"type":"profile",("id",)
  * "attributes":{..}}. */
 cJSON *kl_profile_data(const struct klaviyo_profile *profile);
@@ -55,17 +103,25 @@ struct kl_event {
 	char *event;   /* JSON object: the other members of data.attributes */
 };
 /* Builds and checks one event; takes ${properties} (may be NULL) whatever
- * happens.  Returns 0 or -1. */
+ * happens.  On failure ${event} is empty.  Returns 0 or -1. */
 int kl_event_make(struct kl_event *event, const char *metric,
     const char *unique_id, int64_t time, const struct klaviyo_profile *profile,
     int64_t value, const char *currency, cJSON *properties,
-    enum klaviyo_lane lane);
+    enum klaviyo_lane lane, int64_t now);
 void kl_event_free(struct kl_event *event);
 /* Joins the two stored texts into the body of POST /api/events, unparsed. */
 char *kl_event_body(const char *profile, const char *event);
 
 /* ---------------------------------------------------------------- outbox.c */
 
+enum {
+	/* Further ahead than these is what no sender ever writes: such a time
+	   comes from a clock that was set back, and counts as now. */
+	KL_DUE_MAX = 3660,  /* a backoff or Retry-After of an hour, and skew */
+	KL_LEASE_MAX = 300, /* a lease, and skew between hosts */
+};
+
+/* Runs in the host's transaction; an id that is there already is a no-op. */
 int kl_outbox_add(const struct klaviyo_store *store,
     const struct kl_event *event, enum klaviyo_lane lane, int64_t now);
 
@@ -73,27 +129,32 @@ int kl_outbox_add(const struct klaviyo_store *store,
 struct kl_claim {
 	char *id, *kind, *profile, *event;
 	int lane, attempts;
+	int64_t created_at;
 	struct kl_claim *next;
 };
-/* Claims up to ${max} due rows until ${lease_end} under ${token}; counts the
- * attempt before anything is sent.  Own transaction. */
+/* Claims up to ${max} due rows until ${lease_end} under ${token}, in order of
+ * lane, due time and age; counts the attempt before anything is sent.  Own
+ * transaction. */
 int kl_outbox_claim(const struct klaviyo_store *store, const char *token,
     int max, int64_t now, int64_t lease_end, struct kl_claim **list);
 void kl_claims_free(struct kl_claim *list);
+/* How many rows are due, counted up to ${max}; -1 on failure. */
+int64_t kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now);
 
 /* How a claim ended: what deliver.c decided. */
 enum kl_outcome {
 	KL_SENT,    /* finished; texts emptied */
 	KL_RETRY,   /* due again at due_at, attempt counted */
 	KL_DEAD,    /* finished, refused; texts kept */
-	KL_RELEASE, /* due again at due_at, attempt given back */
+	KL_RELEASE, /* due again at due_at, attempt given back; no error text
+	               leaves the former one */
 };
 struct kl_settlement {
 	const struct kl_claim *claim;
 	enum kl_outcome outcome;
 	int64_t due_at;
 	char *error;          /* owned; NULL = none */
-	char *profile;        /* owned; a repaired profile, NULL = as it was */
+	char *profile;        /* owned; KL_RETRY: a repaired profile, or NULL */
 };
 /* Settles ${n} claims in one transaction; a row whose token is not ${token}
  * any more is left alone.  Returns the number of rows settled or -1. */
@@ -105,7 +166,10 @@ struct kl_sender {
 	int64_t paused_until; /* 0 = not paused */
 	int refused_run;      /* refusals in a row */
 	char reason[256];
+	int64_t last_sent;    /* written by kl_outbox_settle() */
 };
+/* Seconds that a pause lasts from ${now}; 0 = none, or over. */
+int64_t kl_pause_left(int64_t until, int64_t now);
 int kl_sender_load(const struct klaviyo_store *store, struct kl_sender *sender);
 int kl_sender_save(
     const struct klaviyo_store *store, const struct kl_sender *sender);

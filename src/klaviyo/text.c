@@ -1,0 +1,155 @@
+/*
+ * text.c - errors, UTF-8, phone numbers and clocks.
+ *
+ * Promises: the error text is one line of valid UTF-8, kept per thread; it is
+ * the library's only global state.  kl_utf8_ok() accepts exactly what RFC 3629
+ * does: no surrogates, no overlong forms, nothing above U+10FFFF.
+ *
+ * Does not: judge whether a phone number is in service.  libphonenumber knows
+ * numbering plans; we know the shape, and Klaviyo has the last word.
+ */
+#include "internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static _Thread_local char error_text[512];
+
+/* Length of the UTF-8 sequence at ${at}, 0 if it is none.  Reads no further
+   than the first byte that does not belong, so never past the NUL. */
+static size_t
+sequence(const unsigned char *at)
+{
+	unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte */
+	size_t n, i;
+
+	if (at[0] < 0x80)
+		return at[0] != 0;
+	if (at[0] >= 0xc2 && at[0] <= 0xdf)
+		n = 2;
+	else if (at[0] >= 0xe0 && at[0] <= 0xef)
+		n = 3;
+	else if (at[0] >= 0xf0 && at[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	switch (at[0]) {
+	case 0xe0: /* below is overlong */
+		low = 0xa0;
+		break;
+	case 0xed: /* above are surrogates */
+		high = 0x9f;
+		break;
+	case 0xf0: /* below is overlong */
+		low = 0x90;
+		break;
+	case 0xf4: /* above is beyond U+10FFFF */
+		high = 0x8f;
+		break;
+	}
+	if (at[1] < low || at[1] > high)
+		return 0;
+	for (i = 2; i < n; i++)
+		if (at[i] < 0x80 || at[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+bool
+kl_utf8_ok(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t n;
+
+	while (*at) {
+		if ((n = sequence(at)) == 0)
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+/* The text may quote a database's or a server's words: what is no UTF-8 or
+   would break the line becomes '?', and a sequence cut short goes. */
+int
+kl_fail(const char *format, ...)
+{
+	unsigned char *at = (unsigned char *)error_text;
+	char line[sizeof(error_text)];
+	va_list args;
+	size_t n;
+	int length;
+
+	va_start(args, format);
+	/* Not straight into error_text: an argument may be klaviyo_error(). */
+	length = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	memcpy(error_text, line, sizeof(line));
+	if (length < 0)
+		error_text[0] = '\0';
+	while (*at) {
+		n = sequence(at);
+		if (n == 0 && length >= (int)sizeof(line) &&
+		    error_text + sizeof(line) - (char *)at <= 4) {
+			*at = '\0';
+			break;
+		}
+		if (n == 0 || *at < 0x20 || *at == 0x7f) {
+			*at = '?';
+			n = 1;
+		}
+		at += n;
+	}
+	return -1;
+}
+
+const char *
+klaviyo_error(void)
+{
+	return error_text;
+}
+
+char *
+kl_copy(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		kl_fail("out of memory");
+	return copy;
+}
+
+/* E.164: a plus sign, then up to fifteen digits, the first of them not 0; no
+   country has numbers of fewer than seven. */
+int
+klaviyo_phone_ok(const char *phone_number)
+{
+	size_t digits;
+
+	if (phone_number == NULL || phone_number[0] != '+' ||
+	    phone_number[1] == '0')
+		return 0;
+	digits = strspn(phone_number + 1, "0123456789");
+	return phone_number[1 + digits] == '\0' && digits >= 7 && digits <= 15;
+}
+
+int64_t
+kl_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
+int64_t
+kl_monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
