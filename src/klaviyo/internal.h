@@ -138,9 +138,6 @@ struct kl_claim {
 int kl_outbox_claim(const struct klaviyo_store *store, const char *token,
     int max, int64_t now, int64_t lease_end, struct kl_claim **list);
 void kl_claims_free(struct kl_claim *list);
-/* How many rows are due, counted up to ${max}; -1 on failure. */
-int64_t kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now);
-
 /* How a claim ended: what deliver.c decided. */
 enum kl_outcome {
 	KL_SENT,    /* finished; texts emptied */
@@ -160,6 +157,11 @@ struct kl_settlement {
  * any more is left alone.  Returns the number of rows settled or -1. */
 int64_t kl_outbox_settle(const struct klaviyo_store *store, const char *token,
     const struct kl_settlement *settlement, size_t n, int64_t now);
+
+/* ---------------------------------------------------------------- status.c */
+
+/* How many rows are due, counted up to ${max}; -1 on failure. */
+int64_t kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now);
 
 /* The sender's row: what outlives a process. */
 struct kl_sender {

@@ -1,0 +1,303 @@
+/*
+ * outbox.c - the table klaviyo_outbox: every statement that writes to it.  What
+ * only reads it is in status.c.
+ *
+ * An event is a row from the commit of the order on.  Its state is read off
+ * its columns:
+ *
+ *   state    due_at             claim     sent_at
+ *   waiting  next attempt       NULL      NULL
+ *   claimed  end of the lease   a token   NULL
+ *   sent     NULL               NULL      time
+ *   dead     NULL               NULL      NULL
+ *
+ *   waiting --claim--> claimed --settle--> waiting | sent | dead
+ *   claimed --lease over--> waiting        dead --retry--> waiting
+ *
+ * Promises: an id is queued once, whatever is queued under it again.  Two
+ * senders never hold the same row: the claim is one UPDATE that asks again, in
+ * its own WHERE, whether the row is due.  A settlement matches only under the
+ * token that claimed, so the late answer of a sender that was paused past its
+ * lease changes nothing.  The attempt is counted before anything is sent.  A
+ * sent row keeps its id and no personal data.
+ *
+ * A due time or a lease end further ahead than this library ever writes comes
+ * from a clock that was set back: it counts as now (KL_DUE_MAX, KL_LEASE_MAX).
+ *
+ * Does not send, judge or decide when to try again.  kl_outbox_add() runs in
+ * the host's transaction; everything else that writes opens its own.
+ *
+ * The statements are the same for SQLite and PostgreSQL; only the types of the
+ * tables are not (SQLite has no BIGINT in a STRICT table).
+ */
+#include "sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ tables */
+
+static const char *const tables[] = {
+    "CREATE TABLE IF NOT EXISTS klaviyo_outbox ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " lane INTEGER NOT NULL,"
+    " profile TEXT NOT NULL,"
+    " event TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " due_at INTEGER,"
+    " claim TEXT,"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " sent_at INTEGER,"
+    " error TEXT"
+    ") STRICT",
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_due"
+    " ON klaviyo_outbox (lane, due_at, created_at, id)"
+    " WHERE due_at IS NOT NULL",
+    "CREATE TABLE IF NOT EXISTS klaviyo_sender ("
+    " one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),"
+    " paused_until INTEGER NOT NULL DEFAULT 0,"
+    " reason TEXT NOT NULL DEFAULT '',"
+    " refused_run INTEGER NOT NULL DEFAULT 0,"
+    " last_sent INTEGER NOT NULL DEFAULT 0"
+    ") STRICT",
+    "INSERT INTO klaviyo_sender (one) VALUES (1) ON CONFLICT DO NOTHING",
+};
+
+int
+klaviyo_outbox_create(const struct klaviyo_store *store)
+{
+	int failed = 0;
+
+	if (begin(store))
+		return -1;
+	for (size_t i = 0; !failed && i < sizeof(tables) / sizeof(*tables); i++)
+		failed = run(store, tables[i], 0, NULL) < 0;
+	return end(store, failed);
+}
+
+/* --------------------------------------------------------------- add, claim */
+
+int
+kl_outbox_add(const struct klaviyo_store *store, const struct kl_event *event,
+    enum klaviyo_lane lane, int64_t now)
+{
+	struct num l, t;
+	const char *arg[] = {event->id, num(&l, lane), event->profile,
+	    event->event, num(&t, now)};
+
+	return run(store,
+	           "INSERT INTO klaviyo_outbox"
+	           " (id, kind, lane, profile, event, created_at, due_at)"
+	           " VALUES ($1, 'event', CAST($2 AS BIGINT), $3, $4,"
+	           " CAST($5 AS BIGINT), CAST($5 AS BIGINT))"
+	           " ON CONFLICT (id) DO NOTHING",
+	           5, arg) < 0
+	           ? -1
+	           : 0;
+}
+
+struct claims {
+	struct kl_claim **list;
+	size_t n, max;
+};
+
+static void
+claim_free(struct kl_claim *claim)
+{
+	if (!claim)
+		return;
+	free(claim->id);
+	free(claim->kind);
+	free(claim->profile);
+	free(claim->event);
+	free(claim);
+}
+
+void
+kl_claims_free(struct kl_claim *list)
+{
+	struct kl_claim *next;
+
+	for (; list; list = next) {
+		next = list->next;
+		claim_free(list);
+	}
+}
+
+static int
+claim_row(void *rowarg, int n, const char *const col[])
+{
+	struct claims *claims = rowarg;
+	struct kl_claim *claim;
+
+	if (n != 7 || claims->n >= claims->max)
+		return kl_fail("outbox: more rows claimed than asked for");
+	if (!(claim = calloc(1, sizeof(*claim))))
+		return kl_fail("out of memory");
+	claim->id = strdup(col[0]);
+	claim->kind = strdup(col[1]);
+	claim->lane = (int)to_int(col[2]);
+	claim->profile = strdup(col[3]);
+	claim->event = strdup(col[4]);
+	claim->created_at = to_int(col[5]);
+	claim->attempts = (int)to_int(col[6]);
+	if (!claim->id || !claim->kind || !claim->profile || !claim->event) {
+		claim_free(claim);
+		return kl_fail("out of memory");
+	}
+	claims->list[claims->n++] = claim;
+	return 0;
+}
+
+/* RETURNING has no order: within one claim, lane, then age. */
+static int
+by_age(const void *a, const void *b)
+{
+	const struct kl_claim *x = *(struct kl_claim *const *)a;
+	const struct kl_claim *y = *(struct kl_claim *const *)b;
+
+	if (x->lane != y->lane)
+		return x->lane < y->lane ? -1 : 1;
+	if (x->created_at != y->created_at)
+		return x->created_at < y->created_at ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+int
+kl_outbox_claim(const struct klaviyo_store *store, const char *token, int max,
+    int64_t now, int64_t lease_end, struct kl_claim **list)
+{
+	struct num t, lease, far, far_lease, limit;
+	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
+	    num(&far_lease, now + KL_LEASE_MAX), token, num(&lease, lease_end),
+	    num(&limit, max)};
+	struct claims claims = {.max = max > 0 ? (size_t)max : 0};
+	int failed = 1;
+
+	*list = NULL;
+	if (!claims.max)
+		return 0;
+	if (!(claims.list = calloc(claims.max, sizeof(*claims.list))))
+		return kl_fail("out of memory");
+	if (begin(store))
+		goto out;
+	/* The inner SELECT chooses in order of delivery; the outer WHERE asks
+	   again, because in PostgreSQL another sender may have come between. */
+	failed = store->sql(store->conn,
+	             "UPDATE klaviyo_outbox SET claim = $4,"
+	             " due_at = CAST($5 AS BIGINT), attempts = attempts + 1"
+	             " WHERE due_at IS NOT NULL"
+	             " AND (due_at <= CAST($1 AS BIGINT)"
+	             " OR due_at > CAST($2 AS BIGINT)"
+	             " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
+	             " AND id IN (SELECT id FROM klaviyo_outbox"
+	             " WHERE due_at IS NOT NULL"
+	             " AND (due_at <= CAST($1 AS BIGINT)"
+	             " OR due_at > CAST($2 AS BIGINT)"
+	             " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
+	             " ORDER BY lane, due_at, created_at, id"
+	             " LIMIT CAST($6 AS BIGINT))"
+	             " RETURNING id, kind, lane, profile, event, created_at,"
+	             " attempts",
+	             6, arg, claim_row, &claims) < 0;
+	failed = end(store, failed);
+out:
+	if (!failed)
+		qsort(claims.list, claims.n, sizeof(*claims.list), by_age);
+	for (size_t i = claims.n; i-- > 0;) {
+		if (failed) {
+			claim_free(claims.list[i]);
+			continue;
+		}
+		claims.list[i]->next = *list;
+		*list = claims.list[i];
+	}
+	free(claims.list);
+	return failed ? -1 : 0;
+}
+
+/* ------------------------------------------------------------------ settle */
+
+static int64_t
+settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *s, int64_t now)
+{
+	struct num t;
+	const char *id = s->claim->id;
+
+	switch (s->outcome) {
+	case KL_SENT:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
+		    " sent_at = CAST($3 AS BIGINT), due_at = NULL,"
+		    " claim = NULL, error = NULL"
+		    " WHERE id = $1 AND claim = $2",
+		    3, (const char *[]){id, token, num(&t, now)});
+	case KL_DEAD:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET due_at = NULL, claim = NULL,"
+		    " error = $3 WHERE id = $1 AND claim = $2",
+		    3, (const char *[]){id, token, s->error});
+	case KL_RETRY:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($3 AS BIGINT),"
+		    " claim = NULL, error = $4,"
+		    " profile = COALESCE($5, profile)"
+		    " WHERE id = $1 AND claim = $2",
+		    5,
+		    (const char *[]){
+		        id, token, num(&t, s->due_at), s->error, s->profile});
+	case KL_RELEASE:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($3 AS BIGINT),"
+		    " claim = NULL, attempts = attempts - 1,"
+		    " error = COALESCE($4, error)"
+		    " WHERE id = $1 AND claim = $2",
+		    4,
+		    (const char *[]){id, token, num(&t, s->due_at), s->error});
+	}
+	return kl_fail("outbox: unknown outcome %d", (int)s->outcome);
+}
+
+int64_t
+kl_outbox_settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *settlement, size_t n, int64_t now)
+{
+	struct num t;
+	int64_t rows = 0, one = 0;
+	int sent = 0;
+
+	if (!n)
+		return 0;
+	if (begin(store))
+		return -1;
+	for (size_t i = 0; one >= 0 && i < n; i++) {
+		one = settle(store, token, &settlement[i], now);
+		sent |= one > 0 && settlement[i].outcome == KL_SENT;
+		rows += one;
+	}
+	if (one >= 0 && sent)
+		one = run(store,
+		    "UPDATE klaviyo_sender SET last_sent = CAST($1 AS BIGINT)",
+		    1, (const char *[]){num(&t, now)});
+	return end(store, one < 0) ? -1 : rows;
+}
+
+int64_t
+klaviyo_outbox_retry(
+    const struct klaviyo_store *store, const char *id, int64_t now)
+{
+	struct num t;
+	const char *arg[] = {id, num(&t, now)};
+	int64_t rows;
+
+	if (begin(store))
+		return -1;
+	rows = run(store,
+	    "UPDATE klaviyo_outbox SET due_at = CAST($2 AS BIGINT),"
+	    " attempts = 0 WHERE due_at IS NULL AND sent_at IS NULL"
+	    " AND (CAST($1 AS TEXT) IS NULL OR id = $1)",
+	    2, arg);
+	return end(store, rows < 0) ? -1 : rows;
+}
