@@ -77,7 +77,7 @@ vanishes(const struct json *v)
 }
 
 static void
-remarks_on(struct buf *b, const struct json *attributes,
+remarks_on(struct buf *b, int browser, const struct json *attributes,
     const struct json *profile)
 {
 	const char *when = json_text(attributes, "time");
@@ -86,11 +86,11 @@ remarks_on(struct buf *b, const struct json *attributes,
 	char line[256];
 	int zone;
 
-	if (!when)
+	if (!when && !browser)
 		remark(b, "no time: the time of receipt is used");
-	else if (time_parse(when, &zone) != -1 && !zone)
+	else if (when && time_parse(when, &zone) != -1 && !zone)
 		remark(b, "time has no zone: taken as UTC; end it in Z");
-	if (!json_text(attributes, "unique_id"))
+	if (!json_text(attributes, "unique_id") && !browser)
 		remark(b, "no unique_id: the time to the second is used, and a "
 		    "second event of that second is lost");
 	v = json_get(attributes, "value");
@@ -219,7 +219,7 @@ events_take(const struct arrival *a, const struct json *attributes,
 	if (outcome == DROPPED)
 		remark(&remarks, "Klaviyo accepts events for addresses at "
 		    "example.com, test.com and the like, and drops them");
-	remarks_on(&remarks, attributes, profile);
+	remarks_on(&remarks, a->browser, attributes, profile);
 	if (outcome == ACCEPTED)
 		guide_note(metric, attributes, &remarks);
 	head(&b, a, "event");
