@@ -190,13 +190,17 @@ enum kl_verdict {
 struct kl_answer {
 	int curl;            /* CURLcode of the transfer; 0 = complete */
 	long status;         /* HTTP status; 0 = none came */
-	int64_t retry_after; /* seconds as the header says; -1 = no header */
+	int64_t retry_after; /* seconds from now, as the header says, 0 for a
+	                        past date; -1 = no header, or garbage */
 	int64_t limit, remaining, reset; /* RateLimit headers; -1 = none */
 	char *body;          /* NUL-terminated, capped; may be NULL */
 	char error[256];     /* libcurl's words */
 };
 enum kl_verdict kl_judge(const struct kl_answer *answer);
-/* Klaviyo's words from an error body, one line, addresses cut out; owned. */
+/* What to tell the operator after KL_V_PAUSE, with what to do. */
+void kl_pause_reason(const struct kl_answer *answer, char *text, size_t size);
+/* Klaviyo's words from an error body, or libcurl's, in one line, addresses
+ * cut out; owned. */
 char *kl_refusal_text(const struct kl_answer *answer);
 /* A profile text without the field that the refusal points at ("email" or
  * "phone_number"), if another identifier is left; owned, else NULL. */
@@ -205,20 +209,34 @@ char *kl_repair(const struct kl_answer *answer, const char *profile);
 /* ----------------------------------------------------------------- pacer.c */
 /* Rate windows, Retry-After and backoff: pure state and a clock, no I/O. */
 
+enum { KL_SLOTS = 50 };
+struct kl_window { /* no more than ${limit} in any KL_SLOTS slots */
+	int limit, slot_ms;
+	int64_t newest; /* the slot of the last look */
+	int total, used[KL_SLOTS + 1];
+};
 struct kl_pacer {
-	int burst, steady;             /* events a second, a minute */
-	int64_t burst_start, steady_start; /* ms, monotonic */
-	int burst_used, steady_used;
+	int burst, steady;             /* events a second, a minute, at most */
+	struct kl_window second, minute;
 	int64_t wait_until;            /* ms, monotonic: 429 */
+	int stops;                     /* 429s in a row that named no time */
+	int64_t budget, budget_until;  /* RateLimit-Remaining, until -Reset */
+	int in_flight;                 /* taken and not learned from */
 };
 void kl_pacer_init(struct kl_pacer *pacer, int burst, int steady);
 /* 0: go now (and it is counted); else milliseconds to wait. */
 int64_t kl_pacer_take(struct kl_pacer *pacer, int64_t now_ms);
-/* Learns from an answer's RateLimit headers. */
+/* The same, and nothing is counted. */
+int64_t kl_pacer_wait(struct kl_pacer *pacer, int64_t now_ms);
+/* How many may go within the minute; 0 while take would say "wait". */
+int kl_pacer_room(struct kl_pacer *pacer, int64_t now_ms);
+/* Learns from the answer to each take, whatever it was. */
 void kl_pacer_learn(
     struct kl_pacer *pacer, const struct kl_answer *answer, int64_t now_ms);
-/* A 429: everything waits for Retry-After, clamped to 1 s..1 h. */
-void kl_pacer_stop(
+/* A 429: everything waits for Retry-After, clamped to 1 s..1 h; if that is
+ * missing or senseless (<= 0), for 1, 2, 4.. 64 s.  Returns the milliseconds
+ * to wait. */
+int64_t kl_pacer_stop(
     struct kl_pacer *pacer, int64_t retry_after_s, int64_t now_ms);
 /* Seconds until attempt ${attempts}+1: full jitter, capped at an hour;
  * ${random} is uniform in 32 bits. */

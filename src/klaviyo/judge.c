@@ -1,0 +1,340 @@
+/*
+ * judge.c - what an answer of Klaviyo means.
+ *
+ *   answer                                    verdict
+ *   2xx, and the transfer complete            SENT
+ *   no connection (name, TCP, TLS)            DEAD_NET
+ *   broken transfer, timeout, no HTTP         RETRY    outcome unknown
+ *   1xx as the last word, 408, 425, 5xx       RETRY
+ *   429                                       WAIT
+ *   3xx, 401, 403, 404, 405, 410, 415         PAUSE    not the event's fault
+ *   400, 409, 413, 422, any other 4xx         REFUSED  the event's fault
+ *
+ * Promises: pure functions; every status and every outcome of libcurl has a
+ * verdict; what is not known to be delivered is never SENT.  Nothing matches
+ * on Klaviyo's prose, which may change any day.  The words kept for the
+ * operator are one line of at most 500 bytes, without e-mail addresses and
+ * phone numbers.
+ *
+ * Does not decide what becomes of the event: see deliver.c.
+ */
+#include "internal.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Nothing was sent, and the next event would meet the same. */
+static bool
+no_connection(int curl)
+{
+	switch (curl) {
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_URL_MALFORMAT:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_INTERFACE_FAILED:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_ENGINE_NOTFOUND:
+	case CURLE_SSL_ENGINE_SETFAILED:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_USE_SSL_FAILED:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum kl_verdict
+judge_status(long status)
+{
+	switch (status) {
+	case 429:
+		return KL_V_WAIT;
+	case 408:
+	case 425:
+		return KL_V_RETRY;
+	case 401:
+	case 403:
+	case 404:
+	case 405:
+	case 410:
+	case 415:
+		return KL_V_PAUSE;
+	}
+	switch (status / 100) {
+	case 2:
+		return KL_V_SENT;
+	case 3:
+		return KL_V_PAUSE;
+	case 4:
+		return KL_V_REFUSED;
+	}
+	return KL_V_RETRY; /* 1xx, 5xx, and what is no HTTP status */
+}
+
+enum kl_verdict
+kl_judge(const struct kl_answer *answer)
+{
+	enum kl_verdict verdict = judge_status(answer->status);
+
+	if (answer->curl == CURLE_OK)
+		return verdict;
+	if (no_connection(answer->curl))
+		return KL_V_DEAD_NET;
+	/* The transfer broke after the status line.  A 2xx may or may not stand
+	   for a stored event.  "Wait" and "not like this" stand without their
+	   body; a refusal does when it was our own cap that cut a long body. */
+	if (verdict == KL_V_WAIT || verdict == KL_V_PAUSE)
+		return verdict;
+	if (verdict == KL_V_REFUSED && answer->curl == CURLE_WRITE_ERROR)
+		return verdict;
+	return KL_V_RETRY;
+}
+
+void
+kl_pause_reason(const struct kl_answer *answer, char *text, size_t size)
+{
+	long status = answer->status;
+
+	if (status == 401 || status == 403)
+		snprintf(text, size,
+		    "Klaviyo refuses the private key (HTTP %ld): check "
+		    "KLAVIYO_PRIVATE_KEY_FILE and the key's scope events:write",
+		    status);
+	else if (status == 415)
+		snprintf(text, size,
+		    "Klaviyo refuses the media type (HTTP 415): check "
+		    "KLAVIYO_REVISION");
+	else if (status / 100 == 3)
+		snprintf(text, size,
+		    "Klaviyo answers with a redirect (HTTP %ld), which is "
+		    "never "
+		    "followed: check KLAVIYO_API_URL",
+		    status);
+	else
+		snprintf(text, size,
+		    "Klaviyo does not know the address or the revision (HTTP "
+		    "%ld): check KLAVIYO_API_URL and KLAVIYO_REVISION",
+		    status);
+}
+
+/* ------------------------------------------------------------ Klaviyo's words
+ */
+
+enum { RAW = 4096, LINE = 500 };
+
+/* Length of what looks like a phone number at ${at}: 7 digits and more. */
+static size_t
+phone_length(const char *at)
+{
+	size_t length = 0, digits = 0;
+
+	if (!strchr("+(0123456789", *at))
+		return 0;
+	for (size_t i = 0; at[i] && strchr("+()-./ 0123456789", at[i]); i++)
+		if (at[i] >= '0' && at[i] <= '9') {
+			digits++;
+			length = i + 1;
+		}
+	return digits >= 7 ? length : 0;
+}
+
+/* Length of what looks like an e-mail address at ${at}. */
+static size_t
+email_length(const char *at)
+{
+	size_t length = strcspn(at, " \t\r\n\"'`<>()[]{},;:=");
+
+	for (size_t i = 0; i < length; i++)
+		if (at[i] == '@' || strncmp(at + i, "%40", 3) == 0)
+			return length;
+	return 0;
+}
+
+/* Copies ${raw} to one line without addresses and numbers; ${line} has
+   LINE + 1 bytes. */
+static void
+blot(char *line, char *raw)
+{
+	size_t n = 0, skip;
+	const char *put;
+	char one[2] = "";
+
+	if (!kl_utf8_ok(raw))
+		for (char *c = raw; *c; c++)
+			if ((unsigned char)*c >= 0x80)
+				*c = '?';
+	while (*raw && n <= LINE) {
+		if ((skip = email_length(raw)))
+			put = "[e-mail]";
+		else if ((skip = phone_length(raw)))
+			put = "[number]";
+		else {
+			skip = 1;
+			put = one;
+			one[0] = (unsigned char)*raw < ' ' || *raw == 0x7f
+			             ? ' '
+			             : *raw;
+			if (*one == ' ' && n && line[n - 1] == ' ')
+				put = "";
+		}
+		for (; *put && n <= LINE; put++)
+			line[n++] = *put;
+		raw += skip;
+	}
+	/* One byte too many was let in, to see where a character is cut. */
+	if (n > LINE)
+		for (n = LINE; n && ((unsigned char)line[n] & 0xc0) == 0x80;)
+			n--;
+	line[n] = '\0';
+}
+
+static const char *
+member_text(const cJSON *object, const char *name)
+{
+	const char *text = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(object, name));
+
+	return text ? text : "";
+}
+
+static const char *
+pointer(const cJSON *error)
+{
+	return member_text(
+	    cJSON_GetObjectItemCaseSensitive(error, "source"), "pointer");
+}
+
+static const cJSON *
+errors(const cJSON *body)
+{
+	return cJSON_GetObjectItemCaseSensitive(body, "errors");
+}
+
+/* Title, detail and pointer of each error; of no JSON its beginning. */
+static void
+klaviyo_words(const char *text, char *raw, size_t size)
+{
+	cJSON *body = cJSON_Parse(text);
+	const cJSON *error;
+	size_t n = 0;
+
+	cJSON_ArrayForEach(error, errors(body))
+	{
+		const char *at = pointer(error);
+
+		if (n >= size)
+			break;
+		n += (size_t)snprintf(raw + n, size - n, "%s%s %s%s%s%s",
+		    n ? "; " : "", member_text(error, "title"),
+		    member_text(error, "detail"), *at ? " (" : "", at,
+		    *at ? ")" : "");
+	}
+	/* A web page is a proxy's, and tells an operator nothing in a line. */
+	if (!n && text[strspn(text, " \t\r\n")] != '<')
+		snprintf(raw, size, "%s", text);
+	cJSON_Delete(body);
+}
+
+char *
+kl_refusal_text(const struct kl_answer *answer)
+{
+	char raw[RAW] = "", line[LINE + 1], *text;
+	int n;
+
+	if (answer->curl != CURLE_OK && !answer->status)
+		n = snprintf(raw, sizeof(raw), "no answer: %s", answer->error);
+	else if (answer->curl != CURLE_OK)
+		n = snprintf(raw, sizeof(raw), "HTTP %ld, broken off: %s",
+		    answer->status, answer->error);
+	else
+		n = snprintf(raw, sizeof(raw), "HTTP %ld", answer->status);
+	if (answer->curl == CURLE_OK && answer->body && *answer->body) {
+		char words[RAW - 32] = "";
+
+		klaviyo_words(answer->body, words, sizeof(words));
+		if (*words)
+			snprintf(raw + n, sizeof(raw) - n, ": %s", words);
+	}
+	blot(line, raw);
+	if (!(text = strdup(line)))
+		kl_fail("out of memory");
+	return text;
+}
+
+/* ------------------------------------------------------------------- repair */
+
+static const char *const repairable[] = {"phone_number", "email"};
+static const char *const identifiers[] = {
+    "email", "phone_number", "external_id", "anonymous_id", "_kx"};
+
+static bool
+points_at(const cJSON *body, const char *field)
+{
+	const cJSON *error;
+
+	cJSON_ArrayForEach(error, errors(body))
+	{
+		const char *last = strrchr(pointer(error), '/');
+
+		if (last && strcmp(last + 1, field) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_another(const cJSON *profile, const cJSON *attributes, const char *than)
+{
+	if (*member_text(profile, "id"))
+		return true;
+	for (size_t i = 0; i < sizeof(identifiers) / sizeof(*identifiers); i++)
+		if (strcmp(identifiers[i], than) != 0 &&
+		    *member_text(attributes, identifiers[i]))
+			return true;
+	return false;
+}
+
+char *
+kl_repair(const struct kl_answer *answer, const char *profile)
+{
+	cJSON *body = NULL, *tree = NULL, *attributes;
+	char *repaired = NULL;
+	bool removed = false;
+
+	if (answer->status != 400 && answer->status != 422)
+		return NULL;
+	if (!answer->body || !(body = cJSON_Parse(answer->body)))
+		goto out;
+	if (!(tree = kl_json_read(profile, KL_DEPTH + 3, "profile")))
+		goto out;
+	attributes = cJSON_GetObjectItemCaseSensitive(tree, "attributes");
+	for (size_t i = 0; i < sizeof(repairable) / sizeof(*repairable); i++) {
+		const char *field = repairable[i];
+
+		if (points_at(body, field) &&
+		    cJSON_GetObjectItemCaseSensitive(attributes, field) &&
+		    has_another(tree, attributes, field)) {
+			cJSON_DeleteItemFromObjectCaseSensitive(
+			    attributes, field);
+			removed = true;
+		}
+	}
+	if (removed)
+		repaired = kl_json_text(tree);
+out:
+	cJSON_Delete(tree);
+	cJSON_Delete(body);
+	return repaired;
+}
