@@ -1,0 +1,543 @@
+"""
+harness.py - starts the real programs for a test, and ends them.
+
+    with Shop("nginx", sandbox=True, worker=True) as shop:
+        reply = shop.get("/")                    # status, headers, body
+        shop.run("outbox", "status").stdout      # a storefront command
+        shop.sandbox_url                         # http://127.0.0.1:PORT
+        visitor = shop.visitor()                 # keeps cookies, posts forms
+
+Promises: everything lies in one temporary directory and listens on free ports;
+every program is ended by the pid that was started; a program that does not end,
+ends badly or leaves a sanitizer's report fails the test; the directory is
+removed unless the test failed (then its name and the logs are shown).  Started
+by root, the programs run as www-data: as in a real installation, and Apache
+insists.
+
+Environment: STOREFRONT_BUILD is where the binaries are (default build/);
+STOREFRONT_WRAP is put before "storefront serve" and "storefront worker"
+("valgrind -q --error-exitcode=99").
+"""
+import html.parser
+import http.client
+import os
+import pwd
+import random
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get("STOREFRONT_BUILD",
+                                       os.path.join(TREE, "build")))
+WRAP = shlex.split(os.environ.get("STOREFRONT_WRAP", ""))
+# Generous: a loaded machine under valgrind is slow, and no test that passes
+# waits this long.
+PATIENCE = float(os.environ.get("STOREFRONT_PATIENCE", "60"))
+PRIVATE_KEY = "pk_" + "0123456789abcdef" * 2 + "00"
+PUBLIC_KEY = "ABC123"
+REPORTS = re.compile(rb"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer"
+                     rb"|runtime error:|==\d+== (?:Invalid|Conditional|Use of)")
+# How the shop can stand on the net; FastCGI goes over a Unix socket but in
+# nginx-tcp.  "direct" has no web server: a test speaks FastCGI itself.
+WAYS = ("nginx", "nginx-tcp", "apache", "apache-fcgid", "apache-cgi")
+
+running = []  # shops, for conftest.py
+
+
+def user():
+    """Whom programs run as: None = as we are."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("www-data", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            pass
+    raise RuntimeError("there is no user www-data")
+
+
+def free_port():
+    """A port nobody listens on, outside the range of outgoing connections."""
+    for _ in range(1000):
+        port = random.randrange(15000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise RuntimeError("no free port")
+
+
+def wait_for(condition, what, seconds=None, pause=0.02):
+    """Returns condition()'s first true value; fails after ${seconds}."""
+    end = time.monotonic() + (seconds or PATIENCE)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(pause)
+
+
+def answers(address):
+    """Does somebody accept connections at a path or a (host, port)?"""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        try:
+            s.connect(address)
+            return True
+        except OSError:
+            return False
+
+
+class Reply:
+    """An HTTP answer: status, headers (pairs, lower-case names), body, text."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.body = status, body
+        self.headers = [(name.lower(), value) for name, value in headers]
+
+    def all(self, name):
+        return [v for n, v in self.headers if n == name.lower()]
+
+    def header(self, name):
+        """The value of a header that may be there once; "" if it is not."""
+        values = self.all(name)
+        assert len(values) < 2, f"{name} twice: {values}"
+        return values[0] if values else ""
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    def __repr__(self):
+        return f"<{self.status} {self.headers} {self.body[:300]!r}>"
+
+
+class Forms(html.parser.HTMLParser):
+    """The forms of a page: [(action, {name: value})], as a browser has them
+    before anything is typed."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.forms, self.open, self.select = [], None, None
+        self.area = None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        a = dict(attrs)
+        if tag == "form":
+            self.open = (a.get("action", ""), {})
+            self.forms.append(self.open)
+        elif self.open is None:
+            return
+        elif tag == "select" and a.get("name"):
+            self.select = a["name"]
+        elif tag == "option" and self.select:
+            if "selected" in a or self.select not in self.open[1]:
+                self.open[1][self.select] = a.get("value", "")
+        elif tag == "textarea" and a.get("name"):
+            self.area = a["name"]
+            self.open[1][self.area] = ""
+        elif tag == "input" and a.get("name"):
+            kind = a.get("type", "text")
+            if kind in ("radio", "checkbox") and "checked" not in a:
+                return
+            if kind not in ("submit", "button", "image", "reset"):
+                self.open[1][a["name"]] = a.get("value") or (
+                    "on" if kind == "checkbox" else "")
+
+    def handle_endtag(self, tag):
+        if tag == "form":
+            self.open = None
+        elif tag == "select":
+            self.select = None
+        elif tag == "textarea":
+            self.area = None
+
+    def handle_data(self, data):
+        if self.area and self.open:
+            self.open[1][self.area] += data
+
+
+class Visitor:
+    """A browser's behaviour without a browser: cookies, forms, redirects."""
+
+    def __init__(self, shop):
+        self.shop, self.cookies, self.page, self.path = shop, {}, None, ""
+
+    def request(self, method, path, body=None, headers=None, follow=True):
+        for _ in range(5):
+            h = {"Cookie": "; ".join(f"{n}={v}"
+                                     for n, v in self.cookies.items())}
+            if not self.cookies:
+                del h["Cookie"]
+            if method == "POST":
+                h.update({"Origin": self.shop.url,
+                          "Sec-Fetch-Site": "same-origin"})
+            h.update(headers or {})
+            reply = self.shop.request(method, path, body, h)
+            for cookie in reply.all("set-cookie"):
+                name, _, value = cookie.partition(";")[0].partition("=")
+                gone = re.search(r"(?i)max-age=0\b", cookie)
+                self.cookies.pop(name.strip(), None)
+                if not gone:
+                    self.cookies[name.strip()] = value
+            self.page, self.path = reply, path
+            if not follow or reply.status not in (301, 302, 303):
+                return reply
+            target = urllib.parse.urljoin(self.shop.url + path,
+                                          reply.header("location"))
+            assert target.startswith(self.shop.url + "/"), target
+            method, body, headers = "GET", None, None
+            path = target[len(self.shop.url):]
+        raise AssertionError("redirected for ever")
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, fields, **more):
+        return self.request("POST", path, fields, **more)
+
+    def form(self, action):
+        """The fields of the last page's form that posts to ${action}."""
+        for found, fields in Forms(self.page.text).forms:
+            if found == action:
+                return dict(fields)
+        raise AssertionError(f"no form {action} in {self.path}")
+
+    def submit(self, action, **fields):
+        """Posts the last page's form with some fields filled in."""
+        return self.post(action, {**self.form(action), **fields})
+
+
+class Shop:
+    """
+    way      "direct" (no web server) or one of WAYS; nginx and apache mean
+             FastCGI over a Unix socket
+    sandbox  starts klaviyo-sandbox; True, or its arguments as a list
+    worker   starts the delivery worker
+    env      settings that differ
+    catalog  a CSV file for init instead of the demo catalogue
+    serve    False: init only; start() things yourself
+    """
+
+    def __init__(self, way="direct", sandbox=False, worker=False, env=None,
+                 catalog=None, serve=True):
+        assert way == "direct" or way in WAYS, way
+        self.way, self.keep, self.programs = way, False, {}
+        self.user = user()
+        self.dir = tempfile.mkdtemp(prefix="shop-")
+        os.chmod(self.dir, 0o755)
+        self._own(self.dir)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.db = self.path("shop.db")
+        self.socket = self.path("storefront.sock")
+        self.fcgi = self.socket  # what a raw FastCGI client connects to
+        listen = "unix:" + self.socket
+        if way == "nginx-tcp":
+            self.fcgi = ("127.0.0.1", free_port())
+            listen = "%s:%d" % self.fcgi
+        self.binaries = self.reach(BUILD, ("storefront", "klaviyo-sandbox"))
+        self.env = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.dir,
+            "LANG": "C.UTF-8",
+            "STOREFRONT_DB": self.db,
+            "STOREFRONT_URL": self.url,
+            "STOREFRONT_LISTEN": listen,
+            "STOREFRONT_TEMPLATES": self.reach(os.path.join(TREE,
+                                                            "templates")),
+            "STOREFRONT_SECRET_FILE": self.path("secret"),
+            "KLAVIYO_PUBLIC_KEY": PUBLIC_KEY,
+        }
+        for name in os.environ:
+            if name.endswith("SAN_OPTIONS"):
+                self.env[name] = os.environ[name]
+        # Only the worker's environment names the private key's file.
+        self.secrets = {"KLAVIYO_PRIVATE_KEY_FILE":
+                        self.write("private.key", PRIVATE_KEY + "\n", 0o400)}
+        self.sandbox_url = None
+        running.append(self)
+        try:
+            if sandbox:
+                self.start_sandbox(sandbox if sandbox is not True else [])
+            self.env.update(env or {})
+            self.run("init", *(("--catalog", self.write(
+                "catalog.csv", open(catalog).read())) if catalog else ()))
+            if serve:
+                self.start()
+            if worker:
+                self.start_worker()
+        except BaseException:
+            self.keep = True
+            print(self.logs())
+            self.stop(quietly=True)
+            raise
+
+    # ------------------------------------------------------------- files
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def _own(self, path):
+        if self.user:
+            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def write(self, name, text, mode=0o644):
+        path = self.path(name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        self._own(path)
+        return path
+
+    def mkdir(self, name):
+        os.makedirs(self.path(name), exist_ok=True)
+        self._own(self.path(name))
+        return self.path(name)
+
+    def reach(self, source, names=None):
+        """A directory as the programs' user can read it: itself or a copy."""
+        way = source
+        while self.user and way != "/":
+            if not os.stat(way).st_mode & 0o001:
+                break
+            way = os.path.dirname(way)
+        else:
+            return source
+        copy = self.path("copy-of-" + os.path.basename(source))
+        if names is None:
+            shutil.copytree(source, copy, dirs_exist_ok=True)
+        else:
+            os.makedirs(copy, exist_ok=True)
+            for name in names:
+                if os.path.exists(os.path.join(source, name)):
+                    shutil.copy2(os.path.join(source, name), copy)
+        return copy
+
+    def conf(self, name):
+        """The shipped configuration with its shipped values replaced."""
+        text = open(os.path.join(TREE, "www", name)).read()
+        fcgi = self.env["STOREFRONT_LISTEN"]
+        for old, new in (
+                ("127.0.0.1:8080", f"127.0.0.1:{self.port}"),
+                ("/usr/local/share/storefront/htdocs",
+                 self.reach(os.path.join(TREE, "www", "htdocs"))),
+                ("unix:/run/storefront/storefront.sock", fcgi),
+                ("/usr/local/bin", self.binaries)):
+            lines = [line for line in text.splitlines()
+                     if old in line and not line.lstrip().startswith("#")]
+            if old == "/usr/local/bin" and name == "nginx.conf":
+                continue
+            assert len(lines) == 1, f"{name}: {old} is in {lines}"
+            text = text.replace(old, new)
+        return self.write(name, text)
+
+    # ---------------------------------------------------------- programs
+
+    def spawn(self, name, command, ready, env=None):
+        """Starts a program whose output goes to NAME.log; waits for ready()."""
+        log = open(self.path(name + ".log"), "ab")
+        self._own(log.name)
+        more = {}
+        if self.user:
+            more = {"user": self.user.pw_uid, "group": self.user.pw_gid,
+                    "extra_groups": []}
+        process = subprocess.Popen(
+            command, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, env={**self.env, **(env or {})}, **more)
+        log.close()
+        self.programs[name] = process
+
+        def ready_or_dead():
+            if process.poll() is not None:
+                raise AssertionError(
+                    f"{name} ended with {process.returncode}:\n"
+                    + self.log(name)[-3000:])
+            return ready()
+        wait_for(ready_or_dead, f"{name} to be ready")
+        return process
+
+    def storefront(self, *arguments):
+        return [os.path.join(self.binaries, "storefront"), *arguments]
+
+    def run(self, *arguments, check=True, secrets=True, env=None, stdin=None):
+        """Runs a storefront command to its end: its CompletedProcess."""
+        more = {}
+        if self.user:
+            more = {"user": self.user.pw_uid, "group": self.user.pw_gid,
+                    "extra_groups": []}
+        done = subprocess.run(
+            self.storefront(*arguments), cwd=self.dir, text=True, input=stdin,
+            capture_output=True, timeout=PATIENCE * 5,
+            env={**self.env, **(self.secrets if secrets else {}),
+                 **(env or {})}, **more)
+        assert not REPORTS.search(done.stderr.encode()), done.stderr
+        assert not check or done.returncode == 0, (
+            f"storefront {' '.join(arguments)}: {done.returncode}\n"
+            f"{done.stdout}{done.stderr}")
+        return done
+
+    def start(self):
+        """Starts the storefront and the web server, as the way asks."""
+        if self.way in ("direct", "nginx", "nginx-tcp", "apache"):
+            self.start_serve()
+        if self.way.startswith("nginx"):
+            self.start_nginx()
+        if self.way.startswith("apache"):
+            self.start_apache()
+
+    def start_serve(self, name="storefront", env=None):
+        before = len(self.log(name))
+        return self.spawn(
+            name, WRAP + self.storefront("serve"),
+            lambda: "storefront: serving on" in self.log(name)[before:],
+            env=env)
+
+    def start_nginx(self):
+        self.conf("nginx.conf")
+        return self.spawn(
+            "nginx", ["nginx", "-p", self.dir, "-c", "nginx.conf",
+                      "-e", "stderr", "-g", "daemon off;"],
+            lambda: answers(("127.0.0.1", self.port)))
+
+    def start_apache(self):
+        self.conf("apache.conf")
+        self.mkdir("fcgid")
+        define = {"apache-fcgid": ["-D", "FCGID"],
+                  "apache-cgi": ["-D", "CGI"]}.get(self.way, [])
+        return self.spawn(
+            "apache", ["apache2", "-d", self.dir, "-f", "apache.conf",
+                       "-D", "FOREGROUND", *define],
+            lambda: answers(("127.0.0.1", self.port)))
+
+    def start_sandbox(self, arguments=()):
+        line = re.compile(r"klaviyo-sandbox: listening on (http://\S+?)/\s")
+        before = len(self.log("sandbox"))
+        self.spawn("sandbox",
+                   [os.path.join(self.binaries, "klaviyo-sandbox"),
+                    *([] if "--listen" in arguments
+                      else ["--listen", "127.0.0.1:0"]), *arguments],
+                   lambda: line.search(self.log("sandbox")[before:]))
+        self.sandbox_url = line.search(self.log("sandbox")[before:]).group(1)
+        self.env["KLAVIYO_API_URL"] = self.sandbox_url
+        self.env["KLAVIYO_ONSITE_URL"] = self.sandbox_url
+
+    def start_worker(self, name="worker", env=None):
+        return self.spawn(name, WRAP + self.storefront("worker"),
+                          lambda: True, env={**self.secrets, **(env or {})})
+
+    def end(self, name, sig=signal.SIGTERM, expect=(0,)):
+        """Ends one program; returns its exit code."""
+        process = self.programs.pop(name)
+        if process.poll() is None:
+            process.send_signal(sig)
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{name} did not end") from None
+        assert code in expect, f"{name} ended with {code}"
+        return code
+
+    def kill(self, name):
+        """kill -9, as a crash is."""
+        self.end(name, signal.SIGKILL, (-signal.SIGKILL,))
+
+    # -------------------------------------------------------------- logs
+
+    def log(self, name):
+        try:
+            with open(self.path(name + ".log"), errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def logs(self, tail=4000):
+        text = ""
+        for name in sorted(os.listdir(self.dir)):
+            if name.endswith(".log"):
+                text += f"--- {name}\n{self.log(name[:-4])[-tail:]}\n"
+        return text
+
+    # -------------------------------------------------------------- HTTP
+
+    def request(self, method, path, body=None, headers=None):
+        """One request over a connection of its own.  A dict is a form."""
+        headers = dict(headers or {})
+        if isinstance(body, dict):
+            body = urllib.parse.urlencode(body)
+            headers.setdefault("Content-Type",
+                               "application/x-www-form-urlencoded")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.getheaders(), answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, None, headers)
+
+    def post(self, path, body, headers=None):
+        return self.request("POST", path, body, headers)
+
+    def visitor(self):
+        return Visitor(self)
+
+    def wait_delivered(self, count=None):
+        """Until nothing waits in the outbox (and ${count} rows were sent)."""
+        import sqlite3
+
+        def done():
+            with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as db:
+                waiting, sent = db.execute(
+                    "SELECT count(*) FILTER (WHERE due_at IS NOT NULL),"
+                    " count(*) FILTER (WHERE sent_at IS NOT NULL)"
+                    " FROM klaviyo_outbox").fetchone()
+            return waiting == 0 and (count is None or sent >= count)
+        wait_for(done, "the outbox to be delivered")
+
+    # --------------------------------------------------------------- end
+
+    def stop(self, quietly=False):
+        wrong = []
+        # Backwards: the web server before what it passes requests to.
+        for name in reversed(list(self.programs)):
+            try:
+                self.end(name)
+            except AssertionError as error:
+                wrong.append(str(error))
+        for name in sorted(os.listdir(self.dir)):
+            if name.endswith(".log") and REPORTS.search(
+                    self.log(name[:-4]).encode()):
+                wrong.append(f"a sanitizer's report in {name}")
+        if self in running:
+            running.remove(self)
+        if wrong and not quietly:
+            self.keep = True
+            raise AssertionError(f"{'; '.join(wrong)}\n{self.logs()}")
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self.keep = True
+            print(f"logs in {self.dir}\n{self.logs()}")
+        self.stop(quietly=kind is not None)
