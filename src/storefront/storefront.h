@@ -172,6 +172,9 @@ int catalog_collections(
  * (NULL), by position; each with its first variant. */
 int catalog_list(struct db *db, struct arena *arena, const char *slug,
     const char *search, int offset, int limit, struct listing *listing);
+/* The handle of a variant's product; NULL if there is none.  -1 on failure. */
+int catalog_handle(struct db *db, struct arena *arena, int64_t variant,
+    const char **handle);
 /* The variant that a product page opens on: the first that can be bought. */
 const struct variant *variant_shown(const struct product *product);
 bool variant_buyable(const struct variant *variant);
@@ -260,6 +263,8 @@ struct shop {
 };
 int shop_open(struct shop *shop, const struct settings *settings);
 void shop_close(struct shop *shop);
+/* Reads STOREFRONT_SECRET_FILE. */
+int secret_load(const struct settings *settings, unsigned char secret[32]);
 /* Answers one request; whatever fails becomes an error page. */
 void shop_handle(struct shop *shop, struct request *request,
     struct response *response);
@@ -435,7 +440,7 @@ struct tracking {
 	const struct session *visitor; /* identify: known visitor, or NULL */
 	const struct product *viewed;  /* Viewed Product, or NULL */
 	const struct cart *cart;       /* of added and checkout */
-	const struct added *added;     /* Added to Cart, one each */
+	struct added *added;           /* Added to Cart, one each */
 	bool checkout;                 /* Started Checkout */
 	const char *checkout_url;
 	struct text scripts;           /* out: for the page's {{SCRIPTS}} */

@@ -1,0 +1,89 @@
+/*
+ * pages.h - what the shop's page files share: a visit and its frame.
+ *
+ * A page function reads its rows, fills its template's variables (each template
+ * is headed by them) and ends with page_show().  It returns 0, or -1 with
+ * shop_error() set, which becomes an error page.
+ */
+#ifndef STOREFRONT_PAGES_H
+#define STOREFRONT_PAGES_H
+
+#include "tpl.h"
+
+/* One request being answered. */
+struct visit {
+	struct shop *shop;
+	struct request *request;
+	struct response *response;
+	struct arena *arena;
+	struct session session;
+	const char *rest; /* of the path, behind the route's prefix */
+};
+
+/* One page being made. */
+struct page {
+	struct tpl *layout, *body;
+	const char *file;
+	int status;
+	bool public;      /* the same for all who have no session */
+	bool listed;      /* search engines may list it */
+	const char *open; /* slug of the open collection, "" = none */
+	const char *query;
+	struct tracking tracking;
+};
+
+typedef int page_function(struct visit *visit);
+
+/* Begins a page of the layout with ${file} as its body.  -1 if out of memory. */
+int page_begin(struct visit *visit, struct page *page, const char *file,
+    const char *title);
+/* Renders it with menu, cart count, tracking and headers; frees it. */
+int page_show(struct visit *visit, struct page *page);
+void page_drop(struct page *page); /* frees one that is not shown */
+/* A page that says one thing.  ${url} NULL: no button. */
+int page_message(struct visit *visit, int status, const char *heading,
+    const char *text, const char *url, const char *name);
+int page_not_found(struct visit *visit);
+/* 303 See Other, to a path of this shop. */
+int page_redirect(struct visit *visit, const char *path);
+
+/* Small parts that several pages show. */
+void put_text(struct tpl *tpl, const char *section, const char *text);
+void put_money(struct visit *visit, struct tpl *tpl, const char *name,
+    int64_t amount);
+void put_picture(struct tpl *tpl, const char *image, const char *alt);
+/* The lines of a summary: TITLE, VARIANT, QUANTITY, ROW_TOTAL, PICTURE, URL. */
+void put_lines(struct visit *visit, struct tpl *tpl, const struct line *lines);
+
+/* pages_shop.c */
+int home_page(struct visit *visit);
+int product_page(struct visit *visit);
+int collection_page(struct visit *visit);
+int search_page(struct visit *visit);
+/* A product's page; ${error} says why adding was refused, NULL = it was not. */
+int product_show(struct visit *visit, const char *handle, int status,
+    const char *error);
+
+/* pages_cart.c */
+int cart_add_page(struct visit *visit);
+int cart_page(struct visit *visit);
+int cart_update_page(struct visit *visit);
+int restore_page(struct visit *visit);
+int restore_post(struct visit *visit);
+/* The link that brings this cart back: what CheckoutURL points to. */
+const char *restore_link(struct visit *visit, const struct cart *cart);
+/* 1 if the form's token is this session's; else a 403 page was made: 0, -1. */
+int form_checked(struct visit *visit);
+
+/* pages_checkout.c, pages_order.c */
+int checkout_page(struct visit *visit);
+int checkout_post(struct visit *visit);
+int order_page(struct visit *visit);
+/* Names of the countries the shop sends to; NULL for another code. */
+const char *country_name(const char *code);
+struct country {
+	const char *code, *name;
+};
+extern const struct country countries[]; /* ends with a NULL code */
+
+#endif

@@ -1,0 +1,393 @@
+/*
+ * pages_cart.c - the cart: add, show, change, bring back.
+ *
+ * Promises: a form carries variant ids and quantities, never prices; what was
+ * added is reported once, by the next page (form) or by the answer (fetch).
+ */
+#include "pages.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define RESTORE_DAYS 30
+
+int
+form_checked(struct visit *visit)
+{
+	if (session_form_ok(visit->shop, visit->arena, &visit->session,
+	        field(&visit->request->form, "token")))
+		return 1;
+	return page_message(visit, 403, "This form has gone stale",
+	    "It was opened in another visit. Please open the page again.",
+	    "/cart", "To the cart");
+}
+
+/* A quantity as typed: 0..QUANTITY_MAX in plain digits, else -1. */
+static int
+quantity_of(const char *text)
+{
+	size_t n = text != NULL ? strlen(text) : 0;
+
+	if (n < 1 || n > 3 || strspn(text, "0123456789") != n)
+		return -1;
+	return (int)num(text);
+}
+
+static int64_t
+id_of(const char *text)
+{
+	size_t n = text != NULL ? strlen(text) : 0;
+
+	if (n < 1 || n > 18 || strspn(text, "0123456789") != n)
+		return 0;
+	return num(text);
+}
+
+static const char *
+why_not(enum cart_change change)
+{
+	switch (change) {
+	case CART_NO_VARIANT:
+		return "This article is not sold any more.";
+	case CART_SOLD_OUT:
+		return "There are not that many left.";
+	case CART_TOO_MANY:
+		return "A cart holds at most 999 of one article, and 100 "
+		       "different articles.";
+	default:
+		return NULL;
+	}
+}
+
+/* ----------------------------------------------------------------------- add */
+
+struct adding {
+	int64_t variant, revision;
+	int quantity;
+	bool json;
+};
+
+/* The change itself, in one transaction; a form's add is noted for the page. */
+static enum cart_change
+add(struct visit *visit, struct adding *adding)
+{
+	struct db *db = visit->shop->db;
+	enum cart_change change;
+
+	if (db_begin(db) != 0)
+		return CART_FAILED;
+	change = cart_add(db, visit->arena, &visit->session.cart,
+	    adding->variant, adding->quantity, visit->request->now,
+	    &adding->revision);
+	if (change != CART_DONE) {
+		db_rollback(db);
+		return change;
+	}
+	if (session_start(visit->shop, visit->request, &visit->session) != 0 ||
+	    (!adding->json &&
+	        cart_note_added(db, visit->session.cart, adding->revision,
+	            adding->variant, adding->quantity) != 0) ||
+	    db_commit(db) != 0) {
+		db_rollback(db);
+		return CART_FAILED;
+	}
+	return CART_DONE;
+}
+
+/* The answer to a script: the payload for klaviyo.track. */
+static int
+add_answer(struct visit *visit, const struct adding *adding)
+{
+	struct added added = {
+	    adding->variant, adding->revision, adding->quantity, NULL};
+	struct tracking tracking = {
+	    .settings = visit->shop->settings,
+	    .arena = visit->arena,
+	    .currency = visit->shop->currency,
+	    .added = &added,
+	};
+	struct cart cart;
+	char *payload;
+
+	if (cart_load(visit->shop->db, visit->arena, visit->session.cart,
+	        &cart) != 0)
+		return -1;
+	tracking.cart = &cart;
+	tracking.checkout_url = restore_link(visit, &cart);
+	payload = tracking_added_payload(&tracking);
+	text_add(&visit->response->body, payload != NULL ? payload : "{}");
+	session_cookie(visit->shop, &visit->session, visit->response);
+	return 0;
+}
+
+static int
+json_answer(struct visit *visit, int status, const char *error)
+{
+	visit->response->status = status;
+	response_header(visit->response, "Content-Type", "application/json");
+	response_header(
+	    visit->response, "Cache-Control", "private, no-store");
+	if (error != NULL)
+		text_printf(
+		    &visit->response->body, "{\"error\":\"%s\"}", error);
+	return 0;
+}
+
+static int
+add_refused(struct visit *visit, const struct adding *adding, int status,
+    const char *error)
+{
+	const char *handle = NULL;
+
+	if (adding->json)
+		return json_answer(visit, status, error);
+	if (catalog_handle(visit->shop->db, visit->arena, adding->variant,
+	        &handle) < 0)
+		return -1;
+	if (handle != NULL)
+		return product_show(visit, handle, status, error);
+	return page_message(visit, status, "That did not go into the cart",
+	    error, "/", "Back to the shop");
+}
+
+int
+cart_add_page(struct visit *visit)
+{
+	struct adding adding = {
+	    .variant = id_of(field(&visit->request->form, "variant")),
+	    .quantity = quantity_of(field(&visit->request->form, "quantity")),
+	    .json = strstr(visit->request->accept, "application/json") != NULL,
+	};
+	enum cart_change change;
+
+	if (adding.variant == 0)
+		return add_refused(
+		    visit, &adding, 400, "Please choose an article first.");
+	if (adding.quantity < 1)
+		return add_refused(visit, &adding, 400,
+		    "Please give a quantity from 1 to 999.");
+	change = add(visit, &adding);
+	if (change == CART_FAILED)
+		return -1;
+	if (change != CART_DONE)
+		return add_refused(visit, &adding,
+		    change == CART_NO_VARIANT ? 404 : 409, why_not(change));
+	if (!adding.json)
+		return page_redirect(visit, "/cart");
+	return json_answer(visit, 200, NULL) == 0 ? add_answer(visit, &adding)
+	                                          : -1;
+}
+
+/* ---------------------------------------------------------------------- show */
+
+const char *
+restore_link(struct visit *visit, const struct cart *cart)
+{
+	char *token = token_sign(visit->shop, visit->arena, "restore", cart->id,
+	    cart->changed_at + RESTORE_DAYS * 86400);
+
+	return arena_printf(visit->arena, "%s/cart/restore/%s",
+	    visit->shop->settings->url, token);
+}
+
+static void
+put_cart_line(struct visit *visit, struct tpl *tpl, const struct line *line)
+{
+	int64_t max = QUANTITY_MAX;
+
+	if (!line->oversell && line->stock < max)
+		max = line->stock;
+	tpl_num(tpl, "LINE", line->id);
+	tpl_set(tpl, "URL", url_path(visit->arena, "/products/", line->handle));
+	tpl_set(tpl, "TITLE", line->title);
+	put_text(tpl, "VARIANT", line->variant);
+	put_picture(tpl, line->image, line->title);
+	put_money(visit, tpl, "PRICE", line->price);
+	tpl_num(tpl, "QUANTITY", line->quantity);
+	tpl_num(tpl, "MAX", max > line->quantity ? max : line->quantity);
+	put_money(visit, tpl, "ROW_TOTAL", line->price * line->quantity);
+	if (!line->oversell && line->stock <= 0)
+		put_text(tpl, "WARNING", "Sold out: please remove it");
+	else if (!line->oversell && line->stock < line->quantity)
+		put_text(tpl, "WARNING",
+		    arena_printf(visit->arena, "Only %lld left",
+		        (long long)line->stock));
+}
+
+static int
+cart_show(struct visit *visit, int status, const char *error)
+{
+	struct tpl *filled;
+	struct cart cart;
+	struct page page;
+
+	if (cart_load(visit->shop->db, visit->arena, visit->session.cart,
+	        &cart) != 0 ||
+	    page_begin(visit, &page, "cart.tpl", "Your cart") != 0)
+		return -1;
+	page.status = status;
+	put_text(page.body, "ERROR", error);
+	if (cart.nlines == 0) {
+		tpl_show(page.body, "EMPTY");
+		return page_show(visit, &page);
+	}
+	filled = tpl_section(page.body, "FILLED");
+	tpl_set(filled, "TOKEN",
+	    session_form_token(visit->shop, visit->arena, &visit->session));
+	for (struct line *line = cart.lines; line != NULL; line = line->next)
+		put_cart_line(visit, tpl_section(filled, "LINE"), line);
+	put_money(visit, filled, "SUBTOTAL", cart.subtotal);
+	return page_show(visit, &page);
+}
+
+int
+cart_page(struct visit *visit)
+{
+	return cart_show(visit, 200, NULL);
+}
+
+/* -------------------------------------------------------------------- change */
+
+/* One field of the form; the change, or CART_DONE for one of another name. */
+static enum cart_change
+update_field(struct visit *visit, const struct field *f)
+{
+	static const char prefix[] = "quantity_";
+	struct db *db = visit->shop->db;
+	const char *cart = visit->session.cart;
+	int64_t variant, revision;
+	enum cart_change change;
+	int quantity = 0, added;
+
+	if (strcmp(f->name, "remove") == 0) {
+		variant = id_of(f->value);
+	} else if (strncmp(f->name, prefix, strlen(prefix)) == 0) {
+		variant = id_of(f->name + strlen(prefix));
+		quantity = quantity_of(f->value);
+	} else {
+		return CART_DONE;
+	}
+	if (variant == 0 || quantity < 0)
+		return CART_TOO_MANY;
+	change = cart_set(db, cart, variant, quantity, visit->request->now,
+	    &revision, &added);
+	if (change == CART_DONE && added > 0 &&
+	    cart_note_added(db, cart, revision, variant, added) != 0)
+		return CART_FAILED;
+	/* A line that is gone already needs no removing. */
+	return change == CART_NO_VARIANT && quantity == 0 ? CART_DONE : change;
+}
+
+int
+cart_update_page(struct visit *visit)
+{
+	const struct fields *form = &visit->request->form;
+	enum cart_change change = CART_DONE;
+	struct db *db = visit->shop->db;
+	bool removing = field(form, "remove") != NULL;
+	int checked = form_checked(visit);
+
+	if (checked != 1)
+		return checked;
+	if (*visit->session.cart == '\0')
+		return page_redirect(visit, "/cart");
+	if (db_begin(db) != 0)
+		return -1;
+	for (size_t i = 0; i < form->n && change == CART_DONE; i++)
+		/* The remove button sends the quantities along: only it
+		   counts. */
+		if (!removing || strcmp(form->list[i].name, "remove") == 0)
+			change = update_field(visit, &form->list[i]);
+	if (change != CART_DONE) {
+		db_rollback(db);
+		return change == CART_FAILED
+		    ? -1
+		    : cart_show(visit, 409, why_not(change));
+	}
+	if (db_commit(db) != 0)
+		return -1;
+	return page_redirect(visit, "/cart");
+}
+
+/* ---------------------------------------------------------------- bring back */
+
+static int
+restore_stale(struct visit *visit)
+{
+	return page_message(visit, 410, "This link has had its day",
+	    "The cart it pointed to is not kept any more.", "/",
+	    "Back to the shop");
+}
+
+/* The cart of a link's token; 1 found, 0 not, -1 failure. */
+static int
+restored(struct visit *visit, const char *token, struct cart *cart)
+{
+	char *id = token != NULL ? token_open(visit->shop, visit->arena,
+	                               "restore", token, visit->request->now)
+	                         : NULL;
+
+	if (id == NULL)
+		return 0;
+	if (cart_load(visit->shop->db, visit->arena, id, cart) != 0)
+		return -1;
+	return cart->nlines > 0;
+}
+
+int
+restore_page(struct visit *visit)
+{
+	struct cart cart;
+	struct page page;
+	int found, units;
+
+	found = restored(visit, visit->rest, &cart);
+	if (found <= 0)
+		return found < 0 ? -1 : restore_stale(visit);
+	/* The visitor's own cart: nothing to bring back. */
+	if (strcmp(cart.id, visit->session.cart) == 0)
+		return page_redirect(visit, "/checkout");
+	units = cart_units(visit->shop->db, visit->session.cart);
+	if (units < 0 ||
+	    page_begin(visit, &page, "restore.tpl", "Your cart") != 0)
+		return -1;
+	tpl_set(page.body, "RESTORE", visit->rest);
+	tpl_set(page.body, "TOKEN",
+	    *visit->session.id != '\0'
+	        ? session_form_token(
+	              visit->shop, visit->arena, &visit->session)
+	        : "");
+	put_lines(visit, page.body, cart.lines);
+	put_money(visit, page.body, "SUBTOTAL", cart.subtotal);
+	if (units > 0)
+		tpl_num(tpl_section(page.body, "REPLACES"), "COUNT", units);
+	return page_show(visit, &page);
+}
+
+int
+restore_post(struct visit *visit)
+{
+	struct db *db = visit->shop->db;
+	struct cart cart;
+	int found, checked;
+
+	/* Somebody without a session has nothing that could be replaced. */
+	if (*visit->session.id != '\0') {
+		checked = form_checked(visit);
+		if (checked != 1)
+			return checked;
+	}
+	found = restored(visit, field(&visit->request->form, "restore"), &cart);
+	if (found <= 0)
+		return found < 0 ? -1 : restore_stale(visit);
+	if (db_begin(db) != 0)
+		return -1;
+	if (cart_copy(db, visit->arena, &visit->session.cart, cart.id,
+	        visit->request->now) != 0 ||
+	    session_start(visit->shop, visit->request, &visit->session) != 0 ||
+	    db_commit(db) != 0) {
+		db_rollback(db);
+		return -1;
+	}
+	return page_redirect(visit, "/cart");
+}
