@@ -161,6 +161,7 @@ klaviyo_script_url(const char *base, const char *public_key)
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	                              "abcdefghijklmnopqrstuvwxyz0123456789";
 	static const char format[] = "%.*s/onsite/js/%s/klaviyo.js";
+	const char *host;
 	size_t key, length;
 	char *url;
 	int n;
@@ -168,10 +169,14 @@ klaviyo_script_url(const char *base, const char *public_key)
 	if (base == NULL || *base == '\0')
 		base = "https://static.klaviyo.com";
 	length = strcspn(base, " \t\r\n\"'<>&?#\\`{}|^");
-	if (base[length] != '\0' || strlen(base) > 1000 ||
-	    (strncmp(base, "https://", 8) != 0 &&
-	        strncmp(base, "http://", 7) != 0) ||
-	    !kl_utf8_ok(base)) {
+	if (strncmp(base, "https://", 8) == 0)
+		host = base + 8;
+	else if (strncmp(base, "http://", 7) == 0)
+		host = base + 7;
+	else
+		host = "";
+	if (*host == '\0' || *host == '/' || base[length] != '\0' ||
+	    length > 1000 || !kl_utf8_ok(base)) {
 		kl_fail("the script's address is not https://.. or http://..");
 		return NULL;
 	}
