@@ -428,25 +428,30 @@ key_ok(const char *key)
 	    key[n + 1 + strspn(key + n + 1, "0123456789")] == '\0';
 }
 
-/* The address is known from now on, whatever becomes of the order. */
+/* Who the visitor is, as far as the form says so.  Within a transaction. */
 static int
-remember(struct visit *visit, const struct checkout *c)
+identify(struct visit *visit, const struct checkout *c)
 {
-	struct session *s = &visit->session;
+	return session_identify(visit->shop, &visit->session, c->value[EMAIL],
+	    c->order.phone != NULL ? c->order.phone : "",
+	    c->error[FIRST_NAME] ? "" : c->value[FIRST_NAME],
+	    c->error[LAST_NAME] ? "" : c->value[LAST_NAME]);
+}
 
-	if (c->error[EMAIL] != NULL || c->error[PHONE] != NULL)
-		return 0;
-	if (db_begin(visit->shop->db) != 0)
-		return -1;
-	if (session_identify(visit->shop, s, c->value[EMAIL],
-	        c->order.phone != NULL ? c->order.phone : "",
-	        c->error[FIRST_NAME] ? "" : c->value[FIRST_NAME],
-	        c->error[LAST_NAME] ? "" : c->value[LAST_NAME]) != 0 ||
-	    db_commit(visit->shop->db) != 0) {
-		db_rollback(visit->shop->db);
-		return -1;
+/* The form again; the address in it is known from now on all the same. */
+static int
+show_again(struct visit *visit, struct checkout *c, int status)
+{
+	if (c->error[EMAIL] == NULL && c->error[PHONE] == NULL) {
+		if (db_begin(visit->shop->db) != 0)
+			return -1;
+		if (identify(visit, c) != 0 ||
+		    db_commit(visit->shop->db) != 0) {
+			db_rollback(visit->shop->db);
+			return -1;
+		}
 	}
-	return 0;
+	return checkout_show(visit, c, status);
 }
 
 static int
@@ -497,8 +502,10 @@ place(struct visit *visit, struct checkout *c)
 		shop_log("order %s has no events: %s", c->order.id,
 		    shop_error());
 	if (result == ORDER_PLACED) {
-		if (db_commit(db) != 0)
+		if (identify(visit, c) != 0 || db_commit(db) != 0) {
+			db_rollback(db);
 			return -1;
+		}
 		return placed_page(visit, c->order.id);
 	}
 	db_rollback(db);
@@ -548,10 +555,8 @@ checkout_post(struct visit *visit)
 	if (action != NULL && strcmp(action, "apply") == 0)
 		return checkout_show(visit, &c, c.errors > 0 ? 422 : 200);
 	check_form(visit, &c);
-	if (remember(visit, &c) != 0)
-		return -1;
 	if (c.errors > 0)
-		return checkout_show(visit, &c, 422);
+		return show_again(visit, &c, 422);
 	if (num(c.key + KEY_LENGTH + 1) != c.cart.revision)
 		return changed_page(visit, &c,
 		    "Your cart has changed meanwhile: please look again");
@@ -559,7 +564,7 @@ checkout_post(struct visit *visit)
 		refuse(&c, PAYMENT,
 		    "The payment was declined. Nothing was ordered; please "
 		    "try another way to pay");
-		return checkout_show(visit, &c, 402);
+		return show_again(visit, &c, 402);
 	}
 	return place(visit, &c);
 }

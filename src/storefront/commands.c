@@ -1,0 +1,409 @@
+/*
+ * commands.c - init, outbox, order, doctor.
+ *
+ * Each prints for people; exit codes as main.c says.
+ */
+#include "tpl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <klaviyo.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILE_MAX (256L << 20)
+
+static int
+failed(void)
+{
+	fprintf(stderr, "storefront: %s\n", shop_error());
+	return 1;
+}
+
+static int
+wrong_call(const char *what)
+{
+	fprintf(stderr, "storefront: %s (see `storefront --help`)\n", what);
+	return 2;
+}
+
+/* ---------------------------------------------------------------------- init */
+
+/* Writes a new secret where there is none; never over one. */
+static int
+make_secret(const struct settings *settings)
+{
+	unsigned char secret[32];
+	char text[66];
+	int fd;
+
+	fd = open(settings->secret_file,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST)
+		return secret_load(settings, secret);
+	if (fd < 0)
+		return shop_fail("%s: %s (STOREFRONT_SECRET_FILE)",
+		    settings->secret_file, strerror(errno));
+	randombytes_buf(secret, sizeof(secret));
+	sodium_bin2hex(text, 65, secret, sizeof(secret));
+	text[64] = '\n';
+	if (write(fd, text, 65) != 65 || fsync(fd) != 0) {
+		shop_fail("%s: %s", settings->secret_file, strerror(errno));
+		close(fd);
+		unlink(settings->secret_file);
+		return -1;
+	}
+	return close(fd);
+}
+
+static char *
+read_file(const char *path, size_t *length)
+{
+	FILE *file = fopen(path, "re");
+	struct stat stat;
+	char *text = NULL;
+
+	if (file == NULL || fstat(fileno(file), &stat) != 0) {
+		shop_fail("%s: %s", path, strerror(errno));
+	} else if (!S_ISREG(stat.st_mode) || stat.st_size > FILE_MAX) {
+		shop_fail("%s: no file of at most 256 MiB", path);
+	} else if ((text = malloc((size_t)stat.st_size + 1)) == NULL) {
+		shop_fail("out of memory");
+	} else {
+		*length = fread(text, 1, (size_t)stat.st_size, file);
+		text[*length] = '\0';
+	}
+	if (file != NULL)
+		fclose(file);
+	return text;
+}
+
+static int
+count_row(void *arg, int n, const char *const col[])
+{
+	(void)n;
+	*(int64_t *)arg = num(col[0]);
+	return 0;
+}
+
+static int
+load_catalog(struct db *db, const struct settings *settings, const char *path)
+{
+	struct import_counts counts;
+	char *file = NULL;
+	const char *text = demo_csv;
+	size_t length = strlen(demo_csv);
+	int result;
+
+	if (path != NULL)
+		text = file = read_file(path, &length);
+	if (text == NULL)
+		return -1;
+	result =
+	    catalog_import(db, text, length, settings->currency, &counts);
+	if (result == 0)
+		printf("%s: %lld products, %lld variants\n",
+		    path != NULL ? path : "demo catalogue",
+		    (long long)counts.products, (long long)counts.variants);
+	else if (path != NULL)
+		shop_fail("%s: %s; nothing was loaded", path,
+		    strdupa(shop_error()));
+	free(file);
+	return result;
+}
+
+int
+init_command(const struct settings *settings, int argc, char **argv)
+{
+	const char *catalog = NULL;
+	int64_t products = 0;
+	struct db *db;
+	int code = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--catalog") == 0 && i + 1 < argc)
+			catalog = argv[++i];
+		else
+			return wrong_call("init takes --catalog FILE.csv");
+	}
+	if (sodium_init() < 0 || make_secret(settings) != 0)
+		return failed();
+	db = db_create(settings);
+	if (db == NULL)
+		return failed();
+	if (db_run(db, count_row, &products, "SELECT COUNT(*) FROM product") <
+	    0)
+		failed();
+	else if (catalog == NULL && products > 0)
+		code = printf("%s is there already, with %lld products\n",
+		           settings->db, (long long)products) < 0;
+	else
+		code = load_catalog(db, settings, catalog) != 0 ? failed() : 0;
+	db_close(db);
+	return code;
+}
+
+/* -------------------------------------------------------------------- outbox */
+
+static const char *
+ago(char text[32], int64_t then, int64_t now)
+{
+	int64_t s = now > then ? now - then : 0;
+
+	if (s < 120)
+		snprintf(text, 32, "%lld s", (long long)s);
+	else if (s < 7200)
+		snprintf(text, 32, "%lld min", (long long)(s / 60));
+	else
+		snprintf(text, 32, "%lld h", (long long)(s / 3600));
+	return text;
+}
+
+static int
+outbox_status(const struct klaviyo_store *store)
+{
+	struct klaviyo_status s;
+	int64_t now = time(NULL);
+	char text[32];
+
+	if (klaviyo_outbox_status(store, now, &s) != 0)
+		return shop_fail("%s", klaviyo_error());
+	printf("waiting  %lld\nclaimed  %lld\nsent     %lld\ndead     %lld\n",
+	    (long long)s.waiting, (long long)s.claimed, (long long)s.sent,
+	    (long long)s.dead);
+	if (s.oldest != 0)
+		printf("oldest unsent event: queued %s ago\n",
+		    ago(text, s.oldest, now));
+	if (s.last_sent != 0)
+		printf("last delivery: %s ago\n", ago(text, s.last_sent, now));
+	if (s.paused_until > now)
+		printf("paused for %lld s: %s\n",
+		    (long long)(s.paused_until - now), s.reason);
+	return 0;
+}
+
+static int
+list_entry(void *arg, const struct klaviyo_entry *e)
+{
+	char text[32];
+
+	printf("%-8s %8s ago  %d attempt%s  %s\n", e->state,
+	    ago(text, e->created_at, *(int64_t *)arg), e->attempts,
+	    e->attempts == 1 ? " " : "s", e->id);
+	if (e->error != NULL)
+		printf("         %s\n", e->error);
+	return 0;
+}
+
+static int
+show_entry(void *arg, const struct klaviyo_entry *e)
+{
+	list_entry(arg, e);
+	if (*e->event != '\0')
+		printf("event:   %s\nprofile: %s\n", e->event, e->profile);
+	else
+		printf("its body was emptied when it was sent\n");
+	return 0;
+}
+
+static int
+outbox_list(
+    const struct klaviyo_store *store, const char *state, const char *id)
+{
+	int64_t now = time(NULL);
+	int n;
+
+	n = klaviyo_outbox_list(store, state, id, now, id != NULL ? 1 : 1000,
+	    id != NULL ? show_entry : list_entry, &now);
+	if (n < 0)
+		return shop_fail("%s", klaviyo_error());
+	if (id != NULL && n == 0)
+		return shop_fail("there is no event '%s': `storefront outbox "
+		                 "list` shows them",
+		    id);
+	return 0;
+}
+
+static int
+outbox_retry(const struct klaviyo_store *store, const char *id)
+{
+	int64_t n = klaviyo_outbox_retry(store, id, time(NULL));
+
+	if (n < 0)
+		return shop_fail("%s", klaviyo_error());
+	if (id != NULL && n == 0)
+		return shop_fail("there is no dead event '%s': `storefront "
+		                 "outbox list dead` shows them",
+		    id);
+	printf("%lld to be tried again\n", (long long)n);
+	return 0;
+}
+
+static bool
+is_state(const char *text)
+{
+	static const char *const states[] = {
+	    "waiting", "claimed", "sent", "dead"};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		if (strcmp(states[i], text) == 0)
+			return true;
+	return false;
+}
+
+int
+outbox_command(const struct settings *settings, int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+	const char *what = argc > 2 ? argv[2] : NULL;
+	const struct klaviyo_store *store;
+	struct db *db;
+	int result;
+
+	if (strcmp(verb, "status") == 0 ? argc != 2
+	        : strcmp(verb, "list") == 0
+	        ? argc > 3 || (what != NULL && !is_state(what))
+	        : (strcmp(verb, "show") != 0 && strcmp(verb, "retry") != 0) ||
+	            argc != 3)
+		return wrong_call("outbox takes status, list [waiting | "
+		                  "claimed | sent | dead], show ID, retry ID "
+		                  "or retry --all");
+	db = db_open(settings);
+	if (db == NULL)
+		return failed();
+	store = db_store(db);
+	if (strcmp(verb, "status") == 0)
+		result = outbox_status(store);
+	else if (strcmp(verb, "list") == 0)
+		result = outbox_list(store, what, NULL);
+	else if (strcmp(verb, "show") == 0)
+		result = outbox_list(store, NULL, what);
+	else
+		result = outbox_retry(
+		    store, strcmp(what, "--all") == 0 ? NULL : what);
+	db_close(db);
+	return result != 0 ? failed() : 0;
+}
+
+/* --------------------------------------------------------------------- order */
+
+static int
+print_order(void *arg, const struct order *o)
+{
+	char when[32];
+	time_t time = (time_t)o->time;
+	struct tm tm;
+
+	gmtime_r(&time, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%SZ", &tm);
+	printf("%s  %s  %-9s %12s\n", o->id, when, o->status,
+	    money_text(arg, o->total, o->currency));
+	return 0;
+}
+
+static int
+show_order(struct db *db, struct arena *arena, const char *id)
+{
+	struct order o;
+	int found = order_load(db, arena, id, NULL, &o);
+
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return shop_fail("there is no order '%s': `storefront order "
+		                 "list` shows them",
+		    id);
+	print_order(arena, &o);
+	printf("%s\n", o.email);
+	for (const struct line *l = o.lines; l != NULL; l = l->next)
+		printf("%4d x %s%s%s  %s\n", l->quantity, l->title,
+		    *l->variant != '\0' ? ", " : "", l->variant,
+		    money_text(arena, l->price * l->quantity, o.currency));
+	return 0;
+}
+
+int
+order_command(const struct settings *settings, int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+	struct arena *arena;
+	struct db *db;
+	int result;
+
+	if (!(strcmp(verb, "list") == 0 && argc == 2) &&
+	    !(strcmp(verb, "show") == 0 && argc == 3))
+		return wrong_call("order takes list or show ID");
+	db = db_open(settings);
+	if (db == NULL)
+		return failed();
+	arena = arena_new();
+	if (arena == NULL)
+		result = shop_fail("out of memory");
+	else if (strcmp(verb, "list") == 0)
+		result = order_list(db, arena, 1000, print_order, arena);
+	else
+		result = show_order(db, arena, argv[2]);
+	arena_free(arena);
+	db_close(db);
+	return result != 0 ? failed() : 0;
+}
+
+/* -------------------------------------------------------------------- doctor */
+
+static int
+finding(bool ok, const char *what)
+{
+	printf("%-5s %s%s%s\n", ok ? "ok" : "WRONG", what, ok ? "" : ": ",
+	    ok ? "" : shop_error());
+	return ok ? 0 : 1;
+}
+
+/* The key's file is checked by name and mode only: the worker reads it. */
+static int
+check_key(const struct settings *settings)
+{
+	struct stat stat_buf;
+	const char *path = settings->private_key_file;
+	bool ok = true;
+
+	if (*path == '\0')
+		ok = shop_fail("KLAVIYO_PRIVATE_KEY_FILE is not set: the "
+		               "worker cannot deliver") == 0;
+	else if (stat(path, &stat_buf) != 0)
+		ok = shop_fail("%s: %s", path, strerror(errno)) == 0;
+	else if ((stat_buf.st_mode & 0077) != 0)
+		ok = shop_fail("%s can be read by others: chmod 0400 %s", path,
+		         path) == 0;
+	return finding(ok, "private key file");
+}
+
+int
+doctor_command(const struct settings *loaded, int argc, char **argv)
+{
+	int faults = settings_report(stdout);
+	unsigned char secret[32];
+	struct settings settings;
+	struct db *db;
+
+	(void)loaded, (void)argv;
+	if (argc != 1)
+		return wrong_call("doctor takes no arguments");
+	if (faults > 0)
+		return 1;
+	settings_load(&settings);
+	printf("\n");
+	faults += finding(tpl_load(settings.templates) == 0, "templates");
+	faults += finding(secret_load(&settings, secret) == 0, "secret file");
+	db = db_open(&settings);
+	faults += finding(db != NULL, "database");
+	db_close(db);
+	faults += check_key(&settings);
+	if (*settings.public_key == '\0')
+		printf("note  KLAVIYO_PUBLIC_KEY is not set: pages carry no "
+		       "tracking\n");
+	return faults > 0;
+}

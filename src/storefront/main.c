@@ -1,0 +1,95 @@
+/*
+ * main.c - the storefront program: its commands.
+ *
+ * Exit codes: 0 done, 1 it failed, 2 the call was wrong.  Errors are one line
+ * on stderr and say what to do.
+ */
+#include "storefront.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+serve_command(const struct settings *settings, int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1) {
+		fprintf(stderr, "storefront: serve takes no arguments\n");
+		return 2;
+	}
+	return serve(settings);
+}
+
+static const struct command commands[] = {
+    {"init", "[--catalog FILE.csv]",
+        "make the shop, with Shopify's product CSV or the demo catalogue",
+        init_command},
+    {"serve", "", "answer FastCGI requests, or one CGI request",
+        serve_command},
+    {"worker", "[--once] [--dry-run]",
+        "deliver queued events to Klaviyo, until stopped or once",
+        worker_command},
+    {"outbox",
+        "status | list [STATE] | show ID | retry ID | retry --all",
+        "what waits, was sent, was refused", outbox_command},
+    {"order", "list | show ID", "the shop's orders", order_command},
+    {"doctor", "", "check the settings and what they point to",
+        doctor_command},
+};
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void
+usage(FILE *out)
+{
+	fprintf(out, "usage: storefront COMMAND\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(out, "  storefront %s %s\n      %s\n",
+		    commands[i].name, commands[i].arguments,
+		    commands[i].what);
+	fprintf(out,
+	    "\nSettings are environment variables; `storefront doctor` shows "
+	    "them.\nExit status: 0 done, 1 it failed, 2 the call was wrong.\n");
+}
+
+static int
+run(const struct command *command, int argc, char **argv)
+{
+	struct settings settings;
+
+	/* doctor is there to say what is wrong with them. */
+	if (settings_load(&settings) != 0 &&
+	    command->run != doctor_command) {
+		fprintf(stderr,
+		    "storefront: %s (`storefront doctor` shows all "
+		    "settings)\n",
+		    shop_error());
+		return 2;
+	}
+	return command->run(&settings, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	/* A web server starts the program without arguments. */
+	if (argc == 1 && getenv("GATEWAY_INTERFACE") != NULL)
+		return run(&(struct command){.run = serve_command}, 1, argv);
+	if (argc >= 2) {
+		if (strcmp(argv[1], "--help") == 0 ||
+		    strcmp(argv[1], "help") == 0) {
+			usage(stdout);
+			return 0;
+		}
+		if (strcmp(argv[1], "--version") == 0) {
+			printf("storefront " VERSION "\n");
+			return 0;
+		}
+		for (size_t i = 0; i < COMMANDS; i++)
+			if (strcmp(argv[1], commands[i].name) == 0)
+				return run(&commands[i], argc - 1, argv + 1);
+		fprintf(stderr, "storefront: there is no command '%s'\n",
+		    argv[1]);
+	}
+	usage(stderr);
+	return 2;
+}

@@ -1,0 +1,245 @@
+/*
+ * worker.c - `storefront worker`: the delivery worker.
+ *
+ * Promises: the one process that reads the private key; runs delivery passes
+ * until SIGTERM, or with --once until nothing is due, for cron.  Everything
+ * that matters is in the outbox: it may be killed at any moment.
+ */
+#include "storefront.h"
+
+#include <errno.h>
+#include <klaviyo.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCH 512
+#define IDLE_MS 500
+#define REPORT_SECONDS 60
+
+static volatile int stopping;
+
+static void
+on_signal(int signal)
+{
+	(void)signal;
+	stopping = 1;
+}
+
+/* Reads the key's file; the trailing newline is no part of the key. */
+static int
+read_key(const struct settings *settings, char key[256])
+{
+	const char *path = settings->private_key_file;
+	size_t n = 0;
+	FILE *file;
+
+	if (*path == '\0')
+		return shop_fail("KLAVIYO_PRIVATE_KEY_FILE is not set: name "
+		                 "the file that holds the private API key");
+	file = fopen(path, "re");
+	if (file == NULL)
+		return shop_fail("%s: %s (KLAVIYO_PRIVATE_KEY_FILE)", path,
+		    strerror(errno));
+	n = fread(key, 1, 255, file);
+	fclose(file);
+	key[n] = '\0';
+	key[strcspn(key, " \t\r\n")] = '\0';
+	if (*key == '\0')
+		return shop_fail("%s: no private key in it", path);
+	return 0;
+}
+
+static struct klaviyo *
+open_klaviyo(const struct settings *settings, bool dry_run)
+{
+	struct klaviyo_options options = {
+	    .api_url = settings->api_url,
+	    .revision = settings->revision,
+	    .ca_file = *settings->ca_file != '\0' ? settings->ca_file : NULL,
+	    .user_agent = "storefront/" VERSION,
+	    .dry_run = dry_run,
+	};
+	struct klaviyo *klaviyo;
+	char key[256] = "";
+
+	if (dry_run)
+		options.private_key = "pk_dry_run";
+	else if (read_key(settings, key) != 0)
+		return NULL;
+	else
+		options.private_key = key;
+	klaviyo = klaviyo_new(&options);
+	sodium_memzero(key, sizeof(key));
+	if (klaviyo == NULL)
+		shop_fail("%s", klaviyo_error());
+	return klaviyo;
+}
+
+/* Sleeps, but wakes for SIGTERM, which is let through only here. */
+static void
+rest(int64_t ms, const sigset_t *open)
+{
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+	if (!stopping)
+		ppoll(NULL, 0, &time, open);
+}
+
+static void
+add_tally(struct klaviyo_tally *sum, const struct klaviyo_tally *one)
+{
+	sum->claimed += one->claimed;
+	sum->sent += one->sent;
+	sum->retried += one->retried;
+	sum->dead += one->dead;
+	sum->released += one->released;
+	memcpy(sum->reason, one->reason, sizeof(sum->reason));
+}
+
+static void
+report(const struct klaviyo_tally *t)
+{
+	shop_log("worker: %lld sent, %lld to be tried again, %lld refused%s%s",
+	    (long long)t->sent, (long long)t->retried, (long long)t->dead,
+	    *t->reason != '\0' ? "; " : "", t->reason);
+}
+
+/* Passes until SIGTERM.  A failing database is waited for: never give up. */
+static int
+run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
+    const sigset_t *open)
+{
+	struct klaviyo_tally sum = {0}, pass;
+	char reason[sizeof(pass.reason)] = "";
+	time_t reported = time(NULL);
+
+	shop_log("worker: delivering");
+	while (!stopping) {
+		sigset_t had;
+		int failed;
+
+		pthread_sigmask(SIG_SETMASK, open, &had);
+		failed = klaviyo_deliver(
+		    klaviyo, store, BATCH, &stopping, &pass);
+		pthread_sigmask(SIG_SETMASK, &had, NULL);
+		if (failed) {
+			shop_log("worker: %s", klaviyo_error());
+			rest(5000, open);
+			continue;
+		}
+		add_tally(&sum, &pass);
+		if (strcmp(reason, pass.reason) != 0) {
+			snprintf(reason, sizeof(reason), "%s", pass.reason);
+			shop_log("worker: %s",
+			    *reason != '\0' ? reason : "delivering again");
+		}
+		if (sum.claimed > sum.released &&
+		    time(NULL) - reported >= REPORT_SECONDS) {
+			report(&sum);
+			memset(&sum, 0, sizeof(sum));
+			reported = time(NULL);
+		}
+		if (pass.wait_ms > 0)
+			rest(pass.wait_ms < IDLE_MS ? pass.wait_ms : IDLE_MS,
+			    open);
+		else if (pass.claimed == 0)
+			rest(IDLE_MS, open);
+	}
+	report(&sum);
+	return 0;
+}
+
+/* The cron batch: until nothing is due, waiting only for the rate windows. */
+static int
+run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
+    const sigset_t *open)
+{
+	struct klaviyo_tally sum = {0}, pass;
+	struct klaviyo_status status;
+
+	do {
+		if (klaviyo_deliver(
+		        klaviyo, store, BATCH, &stopping, &pass) != 0) {
+			fprintf(stderr, "storefront: %s\n", klaviyo_error());
+			return 1;
+		}
+		add_tally(&sum, &pass);
+		if (*pass.reason != '\0')
+			break;
+		if (pass.wait_ms > 0)
+			rest(pass.wait_ms, open);
+	} while (!stopping && (pass.claimed > 0 || pass.wait_ms > 0));
+	if (klaviyo_outbox_status(store, time(NULL), &status) != 0) {
+		fprintf(stderr, "storefront: %s\n", klaviyo_error());
+		return 1;
+	}
+	printf("%lld sent, %lld refused, %lld waiting%s%s\n",
+	    (long long)sum.sent, (long long)sum.dead,
+	    (long long)(status.waiting + status.claimed),
+	    *sum.reason != '\0' ? ": " : "", sum.reason);
+	return status.waiting + status.claimed > 0 ? 1 : 0;
+}
+
+static int
+dry_run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store)
+{
+	struct klaviyo_tally tally;
+
+	if (klaviyo_deliver(klaviyo, store, BATCH, NULL, &tally) != 0) {
+		fprintf(stderr, "storefront: %s\n", klaviyo_error());
+		return 1;
+	}
+	printf("%lld due; nothing was sent\n", (long long)tally.claimed);
+	return 0;
+}
+
+int
+worker_command(const struct settings *settings, int argc, char **argv)
+{
+	bool once = false, dry = false;
+	struct sigaction action = {.sa_handler = on_signal};
+	struct klaviyo *klaviyo;
+	sigset_t blocked, open;
+	struct db *db;
+	int code;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--once") == 0)
+			once = true;
+		else if (strcmp(argv[i], "--dry-run") == 0)
+			dry = true;
+		else {
+			fprintf(stderr, "storefront: worker takes --once and "
+			                "--dry-run, not '%s'\n",
+			    argv[i]);
+			return 2;
+		}
+	}
+	klaviyo = open_klaviyo(settings, dry);
+	db = klaviyo != NULL ? db_open(settings) : NULL;
+	if (db == NULL) {
+		fprintf(stderr, "storefront: %s\n", shop_error());
+		klaviyo_free(klaviyo);
+		return 1;
+	}
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	/* Blocked but while delivering or resting: no wake-up is missed. */
+	pthread_sigmask(SIG_BLOCK, &blocked, &open);
+	if (dry)
+		code = dry_run_once(klaviyo, db_store(db));
+	else if (once)
+		code = run_once(klaviyo, db_store(db), &open);
+	else
+		code = run_forever(klaviyo, db_store(db), &open);
+	db_close(db);
+	klaviyo_free(klaviyo);
+	return code;
+}
