@@ -242,6 +242,21 @@ int64_t kl_pacer_stop(
  * ${random} is uniform in 32 bits. */
 int64_t kl_backoff(int64_t attempts, uint32_t random);
 
+/* ---------------------------------------------------------------- answer.c */
+
+void kl_answer_clear(struct kl_answer *answer);
+/* Takes note of one header line of ${n} bytes, if it is one of ours. */
+void kl_answer_header(struct kl_answer *answer, const char *data, size_t n);
+
+/* --------------------------------------------------------------- address.c */
+
+#define KL_API_URL "https://a.klaviyo.com"
+/* The API's address without a final slash, owned; NULL unless it is https, or
+ * http to a loopback address. */
+char *kl_address(const char *address, bool *loopback);
+int kl_check_key(const char *key);
+int kl_check_revision(const char *revision);
+
 /* ---------------------------------------------------------------- client.c */
 /* libcurl multi: many requests in flight, kept connections. */
 
@@ -254,8 +269,11 @@ int kl_client_post(
     struct kl_client *client, const char *path, char *body, void *tag);
 int kl_client_busy(const struct kl_client *client); /* requests in flight */
 /* Waits up to ${timeout_ms} for a finished request.  1: *${tag} and ${answer}
- * are set, the caller frees answer->body; 0: none yet; -1: failure. */
+ * are set, the caller frees answer->body; 0: none yet, or none in flight; -1:
+ * failure. */
 int kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
     struct kl_answer *answer);
+/* Breaks off the requests in flight; no answer comes for them. */
+void kl_client_drop(struct kl_client *client);
 
 #endif

@@ -1,0 +1,111 @@
+/*
+ * address.c - what a sender is told before it sends: where to, with which key
+ * and for which revision.
+ *
+ * Promises: the private key never leaves but by https, or to this very machine;
+ * a key or revision that passes here cannot add a header or break a line.  An
+ * error never shows the key.
+ *
+ * Does not trim, guess or ask Klaviyo.
+ */
+#include "internal.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <curl/curl.h>
+#include <string.h>
+#include <strings.h>
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	/* 127.0.0.1.example.com is no address. */
+	return inet_pton(AF_INET, host, &v4) == 1 &&
+	       ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static bool
+has_part(CURLU *url, CURLUPart part)
+{
+	char *text = NULL;
+	bool there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+
+	curl_free(text);
+	return there;
+}
+
+/* Read by libcurl's own parser, so that it cannot see another host later. */
+char *
+kl_address(const char *address, bool *loopback)
+{
+	CURLU *url = curl_url();
+	char *scheme = NULL, *host = NULL, *text = NULL, *base = NULL;
+
+	if (!url) {
+		kl_fail("out of memory");
+		goto out;
+	}
+	if (curl_url_set(url, CURLUPART_URL, address, 0) ||
+	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) ||
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) ||
+	    curl_url_get(url, CURLUPART_URL, &text, 0)) {
+		kl_fail("api_url is not an address such as " KL_API_URL);
+		goto out;
+	}
+	*loopback = is_loopback(host);
+	if (strcmp(scheme, "https") != 0 &&
+	    !(strcmp(scheme, "http") == 0 && *loopback)) {
+		kl_fail("api_url must be https, or http to a loopback address");
+		goto out;
+	}
+	if (has_part(url, CURLUPART_USER) ||
+	    has_part(url, CURLUPART_PASSWORD) ||
+	    has_part(url, CURLUPART_QUERY) ||
+	    has_part(url, CURLUPART_FRAGMENT)) {
+		kl_fail("api_url must have no user, query or fragment");
+		goto out;
+	}
+	while (*text && text[strlen(text) - 1] == '/')
+		text[strlen(text) - 1] = '\0';
+	base = kl_copy(text);
+out:
+	curl_free(text);
+	curl_free(host);
+	curl_free(scheme);
+	curl_url_cleanup(url);
+	return base;
+}
+
+int
+kl_check_key(const char *key)
+{
+	if (!key || !*key)
+		return kl_fail("there is no private key");
+	if (strncmp(key, "pk_", 3) != 0 || !key[3] || strlen(key) > 256)
+		return kl_fail("the private key does not begin with pk_");
+	for (; *key; key++)
+		if (!isascii((unsigned char)*key) ||
+		    (!isalnum((unsigned char)*key) && *key != '_'))
+			return kl_fail("the private key has a character that "
+			               "is not a letter, digit or _");
+	return 0;
+}
+
+int
+kl_check_revision(const char *revision)
+{
+	const char *shape = "dddd-dd-dd";
+
+	for (; *shape; shape++, revision++)
+		if (*shape == 'd' ? !isdigit((unsigned char)*revision)
+		                  : *revision != *shape)
+			break;
+	if (*shape || *revision)
+		return kl_fail(
+		    "the revision is not a date such as " KLAVIYO_REVISION);
+	return 0;
+}
