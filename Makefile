@@ -53,10 +53,17 @@ $(BUILD)/storefront: $(STOREFRONT) $(BUILD)/libklaviyo.a
 	$(LINK) -o $@ $^ $(STOREFRONT_LIBS)
 $(BUILD)/klaviyo-sandbox: $(SANDBOX)
 	$(LINK) -o $@ $^ $(SANDBOX_LIBS)
-$(BUILD)/klaviyo.pc: src/klaviyo/klaviyo.pc.in Makefile
-	@mkdir -p $(@D)
+$(BUILD)/klaviyo.pc: src/klaviyo/klaviyo.pc.in $(BUILD)/prefix
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+# What depends on PREFIX is remade when that changes.
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(LIBDIR) $(DATADIR)' | cmp -s - $@ || \
+	    echo '$(PREFIX) $(LIBDIR) $(DATADIR)' > $@
+$(BUILD)/storefront/settings.c.o: $(BUILD)/prefix
+FORCE:
 
 $(BUILD)/%.c.o: src/%.c
 	@mkdir -p $(@D)
@@ -74,8 +81,80 @@ $(filter %.S.o,$(SANDBOX)): $(wildcard src/sandbox/*.html src/sandbox/*.js src/s
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+# ---------------------------------------------------------------- set-up, run
+
+BUILD_PACKAGES = g++ libfcgi-dev libcurl4-openssl-dev libcjson-dev \
+    libctemplate-dev libsqlite3-dev libsodium-dev libcsv-dev libxml2-dev \
+    libunistring-dev libmicrohttpd-dev
+RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
+TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
+    libapache2-mod-fcgid python3-pytest python3-selenium python3-jsonschema \
+    python3-pil chromium chromium-driver valgrind pkg-config
+
+# As root in somebody's tree (sudo make ..): packages as root, files as theirs.
+OWNER := $(shell [ "$$(id -u)" = 0 ] && [ "$$(stat -c %u .)" != 0 ] && \
+    stat -c 'setpriv --reuid=%u --regid=%g --clear-groups' .)
+
+run:
+	@sh www/packages.sh $(RUN_PACKAGES)
+	@$(OWNER) $(MAKE) --no-print-directory -s -j2 all
+	@PORT=$(PORT) SANDBOX_PORT=$(SANDBOX_PORT) BUILD=$(BUILD) \
+	    $(OWNER) www/run.sh
+
+# ----------------------------------------------------------------------- tests
+
+UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+PARTS  = $(filter-out $(BUILD)/storefront/main.c.o,$(STOREFRONT))
+WRAPS  = -Wl,--wrap=malloc,--wrap=calloc,--wrap=strdup
+
+$(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
+	@mkdir -p $(@D)
+	$(C) -Itests/unit -o $@.o -c $<
+	$(LINK) -o $@ $@.o $(PARTS) $(BUILD)/libklaviyo.a \
+	    $(if $(findstring nth_alloc.h,$(shell cat $<)),$(WRAPS)) \
+	    $(STOREFRONT_LIBS) -lcmocka
+
+units: $(UNITS)
+	@for unit in $(UNITS); do $$unit || exit 1; done
+
+test:
+	@sh www/packages.sh $(TEST_PACKAGES)
+	@$(OWNER) $(MAKE) --no-print-directory all units
+	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
+	    -p no:cacheprovider tests
+
+# --------------------------------------------------------------------- install
+
+INSTALL = install -D -m
+install: all
+	$(INSTALL) 755 $(BUILD)/storefront $(DESTDIR)$(PREFIX)/bin/storefront
+	$(INSTALL) 755 $(BUILD)/klaviyo-sandbox \
+	    $(DESTDIR)$(PREFIX)/bin/klaviyo-sandbox
+	$(INSTALL) 644 src/klaviyo/klaviyo.h \
+	    $(DESTDIR)$(PREFIX)/include/klaviyo.h
+	$(INSTALL) 644 $(BUILD)/libklaviyo.a $(DESTDIR)$(LIBDIR)/libklaviyo.a
+	$(INSTALL) 755 $(BUILD)/libklaviyo.so \
+	    $(DESTDIR)$(LIBDIR)/libklaviyo.so.$(VERSION)
+	ln -sf libklaviyo.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libklaviyo.so
+	$(INSTALL) 644 $(BUILD)/klaviyo.pc \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/klaviyo.pc
+	for file in www/nginx.conf www/apache.conf src/storefront/tracking.c \
+	    templates/*.tpl templates/klaviyo/*.tpl www/htdocs/* \
+	    www/htdocs/images/*; do \
+	    [ ! -f $$file ] || $(INSTALL) 644 $$file \
+	        $(DESTDIR)$(DATADIR)/$${file#www/} || exit 1; done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/storefront \
+	    $(DESTDIR)$(PREFIX)/bin/klaviyo-sandbox \
+	    $(DESTDIR)$(PREFIX)/include/klaviyo.h \
+	    $(DESTDIR)$(LIBDIR)/libklaviyo.* \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/klaviyo.pc
+	rm -rf $(DESTDIR)$(DATADIR)
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean
+.PHONY: all run units test install uninstall clean
 .DELETE_ON_ERROR:
