@@ -63,7 +63,11 @@ struct klaviyo_location {
  */
 struct klaviyo_profile {
 	const char *id;           /* Klaviyo's own profile id */
-	const char *email;        /* at most 100 characters */
+	const char *email;        /* at most 100 bytes, one @; a bad one is
+	                             left out if another identifier is left,
+	                             else an error.  Klaviyo takes addresses
+	                             @example.com and @test.com, and drops
+	                             their events without a word */
 	const char *phone_number; /* E.164, "+15005550006"; anything else is
 	                             left out, and the event still goes */
 	const char *external_id;  /* the shop's customer id */
@@ -71,7 +75,8 @@ struct klaviyo_profile {
 	const char *exchange_id;  /* _kx: from klaviyo_exchange_id() */
 	const char *first_name, *last_name, *organization, *title, *locale;
 	struct klaviyo_location location;
-	const char *properties;   /* custom properties: a JSON object */
+	const char *properties;   /* custom properties: a JSON object; 0, ""
+	                             and null are sent, null clears */
 };
 
 /* A product as a visitor sees it, or one line of a cart or an order. */
@@ -138,6 +143,7 @@ enum klaviyo_metric {
 	KLAVIYO_ORDERED_PRODUCT,
 	KLAVIYO_METRICS /* how many there are */
 };
+/* NULL for what is no metric. */
 KLAVIYO_API const char *klaviyo_metric_name(enum klaviyo_metric metric);
 
 /* ---------------------------------------------------------------- snippets */
@@ -148,14 +154,16 @@ KLAVIYO_API const char *klaviyo_metric_name(enum klaviyo_metric metric);
  */
 
 /* For klaviyo.identify(): the known visitor.  Needs email, phone_number,
-   external_id or id. */
+   external_id or id.  A custom property may not be named as one of Klaviyo's
+   own (email, id, first_name.., or anything with a leading $). */
 KLAVIYO_API char *klaviyo_identify(const struct klaviyo_profile *profile);
 
 /* For klaviyo.track("Viewed Product", ..). */
 KLAVIYO_API char *klaviyo_viewed_product(
     const struct klaviyo_item *item, const char *currency);
 
-/* For klaviyo.trackViewedItem(..): the recently viewed items. */
+/* For klaviyo.trackViewedItem(..): the recently viewed items.  Needs
+   product_id. */
 KLAVIYO_API char *klaviyo_viewed_item(
     const struct klaviyo_item *item, const char *currency);
 
@@ -248,6 +256,8 @@ enum klaviyo_lane {
  * KLAVIYO_PLACED_ORDER that event and one Ordered Product a line.  All or
  * none: on failure the host's transaction is as it was.  Queueing the same
  * event twice is a no-op.  ${now} is the time of queueing, the row's due time.
+ * ${metric} is KLAVIYO_PLACED_ORDER; the order needs an id, a currency and
+ * lines of different ids.
  */
 KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
     enum klaviyo_metric metric, const struct klaviyo_order *order,
@@ -256,8 +266,10 @@ KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
 /*
  * Queues one event of any metric (guide: "Server-side metrics").
  * ${properties} is a JSON object, NULL for none.  ${value} is in the minor
- * unit of ${currency}; 0 or NULL: no value.  Checked before queueing against
- * Klaviyo's limits, the error naming the path of the field.
+ * unit of ${currency}; 0 or NULL: no value.  Members of ${properties} that are
+ * 0, "", null or empty are left out, its numbers keep their digits.  ${metric}
+ * has at most 127 bytes and no slash, ${unique_id} at most 255.  Checked before
+ * queueing against Klaviyo's limits, the error naming the path of the field.
  */
 KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
     const char *metric, const char *unique_id, int64_t time,

@@ -243,8 +243,8 @@ bad_identifiers(void **state)
 {
 	static const char *const bad[] = {"no at", "a@", "@b", "a@b@c",
 	    "a b@c.de", "a@b.c\n", "\xff@b.de", "a@b\x7f",
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@bbb.de" /* 101 */};
+	    ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@bbb.de") /* 101 */};
 	struct klaviyo_profile profile = {0};
 
 	(void)state;

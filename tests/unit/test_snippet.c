@@ -203,8 +203,8 @@ exchange_id(void **state)
 	    "{\"$email\":\"a@b.de\"}", "{\"$exchange_id\":\"a\"",
 	    "{\"$exchange_id\":\"a\"}x", "{\"$exchange_id\":\"\\u0000a\"}",
 	    "{\"$exchange_id\":\"\xff\"}",
-	    "{\"x\":[[[[[[[[[[]]]]]]]]]],"
-	    "\"$exchange_id\":\"a\"}"};
+	    ("{\"x\":[[[[[[[[[[]]]]]]]]]],"
+	     "\"$exchange_id\":\"a\"}")};
 	static const char *const broken[] = {"", "%", "%4", "%zz", "e30", "e3",
 	    "e30==", "e30%3D%3D", "e 30=", "e30=e30=", "!!!!", "e30%00",
 	    "eyJhIjoiXz8_In0="};
