@@ -184,6 +184,7 @@ clear(struct call *c)
 {
 	people_clear();
 	events_clear();
+	data_clear();
 	guide_clear();
 	windows_clear();
 	log_clear();

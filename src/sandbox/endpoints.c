@@ -14,24 +14,21 @@
 const char *option_private_key, *option_public_key;
 
 static void serve_event(struct call *), serve_bulk(struct call *),
-    serve_client_bulk(struct call *), serve_find(struct call *),
-    serve_get(struct call *), serve_create(struct call *),
-    serve_update(struct call *), serve_import(struct call *),
-    serve_identify(struct call *);
+    serve_client_bulk(struct call *);
 
 static const struct endpoint endpoints[] = {
     {"POST", "/api/events", 0, TIER_XL, shape_event, serve_event},
     {"POST", "/api/event-bulk-create-jobs", 0, TIER_M, shape_bulk, serve_bulk},
-    {"GET", "/api/profiles", 0, TIER_L, NULL, serve_find},
-    {"POST", "/api/profiles", 0, TIER_L, shape_profile_create, serve_create},
-    {"GET", "/api/profiles/{id}", 0, TIER_L, NULL, serve_get},
+    {"GET", "/api/profiles", 0, TIER_L, NULL, profile_find},
+    {"POST", "/api/profiles", 0, TIER_L, shape_profile_create, profile_create},
+    {"GET", "/api/profiles/{id}", 0, TIER_L, NULL, profile_get},
     {"PATCH", "/api/profiles/{id}", 0, TIER_L, shape_profile_update,
-	serve_update},
+	profile_update},
     {"POST", "/api/profile-import", 0, TIER_L, shape_profile_import,
-	serve_import},
+	profile_import},
     {"POST", "/client/events", 1, TIER_XL, shape_event, serve_event},
     {"POST", "/client/profiles", 1, TIER_XL, shape_client_profile,
-	serve_identify},
+	profile_identify},
     {"POST", "/client/event-bulk-create", 1, TIER_M, shape_client_bulk,
 	serve_client_bulk},
 };
@@ -68,8 +65,8 @@ path_matches(const char *pattern, const char *path, char *id, size_t n)
 	return 1;
 }
 
-static void
-error(struct call *c, int status, const char *code, const char *title,
+void
+call_error(struct call *c, int status, const char *code, const char *title,
     const char *detail)
 {
 	report_error(&c->report, status, code, title,
@@ -91,10 +88,10 @@ endpoint_find(struct call *c)
 		other = 1;
 	}
 	if (other)
-		error(c, 405, "method_not_allowed", "Method not allowed.",
+		call_error(c, 405, "method_not_allowed", "Method not allowed.",
 		    "This method is not allowed for this path.");
 	else
-		error(c, 404, "not_found", "Not found.",
+		call_error(c, 404, "not_found", "Not found.",
 		    "No such endpoint (or not one the sandbox knows).");
 	return NULL;
 }
@@ -105,17 +102,17 @@ check_private_key(struct call *c)
 	const char *header = call_header(c, "Authorization");
 
 	if (!header) {
-		error(c, 401, "not_authenticated", "Authentication "
+		call_error(c, 401, "not_authenticated", "Authentication "
 		    "credentials were not provided.",
 		    "Missing or invalid private key.");
 	} else if (strncmp(header, "Klaviyo-API-Key ", 16) || !header[16] ||
 	    strpbrk(header + 16, " \t")) {
-		error(c, 401, "authentication_failed",
+		call_error(c, 401, "authentication_failed",
 		    "Incorrect authentication credentials.",
 		    "Expected: Authorization: Klaviyo-API-Key <private key>.");
 	} else if (option_private_key &&
 	    strcmp(header + 16, option_private_key)) {
-		error(c, 401, "authentication_failed",
+		call_error(c, 401, "authentication_failed",
 		    "Incorrect authentication credentials.",
 		    "The private key is not the account's (--private-key).");
 	}
@@ -129,17 +126,17 @@ check_public_key(struct call *c)
 	const char *header = call_header(c, "Authorization");
 
 	if (header)
-		error(c, 400, "invalid", "Invalid input.",
+		call_error(c, 400, "invalid", "Invalid input.",
 		    "Client endpoints take no Authorization header; a private "
 		    "key must never reach a browser.");
 	else if (!company || !*company)
-		error(c, 400, "invalid", "Invalid input.",
+		call_error(c, 400, "invalid", "Invalid input.",
 		    "The company_id query parameter is required.");
 	else if (!strncmp(company, "pk_", 3))
-		error(c, 400, "invalid", "Invalid input.",
+		call_error(c, 400, "invalid", "Invalid input.",
 		    "company_id is the public key, not the private one.");
 	else if (option_public_key && strcmp(company, option_public_key))
-		error(c, 400, "invalid", "Invalid input.",
+		call_error(c, 400, "invalid", "Invalid input.",
 		    "company_id is not the account's (--public-key).");
 	return c->report.count ? -1 : 0;
 }
@@ -151,7 +148,7 @@ check_revision(struct call *c, const char **revision)
 
 	*revision = oldest;
 	if (!given) {
-		error(c, 400, "missing_revision", "Invalid input.",
+		call_error(c, 400, "missing_revision", "Invalid input.",
 		    "The revision header is required (YYYY-MM-DD).");
 		return -1;
 	}
@@ -162,13 +159,13 @@ check_revision(struct call *c, const char **revision)
 			*revision = revisions[i].name;
 		else if (call_header(c,
 		    "X-Klaviyo-Revision-Fall-Forward-Opt-Out")) {
-			error(c, 410, "gone", "Gone.",
+			call_error(c, 410, "gone", "Gone.",
 			    "This revision has been retired.");
 			return -1;
 		}
 		return 0;
 	}
-	error(c, 400, "invalid_revision", "Invalid input.",
+	call_error(c, 400, "invalid_revision", "Invalid input.",
 	    strcmp(given, revisions[0].name) > 0 ?
 	    "Unable to specify a future revision date." :
 	    "Unknown revision.");
@@ -186,7 +183,7 @@ check_content_type(struct call *c)
 	    (n == 16 && !strncasecmp(type, "application/json", n)))
 		if (!coding || !strcasecmp(coding, "identity"))
 			return 0;
-	error(c, 415, "unsupported_media_type", "Unsupported media type.",
+	call_error(c, 415, "unsupported_media_type", "Unsupported media type.",
 	    "Expected application/vnd.api+json, without Content-Encoding.");
 	return -1;
 }
@@ -203,7 +200,7 @@ check_body(struct call *c, const char *revision)
 	if (check_content_type(c))
 		return -1;
 	if (c->body_len > (size_t)5 << 20) {
-		error(c, 413, "payload_too_large", "Payload too large.",
+		call_error(c, 413, "payload_too_large", "Payload too large.",
 		    "A request body has at most 5 MB.");
 		return -1;
 	}
@@ -211,15 +208,15 @@ check_body(struct call *c, const char *revision)
 	if (!c->doc) {
 		snprintf(detail, sizeof detail, "The body is not JSON: %s.",
 		    why);
-		error(c, 400, "invalid", "Invalid input.", detail);
+		call_error(c, 400, "invalid", "Invalid input.", detail);
 		return -1;
 	}
 	schema_check(&w, c->endpoint->shape, json_root(c->doc));
 	return c->report.count ? -1 : 0;
 }
 
-static struct arrival
-arrival(const struct call *c)
+struct arrival
+call_arrival(const struct call *c)
 {
 	return (struct arrival){.method = c->method,
 	    .path = c->target,
@@ -240,7 +237,7 @@ refuse(struct call *c)
 	c->reply.n = 0;
 	buf_printf(&c->reply, "{\"errors\":[%s]}",
 	    c->report.errors.n ? c->report.errors.p : "");
-	a = arrival(c);
+	a = call_arrival(c);
 	events_refused(&a, REFUSED, c->report.errors.p,
 	    c->body ? c->body : "", c->body_len, json_root(c->doc));
 }
@@ -262,7 +259,7 @@ endpoint_run(struct call *c)
 	    c->endpoint->tier);
 	state_unlock();
 	if (c->rate.limited) {
-		error(c, 429, "throttled", "Request was throttled.",
+		call_error(c, 429, "throttled", "Request was throttled.",
 		    "Too many requests: wait as long as Retry-After says.");
 		goto out;
 	}
@@ -320,7 +317,7 @@ serve_event(struct call *c)
 	if (c->report.count)
 		return;
 	c->status = 202;
-	from = arrival(c);
+	from = call_arrival(c);
 	events_take(&from, a, json_path(a, "profile", "data", NULL), 0);
 }
 
@@ -331,7 +328,7 @@ take_group(struct call *c, const struct json *group, int check)
 	const struct json *a = json_get(group, "attributes");
 	const struct json *profile = json_path(a, "profile", "data", NULL);
 	const struct json *v = json_path(a, "events", "data", NULL);
-	struct arrival from = arrival(c);
+	struct arrival from = call_arrival(c);
 
 	for (v = v->child; v; v = v->next)
 		if (check)
@@ -365,189 +362,4 @@ static void
 serve_client_bulk(struct call *c)
 {
 	take_groups(c, json_get(json_root(c->doc), "data"));
-}
-
-static void
-reply_profile(struct call *c, int status, uint32_t who)
-{
-	c->status = status;
-	buf_str(&c->reply, "{\"data\":");
-	people_resource(&c->reply, who);
-	buf_str(&c->reply, "}");
-}
-
-/* filter=equals(email,"..."), and the other identifiers likewise. */
-static void
-serve_find(struct call *c)
-{
-	const char *filter = call_query(c, "filter"), *p, *end;
-	uint32_t who = NOBODY;
-	char value[300];
-	int kind = IDENTITIES;
-
-	if (filter && !strncmp(filter, "equals(", 7))
-		for (kind = 0; kind < ID_KX; kind++) {
-			size_t n = strlen(identity_names[kind]);
-
-			if (!strncmp(filter + 7, identity_names[kind], n) &&
-			    !strncmp(filter + 7 + n, ",\"", 2))
-				break;
-		}
-	p = kind < ID_KX ? strchr(filter, '"') + 1 : NULL;
-	end = p ? strstr(p, "\")") : NULL;
-	if (!end || end[2] || end - p >= (int)sizeof value) {
-		report_error(&c->report, 400, "invalid", "Invalid input.",
-		    NULL, NULL, "filter must be equals(email,\"...\") or the "
-		    "same of id, external_id or phone_number, URL-encoded.");
-		return;
-	}
-	snprintf(value, sizeof value, "%.*s", (int)(end - p), p);
-	who = people_find((enum identity)kind, value);
-	c->status = 200;
-	buf_str(&c->reply, "{\"data\":[");
-	if (who)
-		people_resource(&c->reply, who);
-	buf_str(&c->reply, "],\"links\":{\"self\":");
-	buf_json(&c->reply, c->target, strlen(c->target));
-	buf_str(&c->reply, ",\"next\":null,\"prev\":null}}");
-}
-
-static uint32_t
-profile_of_path(struct call *c)
-{
-	uint32_t who = people_find(ID_ID, c->id);
-
-	if (!who)
-		error(c, 404, "not_found", "Not found.",
-		    "A profile with this id does not exist.");
-	return who;
-}
-
-static void
-serve_get(struct call *c)
-{
-	uint32_t who = profile_of_path(c);
-
-	if (who)
-		reply_profile(c, 200, who);
-}
-
-/* Whether somebody else than `who` has one of the identifiers. */
-static uint32_t
-owner(const struct given *g, uint32_t who)
-{
-	for (int i = ID_EXTERNAL; i < ID_KX; i++) {
-		uint32_t other = g->id[i] ?
-		    people_find((enum identity)i, g->id[i]) : NOBODY;
-
-		if (other && other != who)
-			return other;
-	}
-	return NOBODY;
-}
-
-static void
-conflict(struct call *c, uint32_t with)
-{
-	char meta[80];
-
-	snprintf(meta, sizeof meta, "{\"duplicate_profile_id\":\"%s\"}",
-	    people_at(with)->id);
-	report_error(&c->report, 409, "duplicate_profile", "Conflict.",
-	    "/data/attributes", meta, "A profile already exists with one of "
-	    "these identifiers.");
-}
-
-static void
-store(struct call *c, struct given g, uint32_t known)
-{
-	const struct json *data = json_get(json_root(c->doc), "data");
-	struct buf remarks = {0};
-	struct arrival from;
-	uint32_t who;
-
-	if (known)
-		g.id[ID_ID] = people_at(known)->id;
-	who = people_meet(&g, NULL, 1, &remarks);
-	people_merge_attributes(who, json_get(data, "attributes"),
-	    json_get(data, "meta"), 1);
-	from = arrival(c);
-	from.status = c->status;
-	events_profile(&from, data, who);
-	reply_profile(c, c->status, who);
-	buf_free(&remarks);
-}
-
-static void
-serve_create(struct call *c)
-{
-	struct given g = people_given(json_get(json_root(c->doc), "data"));
-	uint32_t other = owner(&g, NOBODY);
-
-	if (other) {
-		conflict(c, other);
-		return;
-	}
-	c->status = 201;
-	store(c, g, NOBODY);
-}
-
-static void
-serve_update(struct call *c)
-{
-	const struct json *data = json_get(json_root(c->doc), "data");
-	struct given g = people_given(data);
-	uint32_t who = profile_of_path(c), other;
-
-	if (!who)
-		return;
-	if (strcmp(json_text(data, "id"), c->id)) {
-		report_error(&c->report, 400, "invalid", "Invalid input.",
-		    "/data/id", NULL, "'id' is not the id of the path.");
-	} else if ((other = owner(&g, who))) {
-		conflict(c, other);
-	} else {
-		c->status = 200;
-		store(c, g, who);
-	}
-}
-
-static void
-serve_import(struct call *c)
-{
-	struct given g = people_given(json_get(json_root(c->doc), "data"));
-	uint32_t who = NOBODY;
-
-	if (g.id[ID_ID]) {
-		who = people_find(ID_ID, g.id[ID_ID]);
-		if (!who || owner(&g, who)) {
-			error(c, 404, "not_found", "Not found.",
-			    "A profile with this id does not exist, or another "
-			    "one has these identifiers.");
-			return;
-		}
-	}
-	for (int i = ID_EXTERNAL; i < IDENTITIES && !who; i++)
-		if (g.id[i])
-			who = people_find((enum identity)i, g.id[i]);
-	c->status = who ? 200 : 201;
-	store(c, g, NOBODY);
-}
-
-static void
-serve_identify(struct call *c)
-{
-	const struct json *data = json_get(json_root(c->doc), "data");
-	struct given g = people_given(data);
-	struct buf remarks = {0};
-	struct arrival from;
-	uint32_t who;
-
-	c->status = 202;
-	from = arrival(c);
-	who = people_meet(&g, NULL, 0, &remarks);
-	people_merge_attributes(who, json_get(data, "attributes"),
-	    json_get(data, "meta"), 0);
-	events_profile(&from, data, who);
-	buf_free(&remarks);
 }

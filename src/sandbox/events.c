@@ -5,16 +5,11 @@
  * a duplicate, one for an address at example.com and the like is dropped; all
  * three get 202, as with Klaviyo, and only the page tells. Without a unique_id
  * the time to the second takes its place. Keys are remembered until cleared.
- *
- * --data appends every accepted event and profile as one JSON line, and takes
- * them in again at the start. Works under the state's lock.
+ * Works under the state's lock.
  */
 #include "sandbox.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *const outcome_names[OUTCOMES] = {"accepted", "duplicate", "dropped",
     "refused", "fault", "profile"};
@@ -22,7 +17,6 @@ const char *const outcome_names[OUTCOMES] = {"accepted", "duplicate", "dropped",
 enum { RAW_MAX = 16384 };
 
 static struct map seen;
-static FILE *data;
 
 static void
 text(struct buf *b, const char *name, const char *value)
@@ -55,17 +49,6 @@ head(struct buf *b, const struct arrival *a, const char *kind)
 	if (a->fault)
 		text(b, "fault", a->fault);
 	buf_printf(b, "\"headers\":%s", a->headers ? a->headers : "{}");
-}
-
-static void
-keep(const struct buf *entry, const struct person *p)
-{
-	if (!data)
-		return;
-	fprintf(data, "{\"person\":\"%s\",%s}\n", p ? p->id : "", entry->p);
-	if (fflush(data))
-		fprintf(stderr, "klaviyo-sandbox: --data: %s\n",
-		    strerror(errno));
 }
 
 /* A property that Klaviyo takes for never set. */
@@ -232,7 +215,7 @@ events_take(const struct arrival *a, const struct json *attributes,
 		buf_json(&b, g.id[ID_EMAIL], strlen(g.id[ID_EMAIL]));
 	buf_printf(&b, ",\"remarks\":[%s]", remarks.n ? remarks.p : "");
 	if (outcome == ACCEPTED && !a->new_id)
-		keep(&b, people_at(who));
+		data_keep(&b, people_at(who));
 	log_add(outcome, who, metric, a->browser, b.p);
 	buf_free(&remarks);
 	return outcome;
@@ -252,7 +235,7 @@ events_profile(const struct arrival *a, const struct json *profile,
 	buf_json(&b, people_name(who), strlen(people_name(who)));
 	buf_str(&b, ",\"remarks\":[]");
 	if (!a->new_id)
-		keep(&b, people_at(who));
+		data_keep(&b, people_at(who));
 	log_add(PROFILE, who, NULL, a->browser, b.p);
 }
 
@@ -321,77 +304,8 @@ events_repeat(const struct json *groups, char *pointer, size_t n)
 	return found;
 }
 
-static void
-replay(const struct json *line)
-{
-	const char *kind = json_text(line, "kind"), *id;
-	const char *side = json_text(line, "side");
-	const char *when = json_text(line, "received");
-	const struct json *profile = json_get(line, "profile");
-	const struct json *fill = json_get(line, "backfill");
-	struct arrival a = {.method = "POST", .path = "--data", .status = 202};
-	struct buf none = {0};
-	struct given g;
-	uint32_t who;
-	int zone;
-
-	id = json_text(line, "person");
-	if (!kind || !profile || !when || !id)
-		return;
-	a.browser = side && !strcmp(side, "browser");
-	a.received = time_parse(when, &zone) * 1000;
-	a.new_id = id;
-	g = people_given(profile);
-	if (!strcmp(kind, "event") && json_get(line, "attributes")) {
-		events_take(&a, json_get(line, "attributes"), profile,
-		    fill && fill->type == JSON_BOOL && *fill->src == 't');
-	} else if (!strcmp(kind, "profile")) {
-		g.id[ID_ID] = id;
-		who = people_meet(&g, id, !a.browser, &none);
-		people_merge_attributes(who, json_get(profile, "attributes"),
-		    json_get(profile, "meta"), !a.browser);
-		events_profile(&a, profile, who);
-	}
-	buf_free(&none);
-}
-
-int
-events_data(const char *file)
-{
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	const char *why;
-
-	if (!(data = fopen(file, "a+"))) {
-		fprintf(stderr, "klaviyo-sandbox: --data %s: %s\n", file,
-		    strerror(errno));
-		return -1;
-	}
-	rewind(data);
-	while ((n = getline(&line, &cap, data)) > 0) {
-		struct json_doc *d = json_parse(line, (size_t)n, &why);
-
-		/* A line cut short by a crash is no event. */
-		if (d)
-			replay(json_root(d));
-		json_free(d);
-	}
-	free(line);
-	/* What is appended must not continue such a line. */
-	if (fseek(data, -1, SEEK_END) == 0 && fgetc(data) != '\n') {
-		fseek(data, 0, SEEK_END);
-		fputc('\n', data);
-	}
-	fseek(data, 0, SEEK_END);
-	return 0;
-}
-
 void
 events_clear(void)
 {
 	map_clear(&seen);
-	if (data && ftruncate(fileno(data), 0))
-		fprintf(stderr, "klaviyo-sandbox: --data: %s\n",
-		    strerror(errno));
 }

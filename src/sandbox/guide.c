@@ -211,7 +211,7 @@ tell(struct buf *remarks, const char *fmt, const char *a, const char *b,
 
 static void
 judge(const struct expected *e, const struct want *w, struct stat *s,
-    const struct json *object, struct buf *remarks)
+    const struct json *object, struct buf *remarks, struct buf *missing)
 {
 	const struct json *v = json_get(object, w->name);
 
@@ -236,8 +236,8 @@ judge(const struct expected *e, const struct want *w, struct stat *s,
 			return;
 		}
 	if (!w->optional)
-		tell(remarks, "guide: %s %s is missing%s",
-		    where_names[w->where], w->name, "");
+		buf_printf(missing, "%s%s%s", missing->n ? ", " : "",
+		    w->where == ITEM ? "Items[]." : "", w->name);
 }
 
 void
@@ -249,6 +249,7 @@ guide_note(const char *metric, const struct json *attributes,
 	const struct json *item = items && items->type == JSON_ARRAY ?
 	    items->child : NULL;
 	struct expected *e = expected;
+	struct buf missing = {0};
 	const struct want *w;
 
 	while (e < expected + METRICS && strcmp(e->metric, metric))
@@ -258,14 +259,20 @@ guide_note(const char *metric, const struct json *attributes,
 	e->events++;
 	for (int i = 0; (w = want_at(e, i))->name; i++) {
 		if (w->where == EVENT)
-			judge(e, w, &e->stats[i], attributes, remarks);
+			judge(e, w, &e->stats[i], attributes, remarks,
+			    &missing);
 		else if (w->where == PROPERTY)
-			judge(e, w, &e->stats[i], properties, remarks);
+			judge(e, w, &e->stats[i], properties, remarks,
+			    &missing);
 		else
 			for (const struct json *v = item; v; v = v->next)
 				if (v->type == JSON_OBJECT)
-					judge(e, w, &e->stats[i], v, remarks);
+					judge(e, w, &e->stats[i], v, remarks,
+					    &missing);
 	}
+	if (missing.n)
+		tell(remarks, "guide: not there: %s%s%s", missing.p, "", "");
+	buf_free(&missing);
 }
 
 void

@@ -239,7 +239,7 @@ main(int argc, char *argv[])
 	if (server_open(&s.listen))
 		return 1;
 	if ((option_record && record_open(option_record)) ||
-	    (s.data && events_data(s.data)))
+	    (s.data && data_open(s.data)))
 		return 1;
 	if (s.faults)
 		fprintf(stderr, "klaviyo-sandbox: faults by chance follow "

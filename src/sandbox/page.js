@@ -119,6 +119,11 @@
 		return entry.outcome === 'fault' ? 'Fault: ' + entry.fault : ''
 	}
 
+	/* Without one the time stands in, which is no name to show. */
+	function givenId (entry) {
+		return (entry.attributes && entry.attributes.unique_id) || ''
+	}
+
 	function matches (entry) {
 		var p
 
@@ -162,8 +167,11 @@
 		if (entry.time)
 			fact(list, 'Time', entry.time.replace('.000Z', 'Z') +
 				(entry.backfill ? ' (backfill)' : ''))
-		fact(list, 'unique_id', entry.unique_id &&
-			make('code', entry.unique_id))
+		if (givenId(entry))
+			fact(list, 'unique_id', make('code', givenId(entry)))
+		else if (entry.unique_id)
+			fact(list, 'unique_id', 'none: the second it arrived, ' +
+				entry.unique_id + ', stands in')
 		fact(list, 'Fault', entry.fault)
 		return list
 	}
@@ -247,7 +255,7 @@
 			make('span.what', title(entry)),
 			make('span.value', value(entry)),
 			make(name ? 'span.who' : 'span.who.none', name || 'unknown'),
-			make('span.uid', entry.unique_id || ''),
+			make('span.uid', givenId(entry)),
 			make('span.side', entry.side))
 		if (reason(entry))
 			b.append(make('span.why', reason(entry)))
@@ -540,6 +548,13 @@
 	function take (answer) {
 		var first = !epoch
 
+		/* Another process: its numbers begin anew. */
+		if (epoch && epoch.split('.')[0] !== answer.epoch.split('.')[0]) {
+			begin(answer)
+			after = 0
+			dirty = true
+			return
+		}
 		begin(answer)
 		answer.events.forEach(function (e) {
 			entries.push(e)
@@ -699,7 +714,8 @@
 			json('/sandbox/clear', { method: 'POST' }).then(function () {
 				$('say').textContent = 'Cleared'
 				setPaused(false)
-			})
+				return surroundings()
+			}).then(draw)
 		};
 		['stream', 'guide', 'limits'].forEach(function (name) {
 			$('tab-' + name).onclick = function () { tab(name) }

@@ -38,6 +38,7 @@ void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_json(struct buf *b, const char *s, size_t n); /* "quoted" */
 void buf_time(struct buf *b, int64_t ms);              /* ISO 8601, Z */
+void buf_member(struct buf *b, const char *key);       /* ,"key": */
 void buf_free(struct buf *b);
 int64_t wall_ms(void);
 int64_t monotonic_ms(void);
@@ -220,6 +221,11 @@ const char *people_name(uint32_t who); /* for people to read */
 uint32_t people_count(void);
 void people_clear(void);
 
+/* merge.c: attributes over attributes; the result is the caller's to free */
+
+char *merge_attributes(const char *old, const struct json *attributes,
+    const struct json *meta);
+
 /* events.c: what becomes of an event */
 
 enum outcome {
@@ -247,8 +253,13 @@ void events_profile(const struct arrival *a, const struct json *data,
 void events_refused(const struct arrival *a, enum outcome outcome,
     const char *errors, const char *body, size_t n, const struct json *root);
 int events_repeat(const struct json *groups, char *pointer, size_t n);
-int events_data(const char *file); /* --data: replay, then append */
 void events_clear(void);
+
+/* data.c: --data */
+
+int data_open(const char *file); /* takes in what is there, then appends */
+void data_keep(const struct buf *entry, const struct person *p);
+void data_clear(void);
 
 /* guide.c: does an event carry what the guide says? */
 
@@ -311,10 +322,20 @@ struct endpoint {
 const struct endpoint *endpoint_find(struct call *c);
 void endpoint_run(struct call *c); /* sets status and reply */
 void endpoints_windows(struct buf *b);
+void call_error(struct call *c, int status, const char *code,
+    const char *title, const char *detail);
+struct arrival call_arrival(const struct call *c);
+
+/* profiles.c */
+
+void profile_find(struct call *), profile_get(struct call *),
+    profile_create(struct call *), profile_update(struct call *),
+    profile_import(struct call *), profile_identify(struct call *);
+
 extern const char *option_private_key, *option_public_key;
 extern const char *option_record;
 
-/* server.c */
+/* server.c, answer.c */
 
 struct listen {
 	const char *host;

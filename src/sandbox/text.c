@@ -137,6 +137,16 @@ buf_json(struct buf *b, const char *s, size_t n)
 	buf_add(b, "\"", 1);
 }
 
+/* "key":, with a comma before it unless it is an object's first */
+void
+buf_member(struct buf *b, const char *key)
+{
+	if (b->p[b->n - 1] != '{')
+		buf_str(b, ",");
+	buf_json(b, key, strlen(key));
+	buf_str(b, ":");
+}
+
 void
 buf_time(struct buf *b, int64_t ms)
 {
