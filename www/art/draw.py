@@ -1814,15 +1814,15 @@ def _():
             cx, cy = 190 + 46 * math.sin(.58 * 2.2) + 91, 600 - .58 * 680
             x, y = cx + r * math.cos(t), cy + r * math.sin(t)
         stem.append((x, y))
-    for i in range(16, 104, 3):
+    for i in range(14, 104, 4):
         (x, y), (x2, y2) = stem[i], stem[i + 1]
         t = math.degrees(math.atan2(y2 - y, x2 - x))
         u = i / 109.
-        s = 1.55 * (1 - u) + .2 if u < .6 else .62 * (1 - u) * 1.4 + .12
+        s = 1.3 * (1 - u) + .15 if u < .6 else .62 * (1 - u) * 1.4 + .12
         for side in (-1, 1):
             if u > .62 and side == 1:
                 continue
-            a.append(leaf(x, y, s, t + 90 + side * 62, MOSS if side < 0
+            a.append(leaf(x, y, s, t + 90 + side * 74, MOSS if side < 0
                           else '#6d8f52'))
     a.append(L('M' + 'L'.join('%.1f %.1f' % q for q in stem), '#2f4d2b', 6))
     a.append(L('M120 620C128 560 110 520 84 500M84 500c-16-12-30 6-18 16s24-6'
@@ -1977,7 +1977,7 @@ def _():
 @picture('cast-iron-bookends')
 def _():
     iron, hi = '#2a2d33', '#4b505a'
-    a = [E(400, 806, 350, 22, INK, opacity=.15)]
+    a = [E(400, 802, 350, 18, INK, opacity=.15)]
 
     def end(t):
         return G([R(-30, 306, 150, 22, iron, rx=4),
@@ -2022,8 +2022,8 @@ def _():
                                c, 4) + ring(x, y, 9, c, 3),
                           5: P('M%d %da20 20 0 0 1 40 0z' % (x - 20, y + 10),
                                c)}[i])
-        a.append(G(z, 'translate(400 1010) rotate(%d) translate(-59 -850)'
-                   % (-35 + i * 14)))
+        a.append(G(z, 'translate(400 1060) rotate(%d) scale(.94) '
+                   'translate(-59 -900)' % (-25 + i * 10)))
     return flat(G_DUCK, a)
 
 
@@ -2095,42 +2095,42 @@ def hero():
           R(208, 64, 12, 272, '#e9dfc8'), R(110, 194, 208, 12, '#e9dfc8'),
           R(80, 346, 268, 20, '#f7f0e1')]
     # the pool of light
-    a += [poly([(410, 214), (620, 214), (742, 500), (250, 500)], '#f2c75c',
-               opacity=.25)]
+    a += [poly([(410, 164), (620, 164), (760, 490), (240, 490)], '#f4cf72'),
+          poly([(436, 164), (594, 164), (690, 490), (310, 490)], '#f8dd94')]
     a += [R(0, 486, 760, 114, '#7a4c2e'), R(0, 486, 760, 12, '#94603c'),
           L('M0 530H760M0 566H760', '#6d4227', 3)]
     # the lamp
-    a += [R(636, 468, 96, 20, '#9a7122', rx=9), R(678, 116, 12, 356,
-                                                  '#cf9f42'),
+    a += [R(636, 468, 96, 20, '#9a7122', rx=9), R(678, 70, 12, 402,
+                                                  '#cf9f42')]
+    a.append(G([
           C(684, 112, 14, '#9a7122'), L('M684 112L516 84', '#cf9f42', 11),
           L('M516 84V112', '#cf9f42', 11),
           P('M400 216C404 146 452 104 516 104S628 146 632 216z', RUBRIC),
           P('M572 118C612 140 630 176 632 216H586C588 178 584 144 572 118z',
             '#a92f1b'), R(394, 212, 244, 11, '#cf9f42', rx=5),
           L('M428 196C434 160 458 136 484 128', '#f6b3a4', 5),
-          E(516, 226, 40, 9, '#fff4cf')]
+          E(516, 226, 40, 9, '#fff4cf')], 'translate(0 -50)'))
     # books
     y = 486
     for w, h, x, f, c in ((300, 40, 366, '#2b6a70', CREAM),
-                          (268, 34, 386, '#f2c75c', INK),
-                          (284, 44, 370, '#553350', PINK),
-                          (240, 30, 396, CREAM, RUBRIC)):
+                          (268, 34, 386, '#7c9a5b', CREAM),
+                          (284, 44, 370, '#553350', PINK)):
         y -= h
         a += [R(x, y, w, h, f, rx=4), R(x + w - 110, y + 5, 106, h - 10,
                                         '#f4ead2'),
               L('M%d %dh100' % (x + w - 108, y + h // 2), '#d8ccb0', 2),
               R(x + 22, y + h // 2 - 4, 96, 8, c), R(x + 8, y, 5, h, c)]
     # the crow, with a book of its own
-    a += [crow(446, 170, 1.0, '#0b1420', '#f6eecf')]
+    a += [crow(470, 188, 1.08, '#0b1420', '#f6eecf')]
     a += [G([poly([(0, 0), (50, 12), (50, 66), (0, 54)], '#e9dfc8'),
              poly([(100, 0), (50, 12), (50, 66), (100, 54)], '#fffaf0'),
              L('M10 16l30 7M10 28l24 6M60 24l30-8M60 36l30-8', '#a99f88', 3)],
-            'translate(376 274) rotate(-4)')]
+            'translate(378 302) rotate(-4)')]
     a += [G([R(0, 0, 34, 132, RUBRIC), R(0, 14, 34, 6, CREAM),
              R(36, 14, 26, 118, '#7c9a5b'), R(36, 30, 26, 6, CREAM),
              R(64, -10, 40, 142, '#e6d7b8'), R(64, 10, 40, 6, INK),
              R(106, 6, 30, 126, '#a8cbd8'), R(106, 24, 30, 5, INK),
-             G([R(0, 0, 30, 140, HONEY), R(0, 18, 30, 6, CREAM)],
+             G([R(0, 0, 30, 124, HONEY), R(0, 18, 30, 6, CREAM)],
                'translate(150 4) rotate(14)')], 'translate(56 354)'),
           # tea
           P('M256 436H316C316 470 306 486 286 486S256 470 256 436z', CREAM),
@@ -2178,8 +2178,8 @@ def marks(out):
     files = {
         'images/hero.svg': svg(hero(), 760, 600),
         'images/mark.svg': svg(crow(24, 3, .68, RUBRIC), 100, 122),
-        'images/logo.svg': svg(crow(10, 4, .215, RUBRIC) +
-                               word(62, 12, INK), 168, 44),
+        'images/logo.svg': svg(crow(9, 3, .225, RUBRIC) +
+                               word(79, 13, INK, .58), 168, 44),
         'favicon.svg': svg(R(0, 0, 64, 64, RUBRIC, rx=13) +
                            crow(20.5, 8.5, .28, CREAM, RUBRIC), 64, 64),
     }
