@@ -20,6 +20,7 @@ CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
 WARN      = -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Isrc/klaviyo -Isrc/storefront \
+            -I/usr/include/libxml2 \
             -DVERSION='"$(VERSION)"' -DDATADIR='"$(DATADIR)"'
 ifdef SAN
 SANFLAGS  = -fsanitize=$(SAN) -fno-omit-frame-pointer
