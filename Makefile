@@ -18,14 +18,14 @@ VERSION  := 0.1.0
 
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
-WARN      = -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings
+WARN      = -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Isrc/klaviyo -Isrc/storefront \
             -I/usr/include/libxml2 \
             -DVERSION='"$(VERSION)"' -DDATADIR='"$(DATADIR)"'
 ifdef SAN
 SANFLAGS  = -fsanitize=$(SAN) -fno-omit-frame-pointer
 endif
-C        = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -Wstrict-prototypes \
+C        = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -fPIC -fvisibility=hidden -MMD -MP $(SANFLAGS)
 CXXC     = $(CXX) -std=c++17 $(CPPFLAGS) $(CXXFLAGS) $(WARN) -MMD -MP $(SANFLAGS)
 LINK     = $(CXX) $(CXXFLAGS) $(LDFLAGS) $(SANFLAGS) -pthread

@@ -89,7 +89,7 @@ struct checkout {
 /* ------------------------------------------------------------------- reading */
 
 /* One line of text: trimmed, inner white space folded to one blank. */
-static char *
+static const char *
 one_line(struct arena *arena, const char *text)
 {
 	char *line = arena_alloc(arena, strlen(text) + 1), *to = line;
