@@ -20,6 +20,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" { /* for tpl.cc */
+#endif
+
 /* ------------------------------------------------------- memory.c: memory, text */
 
 /* A region freed at once.  After a failed allocation arena_failed() stays
@@ -474,5 +478,9 @@ int order_command(const struct settings *settings, int argc, char **argv);
 
 /* Texts put into the program by embed.S. */
 extern const char schema_sql[], demo_csv[];
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
