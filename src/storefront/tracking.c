@@ -347,7 +347,7 @@ tracking_render(struct tracking *t)
 	if (object == NULL || script == NULL || block == NULL)
 		goto out;
 	put_block(t, "klaviyo/object.tpl", object);
-	put_block(t, "klaviyo/klaviyo_js.tpl", script);
+	put_block(t, "klaviyo/loader.tpl", script);
 	visitor = visitor_json(t);
 	if (visitor != NULL)
 		tpl_json(block, "KLAVIYO_PROFILE", visitor);

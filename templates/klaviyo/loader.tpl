@@ -1,5 +1,5 @@
 {{%AUTOESCAPE context="HTML"}}{{!
-klaviyo/klaviyo_js.tpl - loads klaviyo.js (guide: "Active on Site tracking
+klaviyo/loader.tpl - loads klaviyo.js (guide: "Active on Site tracking
 snippet"). Once a page, on every page but log-in, reset and admin pages. Added
 through the DOM, so that a Content-Security-Policy with 'strict-dynamic' lets
 it load its own modules.
