@@ -142,8 +142,9 @@ truncate_answer(const struct call *c)
 	char s[256];
 	int n;
 
-	n = snprintf(s, sizeof s, *c->fault.text ? body : "HTTP/1.1 %d Acc",
-	    c->status);
+	/* Cut within the status: some clients take "202 Acc" for an answer. */
+	n = snprintf(s, sizeof s, *c->fault.text ? body : "HTTP/1.1 %d",
+	    *c->fault.text ? c->status : c->status / 100);
 	(void)!send(socket_of(c), s, (size_t)n, MSG_NOSIGNAL);
 	return MHD_NO;
 }

@@ -1,0 +1,136 @@
+"""klaviyo-sandbox as a Python object: starts it on a free port, talks to it.
+
+The binary is that of the directory STOREFRONT_BUILD (default: build at the root
+of the repository). Needs nothing but Python's own library.
+"""
+import http.client
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("STOREFRONT_BUILD", ROOT / "build"))
+PROGRAM = (ROOT / BUILD / "klaviyo-sandbox").resolve()
+
+REVISION = "2026-07-15"
+HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox",
+           "revision": REVISION,
+           "Content-Type": "application/vnd.api+json"}
+CLIENT_HEADERS = {"revision": REVISION, "Content-Type": "application/json"}
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.text)
+
+    @property
+    def pointers(self):
+        return [e["source"].get("pointer") for e in self.json["errors"]]
+
+
+class Sandbox:
+    def __init__(self, *options):
+        self.process = subprocess.Popen(
+            [PROGRAM, "--listen", "127.0.0.1:0", *map(str, options)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if "listening on http://" not in line:
+            raise RuntimeError(line + self.process.stderr.read())
+        self.url = line.split()[-1].rstrip("/")
+        self.port = int(self.url.rsplit(":", 1)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        status = self.stop()
+        assert why[0] or status == 0, self.process.stderr.read()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def call(self, method, path, body=None, headers=None, timeout=20):
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            c.request(method, path, body, HEADERS if headers is None else headers)
+            return Answer(c.getresponse())
+        finally:
+            c.close()
+
+    def event(self, *args, **kwargs):
+        return self.call("POST", "/api/events", event(*args, **kwargs))
+
+    def client(self, path, body, **kwargs):
+        return self.call("POST", f"/client/{path}?company_id=ABC123", body,
+                         CLIENT_HEADERS, **kwargs)
+
+    def fault(self, spec):
+        answer = self.call("POST", "/sandbox/fault", spec, {})
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    @property
+    def state(self):
+        return self.call("GET", "/sandbox/state", headers={}).json
+
+    @property
+    def counts(self):
+        return self.call("GET", "/sandbox/status", headers={}).json["counts"]
+
+    def until(self, ready, seconds=10):
+        """The state, once ready(state) holds."""
+        end = time.monotonic() + seconds
+        while True:
+            state = self.state
+            if ready(state):
+                return state
+            assert time.monotonic() < end, json.dumps(state["counts"])
+            time.sleep(0.05)
+
+
+def profile(**attributes):
+    data = {"type": "profile", "attributes": attributes}
+    if "id" in attributes:
+        data["id"] = attributes.pop("id")
+    return {"data": data}
+
+
+def event(metric="Placed Order", unique_id="order-1", who=None, **attributes):
+    all_of_them = {
+        "properties": {"OrderId": "order-1"},
+        "time": "2026-07-01T12:00:00Z",
+        "value": 29.98,
+        "value_currency": "USD",
+        "unique_id": unique_id,
+        "metric": {"data": {"type": "metric", "attributes": {"name": metric}}},
+        "profile": who or profile(email="sarah.mason@klaviyo-demo.com"),
+        **attributes}
+    return {"data": {"type": "event", "attributes": all_of_them}}
+
+
+def bulk(*groups, **attributes):
+    """Each group is (profile, [event, ..])."""
+    data = []
+    for who, events in groups:
+        inner = []
+        for e in events:
+            kept = dict(e["data"]["attributes"])
+            kept.pop("profile", None)
+            inner.append({"type": "event", "attributes": kept})
+        data.append({"type": "event-bulk-create", "attributes": {
+            "profile": who, "events": {"data": inner}, **attributes}})
+    return {"data": {"type": "event-bulk-create-job", "attributes": {
+        "events-bulk-create": {"data": data}}}}
