@@ -34,7 +34,7 @@ KLAVIYO_LIBS    = -lcurl -lcjson -lsqlite3 -lsodium
 STOREFRONT_LIBS = -lfcgi -lctemplate -lcsv -lxml2 -lunistring $(KLAVIYO_LIBS)
 SANDBOX_LIBS    = -lmicrohttpd -lcjson -lsodium
 
-objects  = $(patsubst src/%,$(BUILD)/%.o,$(sort $(wildcard src/$(1)/*.c \
+objects  = $(patsubst src/%,$(BUILD)/obj/%.o,$(sort $(wildcard src/$(1)/*.c \
            src/$(1)/*.cc src/$(1)/*.S)))
 KLAVIYO    := $(call objects,klaviyo)
 STOREFRONT := $(call objects,storefront)
@@ -63,18 +63,18 @@ $(BUILD)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo '$(PREFIX) $(LIBDIR) $(DATADIR)' | cmp -s - $@ || \
 	    echo '$(PREFIX) $(LIBDIR) $(DATADIR)' > $@
-$(BUILD)/storefront/settings.c.o: $(BUILD)/prefix
+$(BUILD)/obj/storefront/settings.c.o: $(BUILD)/prefix
 FORCE:
 
-$(BUILD)/%.c.o: src/%.c
+$(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
 	$(C) -pthread -c -o $@ $<
-$(BUILD)/%.cc.o: src/%.cc
+$(BUILD)/obj/%.cc.o: src/%.cc
 	@mkdir -p $(@D)
 	$(CXXC) -pthread -c -o $@ $<
 # .S files embed texts (schema, demo catalogue, pages) by .incbin; they are
 # remade with every text that could be in them.
-$(BUILD)/%.S.o: src/%.S
+$(BUILD)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
 	$(CC) -c -o $@ $<
 $(filter %.S.o,$(STOREFRONT)): $(wildcard src/storefront/*.sql src/storefront/*.csv)
@@ -105,7 +105,7 @@ run:
 # ----------------------------------------------------------------------- tests
 
 UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-PARTS  = $(filter-out $(BUILD)/storefront/main.c.o,$(STOREFRONT))
+PARTS  = $(filter-out $(BUILD)/obj/storefront/main.c.o,$(STOREFRONT))
 WRAPS  = -Wl,--wrap=malloc,--wrap=calloc,--wrap=strdup
 
 $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
