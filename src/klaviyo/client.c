@@ -400,7 +400,7 @@ kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
 			return kl_fail("libcurl cannot go on");
 		if (running < kl_client_busy(client))
 			continue; /* one has just finished */
-		if (!client->busy || (left = until - kl_monotonic_ms()) <= 0)
+		if ((left = until - kl_monotonic_ms()) <= 0)
 			return 0;
 		if (curl_multi_poll(client->multi, NULL, 0, (int)left, NULL))
 			return kl_fail("libcurl cannot wait");

@@ -147,7 +147,7 @@ enum kl_outcome {
 	               leaves the former one */
 };
 struct kl_settlement {
-	const struct kl_claim *claim;
+	struct kl_claim *claim;
 	enum kl_outcome outcome;
 	int64_t due_at;
 	char *error;          /* owned; NULL = none */
@@ -269,8 +269,7 @@ int kl_client_post(
     struct kl_client *client, const char *path, char *body, void *tag);
 int kl_client_busy(const struct kl_client *client); /* requests in flight */
 /* Waits up to ${timeout_ms} for a finished request.  1: *${tag} and ${answer}
- * are set, the caller frees answer->body; 0: none yet, or none in flight; -1:
- * failure. */
+ * are set, the caller frees answer->body; 0: none yet; -1: failure. */
 int kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
     struct kl_answer *answer);
 /* Breaks off the requests in flight; no answer comes for them. */

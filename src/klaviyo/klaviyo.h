@@ -295,8 +295,12 @@ KLAVIYO_API int klaviyo_outbox_list(const struct klaviyo_store *store,
     const char *state, const char *id, int64_t now, int limit,
     klaviyo_each *each, void *arg);
 
-/* Makes dead entries due again: the one ${id}, or all for NULL.  Returns how
-   many, or -1. */
+/*
+ * Try again now, because the cause is mended: makes dead entries, and those
+ * that wait for another attempt, due: the one ${id}, or all for NULL.  For all,
+ * a pause ends too: the next pass sends one event to see.  Returns how many
+ * entries, or -1.
+ */
 KLAVIYO_API int64_t klaviyo_outbox_retry(
     const struct klaviyo_store *store, const char *id, int64_t now);
 
@@ -319,10 +323,12 @@ struct klaviyo_options {
 	const char *revision;    /* NULL = KLAVIYO_REVISION */
 	const char *ca_file;     /* NULL = the system's */
 	const char *user_agent;  /* NULL = "libklaviyo/VERSION" */
-	int in_flight;           /* requests at once; 0 = 32 */
+	int in_flight;           /* requests at once, up to 256; 0 = 32 */
 	int connect_timeout_ms;  /* 0 = 5000 */
-	int timeout_ms;          /* of a whole request; 0 = 15000 */
-	int dry_run;             /* claim nothing, send nothing: only count */
+	int timeout_ms;          /* of a whole request, up to 60000;
+	                            0 = 15000 */
+	int dry_run;             /* claim nothing, send nothing: only count
+	                            what is due, as released; needs no key */
 };
 
 struct klaviyo; /* a sender: connections, pacer, key */
@@ -336,7 +342,8 @@ struct klaviyo_tally {
 	int64_t retried;   /* failed, will be tried again */
 	int64_t dead;      /* refused for good */
 	int64_t released;  /* given back untried, no attempt used */
-	int64_t wait_ms;   /* nothing more to do for so long: sleep */
+	int64_t wait_ms;   /* nothing may be sent for so long: sleep.  0: pass
+	                      again, at once if anything was claimed */
 	char reason[256];  /* why the queue pauses or waits; "" */
 };
 

@@ -12,7 +12,7 @@
  *   dead     NULL               NULL      NULL
  *
  *   waiting --claim--> claimed --settle--> waiting | sent | dead
- *   claimed --lease over--> waiting        dead --retry--> waiting
+ *   claimed --lease over--> waiting        dead, waiting --retry--> due now
  *
  * Promises: an id is queued once, whatever is queued under it again.  Two
  * senders never hold the same row: the claim is one UPDATE that asks again, in
@@ -296,8 +296,17 @@ klaviyo_outbox_retry(
 		return -1;
 	rows = run(store,
 	    "UPDATE klaviyo_outbox SET due_at = CAST($2 AS BIGINT),"
-	    " attempts = 0 WHERE due_at IS NULL AND sent_at IS NULL"
+	    " attempts = 0 WHERE sent_at IS NULL"
+	    " AND (due_at IS NULL"
+	    " OR (claim IS NULL AND due_at > CAST($2 AS BIGINT)))"
 	    " AND (CAST($1 AS TEXT) IS NULL OR id = $1)",
 	    2, arg);
+	/* A pause that is over, and not 0, asks for a probe. */
+	if (rows >= 0 && !id &&
+	    run(store,
+	        "UPDATE klaviyo_sender SET paused_until = CAST($1 AS BIGINT)"
+	        " WHERE paused_until > CAST($1 AS BIGINT)",
+	        1, &arg[1]) < 0)
+		rows = -1;
 	return end(store, rows < 0) ? -1 : rows;
 }

@@ -1,0 +1,285 @@
+/*
+ * outcome.c - what becomes of an event, and of the queue, once there is an
+ * answer.
+ *
+ *   verdict    the event                          the queue
+ *   SENT       sent                               a probe: runs again
+ *   RETRY      due after a backoff                20 in a row: as DEAD_NET
+ *   DEAD_NET   due after a backoff                the pass ends; next: probe
+ *   WAIT       released                           waits for Retry-After
+ *   PAUSE      released, due behind the others    pauses KL_PAUSE_S, probes
+ *   REFUSED    repaired: due now                  -
+ *              else a dead letter                 -
+ *              the 20th in a row and every one    pauses KL_PAUSE_S, probes
+ *              after it: due behind the others
+ *
+ * "Behind the others" makes the next probe take another event, so that one
+ * event that Klaviyo, or a firewall in front of it, cannot stomach does not
+ * hold up the rest for ever.
+ *
+ * Promises: every claim is counted once, when its row is settled or, after the
+ * store failed, as released: its lease gives it back.
+ *
+ * Does not send, and keeps no transaction open.
+ */
+#include "deliver.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DOWN_MAX_S = 300 };
+
+static int64_t
+seconds(int64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
+/* ----------------------------------------------------------------- settling */
+
+static void
+count(struct klaviyo_tally *tally, enum kl_outcome outcome)
+{
+	switch (outcome) {
+	case KL_SENT:
+		tally->sent++;
+		break;
+	case KL_RETRY:
+		tally->retried++;
+		break;
+	case KL_DEAD:
+		tally->dead++;
+		break;
+	case KL_RELEASE:
+		tally->released++;
+		break;
+	}
+}
+
+void
+kl_pass_flush(struct kl_pass *pass)
+{
+	if (pass->ndone && kl_outbox_settle(pass->store, pass->token,
+	                       pass->done, pass->ndone, kl_now()) < 0)
+		pass->failed = true;
+	for (size_t i = 0; i < pass->ndone; i++) {
+		struct kl_settlement *s = &pass->done[i];
+
+		count(pass->tally, pass->failed ? KL_RELEASE : s->outcome);
+		kl_claims_free(s->claim);
+		free(s->error);
+		free(s->profile);
+	}
+	pass->ndone = 0;
+	if (!pass->failed && pass->sender_changed) {
+		if (kl_sender_save(pass->store, &pass->sender))
+			pass->failed = true;
+		pass->sender_changed = false;
+	}
+}
+
+void
+kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
+    enum kl_outcome outcome, int64_t due_at, char *error, char *profile)
+{
+	claim->next = NULL;
+	if (!pass->ndone)
+		pass->done_since = kl_monotonic_ms();
+	pass->done[pass->ndone++] = (struct kl_settlement){
+	    .claim = claim,
+	    .outcome = outcome,
+	    .due_at = due_at,
+	    .error = error,
+	    .profile = profile,
+	};
+	if (pass->ndone == KL_BATCH || pass->failed)
+		kl_pass_flush(pass);
+}
+
+/* ---------------------------------------------------------------- the queue */
+
+static void
+set_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text);
+	for (size_t n = strlen(to); n && !kl_utf8_ok(to);)
+		to[--n] = '\0'; /* cut within a character */
+}
+
+void
+kl_pass_end(struct kl_pass *pass, int64_t wait_ms, const char *reason)
+{
+	struct klaviyo_tally *tally = pass->tally;
+
+	pass->mode = KL_END;
+	if (wait_ms <= tally->wait_ms)
+		return;
+	tally->wait_ms = wait_ms;
+	set_text(tally->reason, sizeof(tally->reason), reason);
+}
+
+static void
+pause_queue(struct kl_pass *pass, int64_t wait_ms, const char *reason)
+{
+	struct kl_sender *sender = &pass->sender;
+
+	sender->paused_until = kl_now() + seconds(wait_ms);
+	set_text(sender->reason, sizeof(sender->reason), reason);
+	pass->sender_changed = true;
+	kl_pass_end(pass, wait_ms, reason);
+}
+
+/* Nobody there: so it would be for the next event. */
+static void
+network_down(struct kl_pass *pass, const struct kl_answer *answer)
+{
+	struct klaviyo *klaviyo = pass->klaviyo;
+	char *words, reason[256];
+	int64_t wait;
+
+	if (pass->down)
+		return;
+	pass->down = true;
+	klaviyo->failed_run = 0;
+	wait = kl_backoff(++klaviyo->downs, randombytes_random());
+	if (wait > DOWN_MAX_S)
+		wait = DOWN_MAX_S;
+	words = kl_refusal_text(answer);
+	snprintf(reason, sizeof(reason), "Klaviyo cannot be reached: %s",
+	    words ? words : "");
+	free(words);
+	kl_pass_end(pass, wait * 1000, reason);
+}
+
+/* ---------------------------------------------------------------- the event */
+
+void
+kl_pass_retry(struct kl_pass *pass, struct kl_claim *claim, int64_t at_least_s,
+    char *error)
+{
+	int64_t wait = kl_backoff(claim->attempts, randombytes_random());
+
+	if (at_least_s > 3600)
+		at_least_s = 3600;
+	if (wait < at_least_s)
+		wait = at_least_s;
+	kl_pass_note(pass, claim, KL_RETRY, kl_now() + wait, error, NULL);
+}
+
+static void
+sent(struct kl_pass *pass, struct kl_claim *claim)
+{
+	struct kl_sender *sender = &pass->sender;
+
+	kl_pass_note(pass, claim, KL_SENT, 0, NULL, NULL);
+	pass->klaviyo->downs = pass->klaviyo->failed_run = 0;
+	if (sender->refused_run) {
+		sender->refused_run = 0;
+		pass->sender_changed = true;
+	}
+	/* A pause that this pass began stands: this answer was under way. */
+	if (pass->mode != KL_PROBE)
+		return;
+	pass->mode = KL_RUN;
+	if (sender->paused_until) {
+		sender->paused_until = 0;
+		sender->reason[0] = '\0';
+		pass->sender_changed = true;
+	}
+}
+
+static void
+told_to_wait(struct kl_pass *pass, struct kl_claim *claim,
+    const struct kl_answer *answer)
+{
+	int64_t wait_ms = kl_pacer_stop(
+	    &pass->klaviyo->pacer, answer->retry_after, kl_monotonic_ms());
+	char reason[256];
+
+	kl_pass_note(
+	    pass, claim, KL_RELEASE, kl_now() + seconds(wait_ms), NULL, NULL);
+	snprintf(reason, sizeof(reason),
+	    "Klaviyo asks to wait %lld s (HTTP 429, rate limit)",
+	    (long long)seconds(wait_ms));
+	/* A long wait must hold for the next process, too. */
+	if (wait_ms > KL_LONG_WAIT_MS)
+		pause_queue(pass, wait_ms, reason);
+	else if (pass->mode == KL_PROBE)
+		kl_pass_end(pass, wait_ms, reason);
+}
+
+static void
+not_the_event(struct kl_pass *pass, struct kl_claim *claim,
+    const struct kl_answer *answer)
+{
+	char reason[256];
+
+	kl_pass_note(pass, claim, KL_RELEASE,
+	    kl_now() + KL_PAUSE_S + KL_BEHIND_S, kl_refusal_text(answer), NULL);
+	kl_pause_reason(answer, reason, sizeof(reason));
+	pause_queue(pass, KL_PAUSE_S * 1000, reason);
+}
+
+static void
+refused(struct kl_pass *pass, struct kl_claim *claim,
+    const struct kl_answer *answer)
+{
+	char *error = kl_refusal_text(answer), reason[600];
+	char *repaired = kl_repair(answer, claim->profile);
+	struct kl_sender *sender = &pass->sender;
+
+	if (repaired) {
+		kl_pass_note(pass, claim, KL_RETRY, kl_now(), error, repaired);
+		return;
+	}
+	pass->sender_changed = true;
+	if (++sender->refused_run < KL_SUSPECT) {
+		kl_pass_note(pass, claim, KL_DEAD, 0, error, NULL);
+		return;
+	}
+	snprintf(reason, sizeof(reason),
+	    "%d events in a row were refused, so the fault is more likely "
+	    "here than in them: check KLAVIYO_REVISION and the properties of "
+	    "your events. Last: %s",
+	    sender->refused_run, error ? error : "");
+	kl_pass_note(pass, claim, KL_RETRY, kl_now() + KL_PAUSE_S + KL_BEHIND_S,
+	    error, NULL);
+	pause_queue(pass, KL_PAUSE_S * 1000, reason);
+}
+
+void
+kl_pass_answer(struct kl_pass *pass, struct kl_claim *claim,
+    const struct kl_answer *answer)
+{
+	struct klaviyo *klaviyo = pass->klaviyo;
+
+	kl_pacer_learn(&klaviyo->pacer, answer, kl_monotonic_ms());
+	switch (kl_judge(answer)) {
+	case KL_V_SENT:
+		sent(pass, claim);
+		return;
+	case KL_V_RETRY:
+		kl_pass_retry(
+		    pass, claim, answer->retry_after, kl_refusal_text(answer));
+		/* Spends one event's attempt, not everyone's. */
+		if (++klaviyo->failed_run >= KL_SUSPECT ||
+		    pass->mode == KL_PROBE)
+			network_down(pass, answer);
+		return;
+	case KL_V_DEAD_NET:
+		kl_pass_retry(pass, claim, 0, kl_refusal_text(answer));
+		network_down(pass, answer);
+		return;
+	case KL_V_WAIT:
+		told_to_wait(pass, claim, answer);
+		return;
+	case KL_V_PAUSE:
+		not_the_event(pass, claim, answer);
+		return;
+	case KL_V_REFUSED:
+		refused(pass, claim, answer);
+		return;
+	}
+}
