@@ -1,0 +1,132 @@
+/*
+ * response.c - the answer as CGI and FastCGI want it, and its one header
+ * writer.
+ *
+ * Promises: no header holds CR, LF, NUL or another control character, or has a
+ * name that is no token: an answer with a refused header, or one that memory
+ * ran out for, leaves as a bare 500 or 503 and never in part.  Content-Length
+ * is always right; HEAD, 204 and 304 have no body.
+ */
+#include <string.h>
+
+#include "storefront.h"
+
+static const struct {
+	int status;
+	const char *reason;
+} reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {204, "No Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+};
+
+static const char *
+reason(int status)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	return "Unknown";
+}
+
+/* RFC 9110's token, which a header's name is. */
+static bool
+token(const char *text)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	if (*text == '\0')
+		return false;
+	for (; *text != '\0'; text++)
+		if (!(*text >= 'a' && *text <= 'z') &&
+		    !(*text >= 'A' && *text <= 'Z') &&
+		    !(*text >= '0' && *text <= '9') &&
+		    strchr(others, *text) == NULL)
+			return false;
+	return true;
+}
+
+void
+response_header(struct response *response, const char *name, const char *value)
+{
+	bool good = token(name);
+
+	for (const char *c = value; *c != '\0'; c++)
+		good = good && (unsigned char)*c >= 0x20 && *c != 0x7f;
+	if (!good) {
+		response->bad = true;
+		return;
+	}
+	text_add(&response->headers, name);
+	text_add(&response->headers, ": ");
+	text_add(&response->headers, value);
+	text_add(&response->headers, "\r\n");
+}
+
+void
+response_free(struct response *response)
+{
+	text_free(&response->headers);
+	text_free(&response->body);
+	*response = (struct response){.status = 0};
+}
+
+/* An answer that needs nothing but a few bytes. */
+static void
+bare(int status, bool head, struct text *out)
+{
+	const char *text = reason(status);
+
+	text_printf(out,
+	    "Status: %d %s\r\nContent-Type: text/plain\r\n"
+	    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+	    "Content-Length: %zu\r\n\r\n%s%s",
+	    status, text, strlen(text) + 1, head ? "" : text, head ? "" : "\n");
+}
+
+void
+response_cgi(const struct response *response, bool head, struct text *out)
+{
+	int status = response->status == 0 ? 200 : response->status;
+
+	if (response->headers.failed || response->body.failed) {
+		bare(503, head, out);
+		return;
+	}
+	if (response->bad || status < 200 || status > 599) {
+		bare(500, head, out);
+		return;
+	}
+	text_printf(out, "Status: %d %s\r\n", status, reason(status));
+	text_addn(out, response->headers.data, response->headers.length);
+	if (status == 204 || status == 304) {
+		text_add(out, "\r\n");
+		return;
+	}
+	text_printf(out, "Content-Length: %zu\r\n\r\n", response->body.length);
+	if (!head)
+		text_addn(out, response->body.data, response->body.length);
+}

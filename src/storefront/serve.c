@@ -1,0 +1,264 @@
+/*
+ * serve.c - takes requests and hands them to the shop: FastCGI with a few
+ * threads, or one plain CGI request.
+ *
+ * How it was called, the first that fits:
+ *	standard input listens	FastCGI on it (mod_fcgid, spawn-fcgi)
+ *	GATEWAY_INTERFACE	plain CGI: one request, answered on stdout
+ *	LISTEN_PID, LISTEN_FDS	FastCGI on systemd's socket
+ *	otherwise		FastCGI on STOREFRONT_LISTEN
+ *
+ * Promises: one thread, one shop, one request at a time; after SIGTERM or
+ *SIGINT what was begun is finished, and the process ends within END_SECONDS.
+ *
+ * libfcgi is given connections that we accept ourselves: its own loop ends at
+ * EMFILE, keeps threads waiting for ever on silent peers, and leaves threads
+ * behind at SIGTERM.  Connections are never kept: each would hold a thread.
+ */
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "serve.h"
+
+#define DRAIN_SECONDS 1
+#define END_SECONDS 5
+#define THREADS_MAX 64
+
+struct server {
+	struct listener listener;
+	struct shop shops[THREADS_MAX];
+	pthread_t threads[THREADS_MAX];
+	int opened, started;
+};
+
+/* Readable, and never read, once the process is to end. */
+static int stop_fd = -1;
+
+/* ------------------------------------------------------------ the accept loop
+ */
+
+static double
+seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+stop(int signal_number)
+{
+	static const uint64_t one = 1;
+	int saved = errno;
+
+	(void)signal_number;
+	if (write(stop_fd, &one, sizeof(one)) < 0) {
+		/* It is readable already. */
+	}
+	errno = saved;
+}
+
+/* Waits until the process is to end or, at most, for milliseconds. */
+static bool
+stopped(int milliseconds)
+{
+	struct pollfd p = {.fd = stop_fd, .events = POLLIN};
+
+	return poll(&p, 1, milliseconds) > 0;
+}
+
+/* What accept4() has failed with; -1 if there is no use in trying again. */
+static int
+accept_failed(int error)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		shop_log("cannot accept: %s", strerror(error));
+		stopped(200);
+		return 0;
+	case EBADF:
+	case EINVAL:
+	case ENOTSOCK:
+	case EOPNOTSUPP:
+		shop_log("cannot accept: %s", strerror(error));
+		stop(0);
+		return -1;
+	default: /* the peer gave up, or another thread was faster */
+		return 0;
+	}
+}
+
+struct thread {
+	const struct server *server;
+	struct shop *shop;
+};
+
+static void *
+thread_run(void *arg)
+{
+	struct thread *thread = arg;
+	struct shop *shop = thread->shop;
+	int listener = thread->server->listener.fd;
+	double end = 0; /* set once the process is to end */
+
+	free(thread);
+	for (;;) {
+		struct pollfd p[] = {{.fd = listener, .events = POLLIN},
+		    {.fd = stop_fd, .events = POLLIN}};
+		int fd;
+
+		if (end == 0 && poll(p, 2, -1) < 0 && errno != EINTR)
+			stopped(100); /* out of memory: not at full speed */
+		/* Those who already wait at the door are still let in. */
+		if (end == 0 && p[1].revents != 0)
+			end = seconds() + DRAIN_SECONDS;
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			connection_serve(shop, fd);
+		else if (accept_failed(errno) != 0)
+			break;
+		if (end != 0 && (fd < 0 || seconds() > end))
+			break;
+	}
+	return NULL;
+}
+
+/* Signals go to the first thread, which waits for them. */
+static int
+threads_start(struct server *server, int count)
+{
+	sigset_t set, old;
+
+	sigfillset(&set);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	for (int i = 0; i < count; i++) {
+		struct thread *thread = malloc(sizeof(*thread));
+
+		if (thread == NULL)
+			break;
+		*thread = (struct thread){server, &server->shops[i]};
+		if (pthread_create(
+		        &server->threads[i], NULL, thread_run, thread) != 0) {
+			free(thread);
+			break;
+		}
+		server->started++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return server->started == count
+	           ? 0
+	           : shop_fail("cannot start %d threads", count);
+}
+
+/* Waits for the threads; returns how many did not end in time. */
+static int
+threads_join(struct server *server)
+{
+	struct timespec end;
+	int left = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += END_SECONDS - 1;
+	for (int i = 0; i < server->started; i++)
+		if (pthread_timedjoin_np(server->threads[i], NULL, &end) != 0)
+			left++;
+	return left;
+}
+
+/* Before FCGX_Init, which would put its own in their place. */
+static int
+signals_set(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction end = {.sa_handler = stop, .sa_flags = SA_RESTART};
+
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_fd < 0)
+		return shop_fail("eventfd: %s", strerror(errno));
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGUSR1, &ignore, NULL);
+	sigaction(SIGTERM, &end, NULL);
+	sigaction(SIGINT, &end, NULL);
+	return 0;
+}
+
+static int
+server_start(struct server *server, const struct settings *settings)
+{
+	long count = strtol(settings->threads, NULL, 10);
+
+	if (count < 1 || count > THREADS_MAX)
+		return shop_fail("STOREFRONT_THREADS=%s: must be 1 to %d",
+		    settings->threads, THREADS_MAX);
+	/* After an answer the library waits for the peer to close first: so
+	 * long at most, in milliseconds, instead of 2 s. */
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "100", 0);
+	if (signals_set() != 0)
+		return -1;
+	if (FCGX_Init() != 0)
+		return shop_fail("libfcgi does not start");
+	for (int i = 0; i < count; i++) {
+		if (shop_open(&server->shops[i], settings) != 0)
+			return -1;
+		server->opened++;
+	}
+	if (listener_open(&server->listener, settings) != 0 ||
+	    threads_start(server, (int)count) != 0)
+		return -1;
+	shop_log("serving on %s (FastCGI), %ld %s", server->listener.name,
+	    count, count == 1 ? "thread" : "threads");
+	return 0;
+}
+
+static int
+serve_fcgi(const struct settings *settings)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int result, left;
+
+	if (server == NULL) {
+		shop_log("out of memory");
+		return 1;
+	}
+	server->listener.fd = -1;
+	result = server_start(server, settings);
+	if (result != 0) {
+		shop_log("%s", shop_error());
+		stop(0);
+	}
+	while (stop_fd >= 0 && !stopped(-1))
+		;
+	listener_unlink(&server->listener);
+	left = threads_join(server);
+	if (left > 0) {
+		shop_log("%d requests did not end in time", left);
+		_exit(result == 0 ? 0 : 1);
+	}
+	listener_close(&server->listener);
+	for (int i = 0; i < server->opened; i++)
+		shop_close(&server->shops[i]);
+	free(server);
+	return result == 0 ? 0 : 1;
+}
+
+int
+serve(const struct settings *settings)
+{
+	if (!listening(STDIN_FILENO) && getenv("GATEWAY_INTERFACE") != NULL)
+		return cgi_serve(settings);
+	return serve_fcgi(settings);
+}

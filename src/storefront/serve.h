@@ -1,0 +1,41 @@
+/*
+ * serve.h - what serve.c, gateway.c and listen.c say to each other.
+ */
+#ifndef STOREFRONT_SERVE_H
+#define STOREFRONT_SERVE_H
+
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "storefront.h"
+
+/* ------------------------------------------------------- gateway.c: a request
+ */
+
+/* Answers the one request of the environment; returns the exit code. */
+int cgi_serve(const struct settings *settings);
+/* Answers the one request of a FastCGI connection, and closes it. */
+void connection_serve(struct shop *shop, int fd);
+
+/* --------------------------------------------------------- listen.c: a socket
+ */
+
+/* A listening socket, made here or inherited. */
+struct listener {
+	int fd;
+	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 40];
+	/* The Unix socket made here, "" = none: its end is ours too. */
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	dev_t device;
+	ino_t inode;
+};
+/* Is ${fd} a socket that listens? */
+bool listening(int fd);
+/* A socket inherited from systemd or a FastCGI starter, else
+ * STOREFRONT_LISTEN's.  Non-blocking, closed on exec. */
+int listener_open(struct listener *listener, const struct settings *settings);
+/* Unix socket: takes it off its path, so that nobody new comes. */
+void listener_unlink(struct listener *listener);
+void listener_close(struct listener *listener);
+
+#endif
