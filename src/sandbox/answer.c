@@ -22,31 +22,32 @@ call_header(const struct call *c, const char *name)
 const char *
 call_query(const struct call *c, const char *name)
 {
-	return MHD_lookup_connection_value(c->http, MHD_GET_ARGUMENT_KIND,
-	    name);
+	return MHD_lookup_connection_value(
+	    c->http, MHD_GET_ARGUMENT_KIND, name);
 }
 
 static int
 socket_of(const struct call *c)
 {
-	return MHD_get_connection_info(c->http,
-	    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	return MHD_get_connection_info(
+	    c->http, MHD_CONNECTION_INFO_CONNECTION_FD)
+	    ->connect_fd;
 }
 
 /* Waits, but no longer than the caller or the server is there. */
 static void
 wait_ms(const struct call *c, int ms)
 {
-	struct pollfd fds[2] = {{server_stop_fd, POLLIN, 0},
-	    {socket_of(c), POLLRDHUP, 0}};
+	struct pollfd fds[2] = {
+	    {server_stop_fd, POLLIN, 0}, {socket_of(c), POLLRDHUP, 0}};
 
 	if (ms > 0)
 		poll(fds, 2, ms);
 }
 
 static enum MHD_Result
-add_header(void *cls, enum MHD_ValueKind kind, const char *name,
-    const char *value)
+add_header(
+    void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct buf *b = cls;
 
@@ -61,15 +62,15 @@ add_header(void *cls, enum MHD_ValueKind kind, const char *name,
 static void
 rate_headers(struct MHD_Response *r, const struct call *c)
 {
-	const char *const names[] = {"RateLimit-Limit", "RateLimit-Remaining",
-	    "RateLimit-Reset"};
+	const char *const names[] = {
+	    "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"};
 	const int values[] = {c->rate.limit, c->rate.remaining, c->rate.reset};
 	char s[16];
 
 	if (c->status == 429) {
 		snprintf(s, sizeof s, "%d", c->rate.retry_after);
-		MHD_add_response_header(r, "Retry-After",
-		    c->rate.limited ? s : c->fault.text);
+		MHD_add_response_header(
+		    r, "Retry-After", c->rate.limited ? s : c->fault.text);
 		return;
 	}
 	for (int i = 0; c->rate.limit && i < 3; i++) {
@@ -82,16 +83,16 @@ static void
 cross_origin(struct MHD_Response *r)
 {
 	MHD_add_response_header(r, "Access-Control-Allow-Origin", "*");
-	MHD_add_response_header(r, "Access-Control-Allow-Methods",
-	    "GET, POST, OPTIONS");
+	MHD_add_response_header(
+	    r, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
 	MHD_add_response_header(r, "Access-Control-Allow-Headers",
 	    "content-type, accept, revision");
 	MHD_add_response_header(r, "Access-Control-Max-Age", "600");
 	MHD_add_response_header(r, "Access-Control-Expose-Headers",
 	    "Retry-After, RateLimit-Limit, RateLimit-Remaining, "
 	    "RateLimit-Reset");
-	MHD_add_response_header(r, "Cross-Origin-Resource-Policy",
-	    "cross-origin");
+	MHD_add_response_header(
+	    r, "Cross-Origin-Resource-Policy", "cross-origin");
 }
 
 static enum MHD_Result
@@ -110,8 +111,8 @@ answer(struct call *c)
 	if (c->type && text)
 		MHD_add_response_header(r, "Content-Type", c->type);
 	if (c->policy)
-		MHD_add_response_header(r, "Content-Security-Policy",
-		    c->policy);
+		MHD_add_response_header(
+		    r, "Content-Security-Policy", c->policy);
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
@@ -136,7 +137,8 @@ reset(const struct call *c)
 static enum MHD_Result
 truncate_answer(const struct call *c)
 {
-	static const char body[] = "HTTP/1.1 %d Accepted\r\n"
+	static const char body[] =
+	    "HTTP/1.1 %d Accepted\r\n"
 	    "Content-Type: application/vnd.api+json\r\n"
 	    "Content-Length: 512\r\n\r\n{\"data\":{\"type\":\"pro";
 	char s[256];
@@ -206,14 +208,16 @@ serve(struct call *c)
 	int processed = 0;
 
 	buf_str(&headers, "{");
-	MHD_get_connection_values(c->http, MHD_HEADER_KIND, add_header,
-	    &headers);
+	MHD_get_connection_values(
+	    c->http, MHD_HEADER_KIND, add_header, &headers);
 	buf_str(&headers, "}");
 	c->headers = headers.p;
 	c->fault = fault_next(c->path);
 	wait_ms(c, server_latency);
-	a = (struct arrival){.method = c->method, .path = c->target,
-	    .headers = c->headers, .received = c->received,
+	a = (struct arrival){.method = c->method,
+	    .path = c->target,
+	    .headers = c->headers,
+	    .received = c->received,
 	    .browser = !strncmp(c->path, "/client", 7),
 	    .fault = c->fault.kind ? c->fault.name : NULL};
 	if (!c->fault.kind || c->fault.processed) {
@@ -223,12 +227,14 @@ serve(struct call *c)
 	if (c->fault.kind == F_STATUS)
 		fault_answer(c);
 	a.status = c->fault.kind == F_NONE || c->fault.kind == F_STATUS ||
-	    c->fault.kind == F_SLOW ? c->status : 0;
+	                   c->fault.kind == F_SLOW
+	               ? c->status
+	               : 0;
 	if (!processed) {
 		c->doc = json_parse(c->body, c->body_len, &why);
 		state_lock();
-		events_refused(&a, FAULTED, NULL, c->body, c->body_len,
-		    json_root(c->doc));
+		events_refused(
+		    &a, FAULTED, NULL, c->body, c->body_len, json_root(c->doc));
 		state_unlock();
 	}
 	if (strncmp(c->path, "/onsite", 7))
@@ -254,7 +260,8 @@ answer_call(struct call *c)
 	if (!control_run(c)) {
 		c->status = 404;
 		c->type = "text/plain; charset=utf-8";
-		buf_str(&c->reply, "There is nothing here. The live page is "
+		buf_str(&c->reply,
+		    "There is nothing here. The live page is "
 		    "at /, Klaviyo's endpoints are below /api and /client.\n");
 	}
 	if (!strncmp(c->path, "/onsite/", 8)) {

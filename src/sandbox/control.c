@@ -21,8 +21,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define EMBEDDED(name) \
-	extern const char text_##name[], text_##name##_end[]
+#define EMBEDDED(name) extern const char text_##name[], text_##name##_end[]
 EMBEDDED(page_html);
 EMBEDDED(page_css);
 EMBEDDED(page_js);
@@ -51,7 +50,8 @@ text(struct call *c, const char *type, const char *from, const char *to)
 static void
 page(struct call *c)
 {
-	c->policy = "default-src 'none'; script-src 'self'; style-src 'self'; "
+	c->policy =
+	    "default-src 'none'; script-src 'self'; style-src 'self'; "
 	    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
 	    "form-action 'none'; frame-ancestors 'none'";
 	text(c, "text/html; charset=utf-8", text_page_html, text_page_html_end);
@@ -79,8 +79,8 @@ onsite(struct call *c)
 	while (isalnum((unsigned char)key[n]))
 		n++;
 	if (!n || strcmp(key + n, "/klaviyo.js") ||
-	    (option_public_key && (strncmp(key, option_public_key, n) ||
-	    option_public_key[n]))) {
+	    (option_public_key &&
+	        (strncmp(key, option_public_key, n) || option_public_key[n]))) {
 		c->status = 404;
 		c->type = "text/plain";
 		buf_str(&c->reply, "No such public key.\n");
@@ -254,7 +254,7 @@ own_origin(const struct call *c)
 	if (!host_ok(host))
 		return 0;
 	return !origin || (host && !strncmp(origin, "http://", 7) &&
-	    !strcmp(origin + 7, host));
+	                      !strcmp(origin + 7, host));
 }
 
 int

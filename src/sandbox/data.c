@@ -21,8 +21,8 @@ data_keep(const struct buf *entry, const struct person *p)
 		return;
 	fprintf(data, "{\"person\":\"%s\",%s}\n", p ? p->id : "", entry->p);
 	if (fflush(data))
-		fprintf(stderr, "klaviyo-sandbox: --data: %s\n",
-		    strerror(errno));
+		fprintf(
+		    stderr, "klaviyo-sandbox: --data: %s\n", strerror(errno));
 }
 
 static void
@@ -95,6 +95,6 @@ void
 data_clear(void)
 {
 	if (data && ftruncate(fileno(data), 0))
-		fprintf(stderr, "klaviyo-sandbox: --data: %s\n",
-		    strerror(errno));
+		fprintf(
+		    stderr, "klaviyo-sandbox: --data: %s\n", strerror(errno));
 }

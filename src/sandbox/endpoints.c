@@ -16,6 +16,7 @@ const char *option_private_key, *option_public_key;
 static void serve_event(struct call *), serve_bulk(struct call *),
     serve_client_bulk(struct call *);
 
+/* clang-format off */
 static const struct endpoint endpoints[] = {
     {"POST", "/api/events", 0, TIER_XL, shape_event, serve_event},
     {"POST", "/api/event-bulk-create-jobs", 0, TIER_M, shape_bulk, serve_bulk},
@@ -32,6 +33,7 @@ static const struct endpoint endpoints[] = {
     {"POST", "/client/event-bulk-create", 1, TIER_M, shape_client_bulk,
 	serve_client_bulk},
 };
+/* clang-format on */
 enum { ENDPOINTS = sizeof endpoints / sizeof *endpoints };
 
 /* Newest first. The retired are served as the oldest that is not. */
@@ -80,8 +82,8 @@ endpoint_find(struct call *c)
 	int other = 0;
 
 	for (int i = 0; i < ENDPOINTS; i++) {
-		if (!path_matches(endpoints[i].path, c->path, c->id,
-		    sizeof c->id))
+		if (!path_matches(
+		        endpoints[i].path, c->path, c->id, sizeof c->id))
 			continue;
 		if (!strcmp(endpoints[i].method, c->method))
 			return &endpoints[i];
@@ -102,16 +104,17 @@ check_private_key(struct call *c)
 	const char *header = call_header(c, "Authorization");
 
 	if (!header) {
-		call_error(c, 401, "not_authenticated", "Authentication "
+		call_error(c, 401, "not_authenticated",
+		    "Authentication "
 		    "credentials were not provided.",
 		    "Missing or invalid private key.");
 	} else if (strncmp(header, "Klaviyo-API-Key ", 16) || !header[16] ||
-	    strpbrk(header + 16, " \t")) {
+	           strpbrk(header + 16, " \t")) {
 		call_error(c, 401, "authentication_failed",
 		    "Incorrect authentication credentials.",
 		    "Expected: Authorization: Klaviyo-API-Key <private key>.");
 	} else if (option_private_key &&
-	    strcmp(header + 16, option_private_key)) {
+	           strcmp(header + 16, option_private_key)) {
 		call_error(c, 401, "authentication_failed",
 		    "Incorrect authentication credentials.",
 		    "The private key is not the account's (--private-key).");
@@ -157,8 +160,8 @@ check_revision(struct call *c, const char **revision)
 			continue;
 		if (!revisions[i].retired)
 			*revision = revisions[i].name;
-		else if (call_header(c,
-		    "X-Klaviyo-Revision-Fall-Forward-Opt-Out")) {
+		else if (call_header(
+		             c, "X-Klaviyo-Revision-Fall-Forward-Opt-Out")) {
 			call_error(c, 410, "gone", "Gone.",
 			    "This revision has been retired.");
 			return -1;
@@ -166,9 +169,9 @@ check_revision(struct call *c, const char **revision)
 		return 0;
 	}
 	call_error(c, 400, "invalid_revision", "Invalid input.",
-	    strcmp(given, revisions[0].name) > 0 ?
-	    "Unable to specify a future revision date." :
-	    "Unknown revision.");
+	    strcmp(given, revisions[0].name) > 0
+	        ? "Unable to specify a future revision date."
+	        : "Unknown revision.");
 	return -1;
 }
 
@@ -206,8 +209,8 @@ check_body(struct call *c, const char *revision)
 	}
 	c->doc = json_parse(c->body, c->body_len, &why);
 	if (!c->doc) {
-		snprintf(detail, sizeof detail, "The body is not JSON: %s.",
-		    why);
+		snprintf(
+		    detail, sizeof detail, "The body is not JSON: %s.", why);
 		call_error(c, 400, "invalid", "Invalid input.", detail);
 		return -1;
 	}
@@ -221,8 +224,8 @@ call_arrival(const struct call *c)
 	return (struct arrival){.method = c->method,
 	    .path = c->target,
 	    .headers = c->headers,
-	    .browser = c->endpoint ? c->endpoint->browser :
-		!strncmp(c->path, "/client", 7),
+	    .browser = c->endpoint ? c->endpoint->browser
+	                           : !strncmp(c->path, "/client", 7),
 	    .status = c->status,
 	    .received = c->received,
 	    .fault = c->fault.kind ? c->fault.name : NULL};
@@ -238,8 +241,8 @@ refuse(struct call *c)
 	buf_printf(&c->reply, "{\"errors\":[%s]}",
 	    c->report.errors.n ? c->report.errors.p : "");
 	a = call_arrival(c);
-	events_refused(&a, REFUSED, c->report.errors.p,
-	    c->body ? c->body : "", c->body_len, json_root(c->doc));
+	events_refused(&a, REFUSED, c->report.errors.p, c->body ? c->body : "",
+	    c->body_len, json_root(c->doc));
 }
 
 void
@@ -255,8 +258,8 @@ endpoint_run(struct call *c)
 	if (check_revision(c, &revision))
 		goto out;
 	state_lock();
-	c->rate = windows_take((int)(c->endpoint - endpoints),
-	    c->endpoint->tier);
+	c->rate =
+	    windows_take((int)(c->endpoint - endpoints), c->endpoint->tier);
 	state_unlock();
 	if (c->rate.limited) {
 		call_error(c, 429, "throttled", "Request was throttled.",
@@ -291,8 +294,9 @@ endpoints_windows(struct buf *b)
 static void
 check_metric(struct call *c, const struct json *attributes)
 {
-	const char *name = json_text(json_path(attributes, "metric", "data",
-	    "attributes", NULL), "name");
+	const char *name = json_text(
+	    json_path(attributes, "metric", "data", "attributes", NULL),
+	    "name");
 
 	if (log_metrics() >= 200 && !log_metric_known(name))
 		report_error(&c->report, 400, "invalid", "Invalid input.",
@@ -309,8 +313,8 @@ is_true(const struct json *v)
 static void
 serve_event(struct call *c)
 {
-	const struct json *a = json_path(json_root(c->doc), "data",
-	    "attributes", NULL);
+	const struct json *a =
+	    json_path(json_root(c->doc), "data", "attributes", NULL);
 	struct arrival from;
 
 	check_metric(c, a);
@@ -355,7 +359,8 @@ static void
 serve_bulk(struct call *c)
 {
 	take_groups(c, json_path(json_root(c->doc), "data", "attributes",
-	    "events-bulk-create", "data", NULL)->child);
+	                   "events-bulk-create", "data", NULL)
+	                   ->child);
 }
 
 static void

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-const char *const outcome_names[OUTCOMES] = {"accepted", "duplicate", "dropped",
-    "refused", "fault", "profile"};
+const char *const outcome_names[OUTCOMES] = {
+    "accepted", "duplicate", "dropped", "refused", "fault", "profile"};
 
 enum { RAW_MAX = 16384 };
 
@@ -56,7 +56,7 @@ static int
 vanishes(const struct json *v)
 {
 	return v->type == JSON_NULL || (v->type == JSON_STRING && !v->size) ||
-	    (v->type == JSON_NUMBER && strspn(v->src, "-0.") >= v->len);
+	       (v->type == JSON_NUMBER && strspn(v->src, "-0.") >= v->len);
 }
 
 static void
@@ -75,25 +75,29 @@ remarks_on(struct buf *b, int browser, const struct json *attributes,
 		remark(b, "time has no zone: taken as UTC; end it in Z");
 	if (!json_text(attributes, "unique_id") && !browser)
 		remark(b, "no unique_id: the time to the second is used, and a "
-		    "second event of that second is lost");
+		          "second event of that second is lost");
 	v = json_get(attributes, "value");
 	if (v && v->type == JSON_NUMBER &&
 	    !json_text(attributes, "value_currency"))
 		remark(b, "value without value_currency: the account's "
-		    "currency is assumed");
+		          "currency is assumed");
 	for (v = json_path(attributes, "properties", NULL)->child; v;
-	    v = v->next)
+	     v = v->next)
 		if (vanishes(v)) {
 			snprintf(line, sizeof line,
 			    "property %.100s is %.20s: Klaviyo takes it for "
-			    "never set", v->key, v->len ? v->type == JSON_NULL ?
-			    "null" : v->type == JSON_STRING ? "\"\"" : "0" : "");
+			    "never set",
+			    v->key,
+			    v->len ? v->type == JSON_NULL     ? "null"
+			             : v->type == JSON_STRING ? "\"\""
+			                                      : "0"
+			           : "");
 			remark(b, line);
 		}
 	phone = json_text(json_get(profile, "attributes"), "phone_number");
 	if (phone && !phone_ok(phone))
 		remark(b, "phone_number is not E.164: left out, the e-mail "
-		    "address identifies the profile");
+		          "address identifies the profile");
 }
 
 /* The time the event counts for, in seconds. */
@@ -171,7 +175,8 @@ events_take(const struct arrival *a, const struct json *attributes,
     const struct json *profile, int backfill)
 {
 	const char *metric = json_text(
-	    json_path(attributes, "metric", "data", "attributes", NULL), "name");
+	    json_path(attributes, "metric", "data", "attributes", NULL),
+	    "name");
 	const char *unique_id = json_text(attributes, "unique_id");
 	const struct json *own = json_get(attributes, "backfill");
 	struct given g = people_given(profile);
@@ -200,7 +205,8 @@ events_take(const struct arrival *a, const struct json *attributes,
 			people_at(who)->events++;
 	}
 	if (outcome == DROPPED)
-		remark(&remarks, "Klaviyo accepts events for addresses at "
+		remark(&remarks,
+		    "Klaviyo accepts events for addresses at "
 		    "example.com, test.com and the like, and drops them");
 	remarks_on(&remarks, a->browser, attributes, profile);
 	if (outcome == ACCEPTED)
@@ -223,8 +229,8 @@ events_take(const struct arrival *a, const struct json *attributes,
 
 /* Shows a call that made or changed a profile. */
 void
-events_profile(const struct arrival *a, const struct json *profile,
-    uint32_t who)
+events_profile(
+    const struct arrival *a, const struct json *profile, uint32_t who)
 {
 	struct buf b = {0};
 
@@ -248,8 +254,8 @@ events_refused(const struct arrival *a, enum outcome outcome,
 	const struct json *p = json_path(v, "profile", "data", NULL);
 	const char *metric = json_text(
 	    json_path(v, "metric", "data", "attributes", NULL), "name");
-	const char *who = json_text(json_get(p ? p : json_get(root, "data"),
-	    "attributes"), "email");
+	const char *who = json_text(
+	    json_get(p ? p : json_get(root, "data"), "attributes"), "email");
 	struct buf b = {0};
 
 	head(&b, a, "request");
@@ -258,8 +264,8 @@ events_refused(const struct arrival *a, enum outcome outcome,
 		text(&b, "metric", metric);
 	if (who)
 		text(&b, "who", who);
-	buf_printf(&b, "\"errors\":[%s],\"remarks\":[],\"body\":",
-	    errors ? errors : "");
+	buf_printf(&b,
+	    "\"errors\":[%s],\"remarks\":[],\"body\":", errors ? errors : "");
 	buf_json(&b, raw, n > RAW_MAX ? RAW_MAX : n);
 	log_add(outcome, NOBODY, metric, a->browser, b.p);
 }
@@ -281,22 +287,23 @@ events_repeat(const struct json *groups, char *pointer, size_t n)
 		for (v = v ? v->child : NULL; v && !found; v = v->next, e++) {
 			const struct json *ea = json_get(v, "attributes");
 			const char *id = json_text(ea, "unique_id");
-			const char *metric = json_text(json_path(ea, "metric",
-			    "data", "attributes", NULL), "name");
+			const char *metric = json_text(
+			    json_path(ea, "metric", "data", "attributes", NULL),
+			    "name");
 			struct buf key = {0};
 			uint32_t *at;
 
 			if (!id || !metric)
 				continue;
 			for (int i = 0; i < IDENTITIES; i++)
-				buf_printf(&key, "%s\n",
-				    who.id[i] ? who.id[i] : "");
+				buf_printf(
+				    &key, "%s\n", who.id[i] ? who.id[i] : "");
 			buf_printf(&key, "%s\n%s", metric, id);
 			at = map_at(&in, key.p, key.n);
 			found = (int)(*at)++;
 			if (found)
-				snprintf(pointer, n, "event %d of profile %d",
-				    e, g);
+				snprintf(
+				    pointer, n, "event %d of profile %d", e, g);
 			buf_free(&key);
 		}
 	}

@@ -15,12 +15,15 @@
 
 const char fault_help[] =
     "FAULTS\n"
-    "  A fault is what may happen between a sender and Klaviyo. --fault may be\n"
-    "  given several times; rules are tried in order, the first that fires wins.\n"
+    "  A fault is what may happen between a sender and Klaviyo. --fault may "
+    "be\n"
+    "  given several times; rules are tried in order, the first that fires "
+    "wins.\n"
     "\n"
     "    SPEC   = RULE { ';' RULE } | none\n"
     "    RULE   = [PATH ' '] STEP ['=' RATE | '*' COUNT]\n"
-    "           | [PATH ' '] script: STEP ['*' COUNT] { ',' STEP ['*' COUNT] }\n"
+    "           | [PATH ' '] script: STEP ['*' COUNT] { ',' STEP ['*' COUNT] "
+    "}\n"
     "    STEP   = [record+] ACTION\n"
     "    ACTION = ok               the right answer\n"
     "           | 4xx | 5xx | NNN  an error status (4xx, 5xx: any such)\n"
@@ -34,8 +37,10 @@ const char fault_help[] =
     "  RATE is a probability (5xx=0.1), COUNT the first so many requests\n"
     "  (503*3); with neither, every request. A script gives one step to each\n"
     "  request and then lets all pass. PATH limits a rule to paths that begin\n"
-    "  so; klaviyo.js is spared but by a rule for /onsite. Without record+ Klaviyo\n"
-    "  never sees the request; with record+ it takes the request first, and only\n"
+    "  so; klaviyo.js is spared but by a rule for /onsite. Without record+ "
+    "Klaviyo\n"
+    "  never sees the request; with record+ it takes the request first, and "
+    "only\n"
     "  the answer goes wrong (truncated and slow always do so). Examples:\n"
     "\n"
     "    --fault '5xx=0.1; record+reset=0.05; hang/20000=0.01'\n"
@@ -197,7 +202,7 @@ parse_rule(char *s, struct rule *r)
 	}
 	if (!strncmp(s, "script:", 7)) {
 		for (p = strtok_r(s + 7, ",", &save); p;
-		    p = strtok_r(NULL, ",", &save))
+		     p = strtok_r(NULL, ",", &save))
 			if (r->steps == STEPS ||
 			    parse_counted(trim(p), 1, &r->step[r->steps++]))
 				return -1;
@@ -228,7 +233,7 @@ parse(char *copy, struct rule **out, int *n, char *why, size_t whylen)
 	char *save, *p;
 
 	for (p = strtok_r(copy, ";\n", &save); p;
-	    p = strtok_r(NULL, ";\n", &save)) {
+	     p = strtok_r(NULL, ";\n", &save)) {
 		char *was;
 
 		p = trim(p);
@@ -314,7 +319,7 @@ fault_next(const char *path)
 			r->at++;
 		if (r->at == r->steps ||
 		    (r->rate < 1 &&
-		    (double)(draw() >> 11) * 0x1p-53 >= r->rate))
+		        (double)(draw() >> 11) * 0x1p-53 >= r->rate))
 			continue;
 		f = fire(&r->step[r->at]);
 		break;
@@ -327,7 +332,7 @@ void
 fault_json(struct buf *b)
 {
 	pthread_mutex_lock(&lock);
-	buf_json(b, spec_text ? spec_text : "",
-	    spec_text ? strlen(spec_text) : 0);
+	buf_json(
+	    b, spec_text ? spec_text : "", spec_text ? strlen(spec_text) : 0);
 	pthread_mutex_unlock(&lock);
 }

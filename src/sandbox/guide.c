@@ -35,12 +35,13 @@ struct expected {
 	struct stat stats[WANTS];
 };
 
-static const struct want viewed_product[] = {
-    {"ProductName", PROPERTY, TEXT, 0}, {"ProductID", PROPERTY, TEXT, 0},
-    {"SKU", PROPERTY, TEXT, 0}, {"Categories", PROPERTY, TEXTS, 0},
-    {"ImageURL", PROPERTY, TEXT, 0}, {"URL", PROPERTY, TEXT, 0},
-    {"Brand", PROPERTY, TEXT, 1}, {"Price", PROPERTY, NUMBER, 0},
-    {"CompareAtPrice", PROPERTY, NUMBER, 1}, {NULL, 0, 0, 0}};
+/* clang-format off: tables */
+static const struct want viewed_product[] = {{"ProductName", PROPERTY, TEXT, 0},
+    {"ProductID", PROPERTY, TEXT, 0}, {"SKU", PROPERTY, TEXT, 0},
+    {"Categories", PROPERTY, TEXTS, 0}, {"ImageURL", PROPERTY, TEXT, 0},
+    {"URL", PROPERTY, TEXT, 0}, {"Brand", PROPERTY, TEXT, 1},
+    {"Price", PROPERTY, NUMBER, 0}, {"CompareAtPrice", PROPERTY, NUMBER, 1},
+    {NULL, 0, 0, 0}};
 
 static const struct want added_to_cart[] = {
     {"AddedItemProductName", PROPERTY, TEXT, 0},
@@ -52,29 +53,27 @@ static const struct want added_to_cart[] = {
     {"AddedItemPrice", PROPERTY, NUMBER, 0},
     {"AddedItemQuantity", PROPERTY, NUMBER, 0}, {NULL, 0, 0, 0}};
 
-static const struct want started_checkout[] = {
-    {"unique_id", EVENT, TEXT, 0}, {"Categories", PROPERTY, TEXTS, 0},
-    {NULL, 0, 0, 0}};
+static const struct want started_checkout[] = {{"unique_id", EVENT, TEXT, 0},
+    {"Categories", PROPERTY, TEXTS, 0}, {NULL, 0, 0, 0}};
 
 /* What a cart carries, in Added to Cart and in Started Checkout. */
-static const struct want cart[] = {
-    {"value", EVENT, NUMBER, 0}, {"value_currency", EVENT, TEXT, 1},
-    {"ItemNames", PROPERTY, TEXTS, 0}, {"CheckoutURL", PROPERTY, TEXT, 0},
-    {"Items", PROPERTY, OBJECTS, 0}, {"ProductID", ITEM, TEXT, 0},
-    {"SKU", ITEM, TEXT, 0}, {"ProductName", ITEM, TEXT, 0},
-    {"Quantity", ITEM, NUMBER, 0}, {"ItemPrice", ITEM, NUMBER, 0},
-    {"RowTotal", ITEM, NUMBER, 0}, {"ProductURL", ITEM, TEXT, 0},
-    {"ImageURL", ITEM, TEXT, 0}, {"ProductCategories", ITEM, TEXTS, 0},
-    {NULL, 0, 0, 0}};
+static const struct want cart[] = {{"value", EVENT, NUMBER, 0},
+    {"value_currency", EVENT, TEXT, 1}, {"ItemNames", PROPERTY, TEXTS, 0},
+    {"CheckoutURL", PROPERTY, TEXT, 0}, {"Items", PROPERTY, OBJECTS, 0},
+    {"ProductID", ITEM, TEXT, 0}, {"SKU", ITEM, TEXT, 0},
+    {"ProductName", ITEM, TEXT, 0}, {"Quantity", ITEM, NUMBER, 0},
+    {"ItemPrice", ITEM, NUMBER, 0}, {"RowTotal", ITEM, NUMBER, 0},
+    {"ProductURL", ITEM, TEXT, 0}, {"ImageURL", ITEM, TEXT, 0},
+    {"ProductCategories", ITEM, TEXTS, 0}, {NULL, 0, 0, 0}};
 
 /* What an order carries, whatever becomes of it. */
-static const struct want order[] = {
-    {"value", EVENT, NUMBER, 0}, {"value_currency", EVENT, TEXT, 0},
-    {"unique_id", EVENT, TEXT, 0}, {"time", EVENT, TEXT, 0},
-    {"OrderId", PROPERTY, TEXT, 0}, {"Categories", PROPERTY, TEXTS, 0},
-    {"ItemNames", PROPERTY, TEXTS, 0}, {"Brands", PROPERTY, TEXTS, 1},
-    {"DiscountCode", PROPERTY, TEXT, 1}, {"DiscountValue", PROPERTY, NUMBER, 1},
-    {"Items", PROPERTY, OBJECTS, 0}, {"BillingAddress", PROPERTY, OBJECT, 1},
+static const struct want order[] = {{"value", EVENT, NUMBER, 0},
+    {"value_currency", EVENT, TEXT, 0}, {"unique_id", EVENT, TEXT, 0},
+    {"time", EVENT, TEXT, 0}, {"OrderId", PROPERTY, TEXT, 0},
+    {"Categories", PROPERTY, TEXTS, 0}, {"ItemNames", PROPERTY, TEXTS, 0},
+    {"Brands", PROPERTY, TEXTS, 1}, {"DiscountCode", PROPERTY, TEXT, 1},
+    {"DiscountValue", PROPERTY, NUMBER, 1}, {"Items", PROPERTY, OBJECTS, 0},
+    {"BillingAddress", PROPERTY, OBJECT, 1},
     {"ShippingAddress", PROPERTY, OBJECT, 1}, {"ProductID", ITEM, TEXT, 0},
     {"SKU", ITEM, TEXT, 0}, {"ProductName", ITEM, TEXT, 0},
     {"Quantity", ITEM, NUMBER, 0}, {"ItemPrice", ITEM, NUMBER, 0},
@@ -82,18 +81,20 @@ static const struct want order[] = {
     {"ImageURL", ITEM, TEXT, 0}, {"Categories", ITEM, TEXTS, 0},
     {"Brand", ITEM, TEXT, 1}, {NULL, 0, 0, 0}};
 
-static const struct want ordered_product[] = {
-    {"value", EVENT, NUMBER, 0}, {"value_currency", EVENT, TEXT, 0},
-    {"unique_id", EVENT, TEXT, 0}, {"time", EVENT, TEXT, 0},
-    {"OrderId", PROPERTY, TEXT, 0}, {"ProductID", PROPERTY, TEXT, 0},
-    {"SKU", PROPERTY, TEXT, 0}, {"ProductName", PROPERTY, TEXT, 0},
-    {"Quantity", PROPERTY, NUMBER, 0}, {"ProductURL", PROPERTY, TEXT, 0},
-    {"ImageURL", PROPERTY, TEXT, 0}, {"Categories", PROPERTY, TEXTS, 0},
-    {"ProductBrand", PROPERTY, TEXT, 1}, {NULL, 0, 0, 0}};
-
-static const struct want reason[] = {{"Reason", PROPERTY, TEXT, 1},
+static const struct want ordered_product[] = {{"value", EVENT, NUMBER, 0},
+    {"value_currency", EVENT, TEXT, 0}, {"unique_id", EVENT, TEXT, 0},
+    {"time", EVENT, TEXT, 0}, {"OrderId", PROPERTY, TEXT, 0},
+    {"ProductID", PROPERTY, TEXT, 0}, {"SKU", PROPERTY, TEXT, 0},
+    {"ProductName", PROPERTY, TEXT, 0}, {"Quantity", PROPERTY, NUMBER, 0},
+    {"ProductURL", PROPERTY, TEXT, 0}, {"ImageURL", PROPERTY, TEXT, 0},
+    {"Categories", PROPERTY, TEXTS, 0}, {"ProductBrand", PROPERTY, TEXT, 1},
     {NULL, 0, 0, 0}};
+
+static const struct want reason[] = {
+    {"Reason", PROPERTY, TEXT, 1}, {NULL, 0, 0, 0}};
 static const struct want nothing[] = {{NULL, 0, 0, 0}};
+
+/* clang-format on */
 
 static struct expected expected[] = {
     {.metric = "Viewed Product", .wants = {viewed_product, nothing}},
@@ -108,8 +109,8 @@ static struct expected expected[] = {
 enum { METRICS = sizeof expected / sizeof *expected };
 
 static const char *const where_names[] = {"event", "properties", "Items[]"};
-static const char *const type_names[] = {"text", "number", "list of texts",
-    "object", "list of objects"};
+static const char *const type_names[] = {
+    "text", "number", "list of texts", "object", "list of objects"};
 
 static const struct want *
 want_at(const struct expected *e, int i)
@@ -124,8 +125,8 @@ want_at(const struct expected *e, int i)
 static int
 fits(enum type t, const struct json *v)
 {
-	static const enum json_type types[] = {JSON_STRING, JSON_NUMBER,
-	    JSON_ARRAY, JSON_OBJECT, JSON_ARRAY};
+	static const enum json_type types[] = {
+	    JSON_STRING, JSON_NUMBER, JSON_ARRAY, JSON_OBJECT, JSON_ARRAY};
 	enum json_type of = t == TEXTS ? JSON_STRING : JSON_OBJECT;
 
 	if (v->type != types[t])
@@ -231,8 +232,10 @@ judge(const struct expected *e, const struct want *w, struct stat *s,
 		    resembles(v->key, w->name)) {
 			snprintf(s->instead, sizeof s->instead, "%s", v->key);
 			s->misspelled++;
-			tell(remarks, "guide: %s \"%.60s\" should be spelled "
-			    "%s", where_names[w->where], v->key, w->name);
+			tell(remarks,
+			    "guide: %s \"%.60s\" should be spelled "
+			    "%s",
+			    where_names[w->where], v->key, w->name);
 			return;
 		}
 	if (!w->optional)
@@ -241,13 +244,13 @@ judge(const struct expected *e, const struct want *w, struct stat *s,
 }
 
 void
-guide_note(const char *metric, const struct json *attributes,
-    struct buf *remarks)
+guide_note(
+    const char *metric, const struct json *attributes, struct buf *remarks)
 {
 	const struct json *properties = json_get(attributes, "properties");
 	const struct json *items = json_get(properties, "Items");
-	const struct json *item = items && items->type == JSON_ARRAY ?
-	    items->child : NULL;
+	const struct json *item =
+	    items && items->type == JSON_ARRAY ? items->child : NULL;
 	struct expected *e = expected;
 	struct buf missing = {0};
 	const struct want *w;
@@ -259,11 +262,11 @@ guide_note(const char *metric, const struct json *attributes,
 	e->events++;
 	for (int i = 0; (w = want_at(e, i))->name; i++) {
 		if (w->where == EVENT)
-			judge(e, w, &e->stats[i], attributes, remarks,
-			    &missing);
+			judge(
+			    e, w, &e->stats[i], attributes, remarks, &missing);
 		else if (w->where == PROPERTY)
-			judge(e, w, &e->stats[i], properties, remarks,
-			    &missing);
+			judge(
+			    e, w, &e->stats[i], properties, remarks, &missing);
 		else
 			for (const struct json *v = item; v; v = v->next)
 				if (v->type == JSON_OBJECT)
@@ -284,18 +287,21 @@ guide_json(struct buf *b)
 	for (int m = 0; m < METRICS; m++) {
 		const struct expected *e = &expected[m];
 
-		buf_printf(b, "%s{\"metric\":\"%s\",\"events\":%u,"
-		    "\"properties\":[", m ? "," : "", e->metric, e->events);
+		buf_printf(b,
+		    "%s{\"metric\":\"%s\",\"events\":%u,"
+		    "\"properties\":[",
+		    m ? "," : "", e->metric, e->events);
 		for (int i = 0; (w = want_at(e, i))->name; i++) {
 			const struct stat *s = &e->stats[i];
 
-			buf_printf(b, "%s{\"name\":\"%s\",\"where\":\"%s\","
+			buf_printf(b,
+			    "%s{\"name\":\"%s\",\"where\":\"%s\","
 			    "\"type\":\"%s\",\"optional\":%s,\"seen\":%u,"
 			    "\"missing\":%u,\"mistyped\":%u,\"misspelled\":%u,"
-			    "\"instead\":", i ? "," : "", w->name,
-			    where_names[w->where], type_names[w->type],
-			    w->optional ? "true" : "false", s->seen, s->missing,
-			    s->mistyped, s->misspelled);
+			    "\"instead\":",
+			    i ? "," : "", w->name, where_names[w->where],
+			    type_names[w->type], w->optional ? "true" : "false",
+			    s->seen, s->missing, s->mistyped, s->misspelled);
 			buf_json(b, s->instead, strlen(s->instead));
 			buf_str(b, "}");
 		}

@@ -61,7 +61,8 @@ squeeze(const char *s, size_t n, size_t *len)
 			in = !in;
 		else if (!in && s[i] && strchr(" \t\r\n", s[i])) {
 			/* "1 2" must not become 12 */
-			if (o > out && i + 1 < n && !strchr("{}[],:\"", o[-1]) &&
+			if (o > out && i + 1 < n &&
+			    !strchr("{}[],:\"", o[-1]) &&
 			    !strchr("{}[],:\" \t\r\n", s[i + 1]))
 				*o++ = ' ';
 			continue;

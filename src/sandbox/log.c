@@ -133,14 +133,15 @@ log_events(struct buf *b, uint64_t after, size_t max, int outcome)
 
 	buf_str(b, "[");
 	for (size_t i = after >= oldest ? after - oldest + 1 : 0;
-	    i < used && max; i++) {
+	     i < used && max; i++) {
 		const struct entry *e = &ring[(first + i) % keep_entries];
 		const struct person *p = people_at(e->who);
 
 		if (outcome >= 0 && (int)e->outcome != outcome)
 			continue;
-		buf_printf(b, "%s{\"n\":%llu,\"outcome\":\"%s\",", comma ? "," : "",
-		    (unsigned long long)(oldest + i), outcome_names[e->outcome]);
+		buf_printf(b, "%s{\"n\":%llu,\"outcome\":\"%s\",",
+		    comma ? "," : "", (unsigned long long)(oldest + i),
+		    outcome_names[e->outcome]);
 		if (p)
 			buf_printf(b, "\"person\":\"%s\",", p->id);
 		buf_add(b, e->json, e->len);
@@ -195,8 +196,8 @@ log_counts(struct buf *b)
 		for (int j = 0; j < OUTCOMES; j++)
 			buf_printf(b, ",\"%s\":%llu", outcome_names[j],
 			    (unsigned long long)m->n[j]);
-		buf_printf(b, ",\"browser\":%llu}",
-		    (unsigned long long)m->browser);
+		buf_printf(
+		    b, ",\"browser\":%llu}", (unsigned long long)m->browser);
 	}
 	buf_str(b, "]");
 }

@@ -17,7 +17,8 @@ static const char usage[] =
     "A local stand-in for Klaviyo: takes events and profiles as Klaviyo does,\n"
     "refuses what Klaviyo refuses, and shows what arrived on a live page.\n"
     "\n"
-    "  --listen HOST:PORT   where to listen (127.0.0.1:9000; port 0: a free one)\n"
+    "  --listen HOST:PORT   where to listen (127.0.0.1:9000; port 0: a free "
+    "one)\n"
     "  --allow-remote       permit an address that is not loopback\n"
     "  --private-key KEY    the only private key accepted (default: any)\n"
     "  --public-key KEY     the only company_id accepted (default: any)\n"
@@ -31,7 +32,8 @@ static const char usage[] =
     "  --seed N             repeat what faults by chance did before\n"
     "  --help, --version\n"
     "\n"
-    "The live page is at /. For programs, as JSON: GET /sandbox/events?after=N\n"
+    "The live page is at /. For programs, as JSON: GET "
+    "/sandbox/events?after=N\n"
     "[&wait=MS], /sandbox/status, /sandbox/profiles, /sandbox/state and\n"
     "/sandbox/export; POST /sandbox/clear, and /sandbox/fault with a SPEC.\n"
     "\n";
@@ -66,8 +68,7 @@ static const struct option options[] = {
     {"fault", required_argument, NULL, O_FAULT},
     {"seed", required_argument, NULL, O_SEED},
     {"help", no_argument, NULL, O_HELP},
-    {"version", no_argument, NULL, O_VERSION},
-    {NULL, 0, NULL, 0}};
+    {"version", no_argument, NULL, O_VERSION}, {NULL, 0, NULL, 0}};
 
 struct settings {
 	struct listen listen;
@@ -95,8 +96,10 @@ number(const char *name, const char *s, long long min, long long max,
 	if (!*s || *end || *out < min || *out > max) {
 		char why[80];
 
-		snprintf(why, sizeof why, "a number from %lld to %lld is "
-		    "expected", min, max);
+		snprintf(why, sizeof why,
+		    "a number from %lld to %lld is "
+		    "expected",
+		    min, max);
 		return wrong(name, s, why);
 	}
 	return 0;
@@ -137,8 +140,8 @@ set_clock(struct settings *s, const char *value)
 	char *end;
 
 	s->clock_rate = strtod(value, &end);
-	if (!*value || *end || !(s->clock_rate >= 0.001 &&
-	    s->clock_rate <= 100000))
+	if (!*value || *end ||
+	    !(s->clock_rate >= 0.001 && s->clock_rate <= 100000))
 		return wrong("clock-rate", value, "a number is expected");
 	return 0;
 }
@@ -221,8 +224,8 @@ read_options(struct settings *s, int argc, char *argv[])
 int
 main(int argc, char *argv[])
 {
-	struct settings s = {.listen = {"127.0.0.1", 9000, 0, 0},
-	    .rate = 1, .clock_rate = 1};
+	struct settings s = {
+	    .listen = {"127.0.0.1", 9000, 0, 0}, .rate = 1, .clock_rate = 1};
 	int ret;
 
 	if (sodium_init() == -1)
@@ -242,7 +245,9 @@ main(int argc, char *argv[])
 	    (s.data && data_open(s.data)))
 		return 1;
 	if (s.faults)
-		fprintf(stderr, "klaviyo-sandbox: faults by chance follow "
-		    "--seed %llu\n", (unsigned long long)s.seed);
+		fprintf(stderr,
+		    "klaviyo-sandbox: faults by chance follow "
+		    "--seed %llu\n",
+		    (unsigned long long)s.seed);
 	return server_run(&s.listen) ? 1 : 0;
 }

@@ -41,7 +41,7 @@ find(struct map_slot *slots, size_t cap, const uint64_t key[2])
 	size_t i = key[1] & (cap - 1);
 
 	while (slots[i].key[0] &&
-	    (slots[i].key[0] != key[0] || slots[i].key[1] != key[1]))
+	       (slots[i].key[0] != key[0] || slots[i].key[1] != key[1]))
 		i = (i + 1) & (cap - 1);
 	return &slots[i];
 }

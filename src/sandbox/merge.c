@@ -48,7 +48,7 @@ list_change(struct buf *b, const struct json *old, const struct json *add,
 
 	buf_str(b, "[");
 	for (const struct json *v = old ? lone ? old : old->child : NULL; v;
-	    v = lone ? NULL : v->next) {
+	     v = lone ? NULL : v->next) {
 		if ((drop && same(v, drop)) || (add && same(v, add)))
 			continue;
 		buf_str(b, first ? "" : ",");
@@ -81,7 +81,7 @@ merge(struct buf *b, const struct json *old, const struct json *new,
 			list_change(b, n ? n : v, json_get(add, v->key),
 			    json_get(drop, v->key));
 		else if (top && n && n->type == JSON_OBJECT &&
-		    v->type == JSON_OBJECT)
+		         v->type == JSON_OBJECT)
 			merge(b, v, n, NULL, 0);
 		else
 			json_copy(b, n ? n : v);
@@ -94,7 +94,7 @@ merge(struct buf *b, const struct json *old, const struct json *new,
 		json_copy(b, n);
 	}
 	for (n = add && add->type == JSON_OBJECT ? add->child : NULL; n;
-	    n = n->next) {
+	     n = n->next) {
 		if (json_get(old, n->key) || json_get(new, n->key))
 			continue;
 		buf_member(b, n->key);
@@ -131,8 +131,8 @@ patch(struct buf *b, const struct json *meta)
 }
 
 char *
-merge_attributes(const char *old, const struct json *attributes,
-    const struct json *meta)
+merge_attributes(
+    const char *old, const struct json *attributes, const struct json *meta)
 {
 	struct json_doc *doc = NULL;
 	struct buf b = {0};

@@ -19,8 +19,8 @@
 
 enum { KEPT = 100000, LISTED = 10000 };
 
-const char *const identity_names[IDENTITIES] = {"id", "external_id", "email",
-    "phone_number", "_kx", "anonymous_id"};
+const char *const identity_names[IDENTITIES] = {
+    "id", "external_id", "email", "phone_number", "_kx", "anonymous_id"};
 
 static struct person **people; /* [0] unused */
 static uint32_t count, room;
@@ -86,8 +86,8 @@ people_given(const struct json *data)
 	struct given g = {{0}};
 
 	for (int i = 0; i < IDENTITIES; i++) {
-		const char *v = json_text(i == ID_ID ? data : attributes,
-		    identity_names[i]);
+		const char *v = json_text(
+		    i == ID_ID ? data : attributes, identity_names[i]);
 
 		if (v && *v && !(i == ID_PHONE && !phone_ok(v)))
 			g.id[i] = v;
@@ -217,7 +217,7 @@ people_meet(const struct given *g, const char *new_id, int may_change,
 			hit[i] = people_find((enum identity)i, g->id[i]);
 	if (g->id[ID_ID] && !hit[ID_ID] && !new_id)
 		remark(remarks, "no profile has this id: Klaviyo may put the "
-		    "event on the wrong profile, or lose it");
+		                "event on the wrong profile, or lose it");
 	who = choose(g, hit);
 	if (!who)
 		who = make(new_id);
@@ -231,7 +231,8 @@ people_meet(const struct given *g, const char *new_id, int may_change,
 				take_in(who, hit[i]);
 		} else if (hit[i]) {
 			if (i < ID_KX)
-				remark(remarks, "one of the identifiers belongs "
+				remark(remarks,
+				    "one of the identifiers belongs "
 				    "to another profile and stays there");
 		} else if (i < ID_KX && p->own[i] && !may_change) {
 			remark(remarks,
@@ -339,8 +340,8 @@ people_all_json(struct buf *b)
 
 		if (p->merged_into)
 			continue;
-		buf_printf(b, "%s{\"id\":\"%s\",\"who\":", first ? "" : ",",
-		    p->id);
+		buf_printf(
+		    b, "%s{\"id\":\"%s\",\"who\":", first ? "" : ",", p->id);
 		buf_json(b, people_name(i), strlen(people_name(i)));
 		buf_printf(b, ",\"events\":%u,\"merged\":[%s],", p->events,
 		    p->merged ? p->merged : "");

@@ -38,8 +38,9 @@ profile_find(struct call *c)
 	p = kind < ID_KX ? strchr(filter, '"') + 1 : NULL;
 	end = p ? strstr(p, "\")") : NULL;
 	if (!end || end[2] || end - p >= (int)sizeof value) {
-		report_error(&c->report, 400, "invalid", "Invalid input.",
-		    NULL, NULL, "filter must be equals(email,\"...\") or the "
+		report_error(&c->report, 400, "invalid", "Invalid input.", NULL,
+		    NULL,
+		    "filter must be equals(email,\"...\") or the "
 		    "same of id, external_id or phone_number, URL-encoded.");
 		return;
 	}
@@ -79,8 +80,8 @@ static uint32_t
 owner(const struct given *g, uint32_t who)
 {
 	for (int i = ID_EXTERNAL; i < ID_KX; i++) {
-		uint32_t other = g->id[i] ?
-		    people_find((enum identity)i, g->id[i]) : NOBODY;
+		uint32_t other =
+		    g->id[i] ? people_find((enum identity)i, g->id[i]) : NOBODY;
 
 		if (other && other != who)
 			return other;
@@ -96,7 +97,8 @@ conflict(struct call *c, uint32_t with)
 	snprintf(meta, sizeof meta, "{\"duplicate_profile_id\":\"%s\"}",
 	    people_at(with)->id);
 	report_error(&c->report, 409, "duplicate_profile", "Conflict.",
-	    "/data/attributes", meta, "A profile already exists with one of "
+	    "/data/attributes", meta,
+	    "A profile already exists with one of "
 	    "these identifiers.");
 }
 
@@ -111,8 +113,8 @@ store(struct call *c, struct given g, uint32_t known)
 	if (known)
 		g.id[ID_ID] = people_at(known)->id;
 	who = people_meet(&g, NULL, 1, &remarks);
-	people_merge_attributes(who, json_get(data, "attributes"),
-	    json_get(data, "meta"), 1);
+	people_merge_attributes(
+	    who, json_get(data, "attributes"), json_get(data, "meta"), 1);
 	from = call_arrival(c);
 	from.status = c->status;
 	events_profile(&from, data, who);
@@ -188,8 +190,8 @@ profile_identify(struct call *c)
 	c->status = 202;
 	from = call_arrival(c);
 	who = people_meet(&g, NULL, 0, &remarks);
-	people_merge_attributes(who, json_get(data, "attributes"),
-	    json_get(data, "meta"), 0);
+	people_merge_attributes(
+	    who, json_get(data, "attributes"), json_get(data, "meta"), 0);
 	events_profile(&from, data, who);
 	buf_free(&remarks);
 }

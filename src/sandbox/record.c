@@ -29,8 +29,8 @@ record_open(const char *file)
 }
 
 void
-record_write(const struct arrival *a, int processed, int sent,
-    const char *body, size_t n)
+record_write(const struct arrival *a, int processed, int sent, const char *body,
+    size_t n)
 {
 	struct json_doc *doc;
 	struct buf b = {0};
@@ -44,8 +44,8 @@ record_write(const struct arrival *a, int processed, int sent,
 	buf_json(&b, a->method, strlen(a->method));
 	buf_str(&b, ",\"path\":");
 	buf_json(&b, a->path, strlen(a->path));
-	buf_printf(&b, ",\"headers\":%s,\"status\":%d,\"sent\":%d,",
-	    a->headers, processed, sent);
+	buf_printf(&b, ",\"headers\":%s,\"status\":%d,\"sent\":%d,", a->headers,
+	    processed, sent);
 	if (a->fault) {
 		buf_str(&b, "\"fault\":");
 		buf_json(&b, a->fault, strlen(a->fault));
@@ -61,7 +61,7 @@ record_write(const struct arrival *a, int processed, int sent,
 	json_free(doc);
 	buf_str(&b, "}\n");
 	if (write(fd, b.p, b.n) != (ssize_t)b.n)
-		fprintf(stderr, "klaviyo-sandbox: --record: %s\n",
-		    strerror(errno));
+		fprintf(
+		    stderr, "klaviyo-sandbox: --record: %s\n", strerror(errno));
 	buf_free(&b);
 }

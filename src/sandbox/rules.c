@@ -43,8 +43,8 @@ email_ok(const char *s)
 int
 email_dropped(const char *email)
 {
-	static const char *const domains[] = {"example.com", "example.org",
-	    "example.net", "test.com"};
+	static const char *const domains[] = {
+	    "example.com", "example.org", "example.net", "test.com"};
 	const char *at = strrchr(email, '@');
 
 	for (size_t i = 0; at && i < sizeof domains / sizeof *domains; i++)
@@ -59,7 +59,7 @@ phone_ok(const char *s)
 	size_t n = strlen(s);
 
 	return n >= 8 && n <= 16 && s[0] == '+' && s[1] != '0' &&
-	    strspn(s + 1, "0123456789") == n - 1;
+	       strspn(s + 1, "0123456789") == n - 1;
 }
 
 static int
@@ -96,8 +96,8 @@ offset(const char *s, int *zone, long *seconds)
 int64_t
 time_parse(const char *s, int *zone)
 {
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
-	    31};
+	static const int days[] = {
+	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	struct tm tm = {0};
 	int century, year;
 	long east;
@@ -125,8 +125,10 @@ time_parse(const char *s, int *zone)
 	if (offset(s, zone, &east) || tm.tm_mon < 1 || tm.tm_mon > 12 ||
 	    tm.tm_mday < 1 || tm.tm_hour > 23 || tm.tm_min > 59 ||
 	    tm.tm_sec > 60 || year < 1000 ||
-	    tm.tm_mday > days[tm.tm_mon - 1] + (tm.tm_mon == 2 &&
-	    (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))))
+	    tm.tm_mday > days[tm.tm_mon - 1] +
+	                     (tm.tm_mon == 2 &&
+	                         (year % 4 == 0 &&
+	                             (year % 100 != 0 || year % 400 == 0))))
 		return -1;
 	tm.tm_year = year - 1900;
 	tm.tm_mon--;
@@ -137,8 +139,8 @@ void
 rule_email(struct walk *w, const struct json *v)
 {
 	if (v->size > EMAIL_MAX)
-		walk_fail(w, NULL, "An email address has at most %d characters.",
-		    EMAIL_MAX);
+		walk_fail(w, NULL,
+		    "An email address has at most %d characters.", EMAIL_MAX);
 	else if (!email_ok(v->str))
 		walk_fail(w, NULL, "Invalid email address");
 }
@@ -157,7 +159,8 @@ rule_phone_owner(struct walk *w, const struct json *v)
 		    "Invalid phone number format (Example of a valid format: "
 		    "+12345678901)");
 	if (v->len > max)
-		walk_fail(w, NULL, "A profile has at most %zu bytes here.", max);
+		walk_fail(
+		    w, NULL, "A profile has at most %zu bytes here.", max);
 }
 
 void
@@ -209,8 +212,8 @@ void
 rule_metric(struct walk *w, const struct json *v)
 {
 	if (v->size < 1 || v->size > METRIC_MAX)
-		walk_fail(w, NULL,
-		    "A metric's name has 1 to %d characters.", METRIC_MAX);
+		walk_fail(w, NULL, "A metric's name has 1 to %d characters.",
+		    METRIC_MAX);
 }
 
 static void
@@ -219,14 +222,14 @@ limits(struct walk *w, const struct json *v, int depth)
 	size_t n = v->type == JSON_STRING ? v->size : 0;
 
 	if (n > STRING_MAX)
-		walk_fail(w, v->key, "A string has at most %d bytes.",
-		    STRING_MAX);
+		walk_fail(
+		    w, v->key, "A string has at most %d bytes.", STRING_MAX);
 	if (v->type == JSON_ARRAY && v->size > ARRAY_MAX)
-		walk_fail(w, v->key, "An array has at most %d items.",
-		    ARRAY_MAX);
+		walk_fail(
+		    w, v->key, "An array has at most %d items.", ARRAY_MAX);
 	if (v->type == JSON_OBJECT && ++depth > DEPTH_MAX) {
-		walk_fail(w, v->key, "Nested deeper than %d levels.",
-		    DEPTH_MAX);
+		walk_fail(
+		    w, v->key, "Nested deeper than %d levels.", DEPTH_MAX);
 		return;
 	}
 	for (v = v->child; v; v = v->next)
@@ -271,8 +274,10 @@ bulk(struct walk *w, const struct json *groups, size_t events)
 		walk_fail(w, NULL, "At most %d events in one request, not %zu.",
 		    BULK_MAX, events);
 	else if (events_repeat(groups, pointer, sizeof pointer))
-		walk_fail(w, NULL, "The unique_id of %s is repeated for the "
-		    "same profile and metric.", pointer);
+		walk_fail(w, NULL,
+		    "The unique_id of %s is repeated for the "
+		    "same profile and metric.",
+		    pointer);
 }
 
 void

@@ -87,7 +87,7 @@ void json_copy(struct buf *b, const struct json *v);
 
 /* schema.c, shapes.c, rules.c: the shape of a body */
 
-struct report { /* why a request is refused */
+struct report {     /* why a request is refused */
 	int status; /* of the first error; 0 = none */
 	int count;
 	struct buf errors; /* JSON:API error objects, comma-separated */
@@ -107,12 +107,12 @@ enum kind {
 	K_STRING,
 	K_NUMBER,
 	K_BOOL,
-	K_OBJECT,    /* members are those of .members, no others */
-	K_FREE,      /* an object with members of any name */
-	K_ARRAY,     /* of objects with the members of .members */
-	K_TYPE,      /* the string .is */
-	K_STRNUM,    /* string or number */
-	K_STRINGS    /* string or array of strings */
+	K_OBJECT, /* members are those of .members, no others */
+	K_FREE,   /* an object with members of any name */
+	K_ARRAY,  /* of objects with the members of .members */
+	K_TYPE,   /* the string .is */
+	K_STRNUM, /* string or number */
+	K_STRINGS /* string or array of strings */
 };
 enum { REQUIRED = 1, NULLABLE = 2 };
 typedef void rule(struct walk *, const struct json *);
@@ -125,8 +125,8 @@ struct field {
 	rule *rule;        /* what the shape alone does not say */
 	const char *since; /* revision that brought it */
 };
-void schema_check(struct walk *w, const struct field *table,
-    const struct json *body);
+void schema_check(
+    struct walk *w, const struct field *table, const struct json *body);
 void walk_fail(struct walk *w, const char *member, const char *fmt, ...)
     PRINTF(3, 4);
 
@@ -210,11 +210,11 @@ struct given { /* identifiers of one request; NULL = not given */
 struct given people_given(const struct json *profile_data);
 uint32_t people_find(enum identity kind, const char *value);
 /* The person meant, made if new; remarks (JSON strings) are added. */
-uint32_t people_meet(const struct given *g, const char *new_id,
-    int may_change, struct buf *remarks);
+uint32_t people_meet(const struct given *g, const char *new_id, int may_change,
+    struct buf *remarks);
 void people_merge_attributes(uint32_t who, const struct json *attributes,
     const struct json *meta, int may_change);
-struct person *people_at(uint32_t who); /* follows merges */
+struct person *people_at(uint32_t who);            /* follows merges */
 void people_resource(struct buf *b, uint32_t who); /* JSON:API */
 void people_all_json(struct buf *b);
 const char *people_name(uint32_t who); /* for people to read */
@@ -223,8 +223,8 @@ void people_clear(void);
 
 /* merge.c: attributes over attributes; the result is the caller's to free */
 
-char *merge_attributes(const char *old, const struct json *attributes,
-    const struct json *meta);
+char *merge_attributes(
+    const char *old, const struct json *attributes, const struct json *meta);
 
 /* events.c: what becomes of an event */
 
@@ -238,18 +238,18 @@ enum outcome {
 	OUTCOMES
 };
 extern const char *const outcome_names[OUTCOMES];
-struct arrival { /* the request that brought it */
+struct arrival {                             /* the request that brought it */
 	const char *method, *path, *headers; /* headers: JSON object text */
 	int browser;
 	int status;
-	int64_t received;  /* ms */
-	const char *fault; /* or NULL */
+	int64_t received;   /* ms */
+	const char *fault;  /* or NULL */
 	const char *new_id; /* replay: the profile's id then */
 };
 enum outcome events_take(const struct arrival *a, const struct json *attributes,
     const struct json *profile, int backfill);
-void events_profile(const struct arrival *a, const struct json *data,
-    uint32_t who);
+void events_profile(
+    const struct arrival *a, const struct json *data, uint32_t who);
 void events_refused(const struct arrival *a, enum outcome outcome,
     const char *errors, const char *body, size_t n, const struct json *root);
 int events_repeat(const struct json *groups, char *pointer, size_t n);
@@ -263,8 +263,8 @@ void data_clear(void);
 
 /* guide.c: does an event carry what the guide says? */
 
-void guide_note(const char *metric, const struct json *attributes,
-    struct buf *remarks);
+void guide_note(
+    const char *metric, const struct json *attributes, struct buf *remarks);
 void guide_json(struct buf *b);
 void guide_clear(void);
 
@@ -322,8 +322,8 @@ struct endpoint {
 const struct endpoint *endpoint_find(struct call *c);
 void endpoint_run(struct call *c); /* sets status and reply */
 void endpoints_windows(struct buf *b);
-void call_error(struct call *c, int status, const char *code,
-    const char *title, const char *detail);
+void call_error(struct call *c, int status, const char *code, const char *title,
+    const char *detail);
 struct arrival call_arrival(const struct call *c);
 
 /* profiles.c */

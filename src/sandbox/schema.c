@@ -42,8 +42,8 @@ report_error(struct report *r, int status, const char *code, const char *title,
 		buf_str(&r->errors, "\"pointer\":");
 		buf_json(&r->errors, pointer, strlen(pointer));
 	}
-	buf_printf(&r->errors, "},\"links\":{},\"meta\":%s}",
-	    meta ? meta : "{}");
+	buf_printf(
+	    &r->errors, "},\"links\":{},\"meta\":%s}", meta ? meta : "{}");
 }
 
 /* Appends a member's name to the path, as a JSON pointer does. */
@@ -83,8 +83,8 @@ walk_fail(struct walk *w, const char *member, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof detail, fmt, ap);
 	va_end(ap);
-	report_error(w->report, 400, "invalid", "Invalid input.", w->path, NULL,
-	    detail);
+	report_error(
+	    w->report, 400, "invalid", "Invalid input.", w->path, NULL, detail);
 	leave(w, before);
 }
 
@@ -99,8 +99,8 @@ static const char *const wanted[] = {
     [K_STRNUM] = "a string or a number",
     [K_STRINGS] = "a string or an array of strings",
 };
-static const char *const had[] = {"null", "a boolean", "a number", "a string",
-    "an array", "an object"};
+static const char *const had[] = {
+    "null", "a boolean", "a number", "a string", "an array", "an object"};
 
 static int
 fits(const struct field *f, const struct json *v)
@@ -130,8 +130,8 @@ fits(const struct field *f, const struct json *v)
 	return 0;
 }
 
-static void members(struct walk *w, const struct field *table,
-    const struct json *object);
+static void members(
+    struct walk *w, const struct field *table, const struct json *object);
 
 static void
 elements(struct walk *w, const struct field *f, const struct json *array)
@@ -196,14 +196,14 @@ members(struct walk *w, const struct field *table, const struct json *object)
 		if ((f = named(w, table, v->key)))
 			check(w, f, v);
 		else
-			walk_fail(w, NULL, "'%.100s' is not a valid field here.",
-			    v->key);
+			walk_fail(w, NULL,
+			    "'%.100s' is not a valid field here.", v->key);
 		leave(w, before);
 	}
 	for (f = table; f->name; f++)
 		if ((f->flags & REQUIRED) && !json_get(object, f->name))
-			walk_fail(w, f->name, "'%s' is a required field.",
-			    f->name);
+			walk_fail(
+			    w, f->name, "'%s' is a required field.", f->name);
 }
 
 void

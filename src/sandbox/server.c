@@ -98,7 +98,9 @@ is_loopback(const struct addrinfo *a)
 {
 	if (a->ai_family == AF_INET)
 		return ntohl(((struct sockaddr_in *)a->ai_addr)
-		    ->sin_addr.s_addr) >> 24 == 127;
+		                 ->sin_addr.s_addr) >>
+		           24 ==
+		       127;
 	return IN6_IS_ADDR_LOOPBACK(
 	    &((struct sockaddr_in6 *)a->ai_addr)->sin6_addr);
 }
@@ -122,9 +124,9 @@ bind_to(struct listen *l, const struct addrinfo *a)
 		listen_fd = -1;
 		return -1;
 	}
-	l->port = ntohs(s.ss_family == AF_INET ?
-	    ((struct sockaddr_in *)&s)->sin_port :
-	    ((struct sockaddr_in6 *)&s)->sin6_port);
+	l->port = ntohs(s.ss_family == AF_INET
+	                    ? ((struct sockaddr_in *)&s)->sin_port
+	                    : ((struct sockaddr_in6 *)&s)->sin6_port);
 	return 0;
 }
 
@@ -140,20 +142,26 @@ server_open(struct listen *l)
 	server_latency = l->latency;
 	snprintf(port, sizeof port, "%d", l->port);
 	if (getaddrinfo(l->host, port, &hints, &a)) {
-		fprintf(stderr, "klaviyo-sandbox: --listen: %s is not an "
-		    "address\n", l->host);
+		fprintf(stderr,
+		    "klaviyo-sandbox: --listen: %s is not an "
+		    "address\n",
+		    l->host);
 		goto out;
 	}
 	if (!is_loopback(a) && !l->allow_remote) {
-		fprintf(stderr, "klaviyo-sandbox: --listen: %s is not a "
-		    "loopback address; --allow-remote permits it\n", l->host);
+		fprintf(stderr,
+		    "klaviyo-sandbox: --listen: %s is not a "
+		    "loopback address; --allow-remote permits it\n",
+		    l->host);
 		goto out;
 	}
 	ret = bind_to(l, a);
 	if (ret)
-		fprintf(stderr, "klaviyo-sandbox: cannot listen on %s:%d: %s; "
+		fprintf(stderr,
+		    "klaviyo-sandbox: cannot listen on %s:%d: %s; "
 		    "choose another with --listen HOST:PORT (port 0: any free "
-		    "one)\n", l->host, l->port, strerror(errno));
+		    "one)\n",
+		    l->host, l->port, strerror(errno));
 out:
 	if (a)
 		freeaddrinfo(a);
@@ -166,8 +174,8 @@ start(void)
 	struct MHD_Daemon *d;
 
 	d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD |
-	    MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0, NULL, NULL, handle,
-	    NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+	                         MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL,
+	    0, NULL, NULL, handle, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
 	    MHD_OPTION_NOTIFY_COMPLETED, done, NULL,
 	    MHD_OPTION_URI_LOG_CALLBACK, begin, NULL,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,

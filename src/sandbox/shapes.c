@@ -7,22 +7,50 @@
  */
 #include "sandbox.h"
 
-#define END {.name = NULL}
-#define TEXT(n) {n, K_STRING, NULLABLE, NULL, NULL, NULL, NULL}
-#define TEXT_RULE(n, r) {n, K_STRING, NULLABLE, NULL, NULL, r, NULL}
-#define NEEDS(n, table) {n, K_OBJECT, REQUIRED, table, NULL, NULL, NULL}
-#define NEEDS_RULE(n, table, r) {n, K_OBJECT, REQUIRED, table, NULL, r, NULL}
-#define MAY(n, table) {n, K_OBJECT, 0, table, NULL, NULL, NULL}
-#define FREE(n) {n, K_FREE, NULLABLE, NULL, NULL, NULL, NULL}
-#define FREE_SET(n) {n, K_FREE, 0, NULL, NULL, NULL, NULL}
-#define TYPE(t) {"type", K_TYPE, REQUIRED, NULL, t, NULL, NULL}
+/* clang-format off: tables */
+
+#define END                                                                    \
+	{                                                                      \
+		.name = NULL                                                   \
+	}
+#define TEXT(n)                                                                \
+	{                                                                      \
+		n, K_STRING, NULLABLE, NULL, NULL, NULL, NULL                  \
+	}
+#define TEXT_RULE(n, r)                                                        \
+	{                                                                      \
+		n, K_STRING, NULLABLE, NULL, NULL, r, NULL                     \
+	}
+#define NEEDS(n, table)                                                        \
+	{                                                                      \
+		n, K_OBJECT, REQUIRED, table, NULL, NULL, NULL                 \
+	}
+#define NEEDS_RULE(n, table, r)                                                \
+	{                                                                      \
+		n, K_OBJECT, REQUIRED, table, NULL, r, NULL                    \
+	}
+#define MAY(n, table)                                                          \
+	{                                                                      \
+		n, K_OBJECT, 0, table, NULL, NULL, NULL                        \
+	}
+#define FREE(n)                                                                \
+	{                                                                      \
+		n, K_FREE, NULLABLE, NULL, NULL, NULL, NULL                    \
+	}
+#define FREE_SET(n)                                                            \
+	{                                                                      \
+		n, K_FREE, 0, NULL, NULL, NULL, NULL                           \
+	}
+#define TYPE(t)                                                                \
+	{                                                                      \
+		"type", K_TYPE, REQUIRED, NULL, t, NULL, NULL                  \
+	}
 #define SHAPE(name) static const struct field name[]
 
-SHAPE(location) = {
-    TEXT("address1"), TEXT("address2"), TEXT("city"), TEXT("country"),
-    {"latitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL},
-    {"longitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL},
-    TEXT("region"), TEXT("zip"), TEXT("timezone"), TEXT("ip"), END};
+SHAPE(location) = {TEXT("address1"), TEXT("address2"), TEXT("city"),
+    TEXT("country"), {"latitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL},
+    {"longitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL}, TEXT("region"),
+    TEXT("zip"), TEXT("timezone"), TEXT("ip"), END};
 
 SHAPE(patch_properties) = {FREE("append"), FREE("unappend"),
     {"unset", K_STRINGS, NULLABLE, NULL, NULL, NULL, NULL}, END};
@@ -31,14 +59,14 @@ SHAPE(meta) = {MAY("patch_properties", patch_properties),
     MAY("patch_identifiers", patch_identifiers), END};
 
 /* What every kind of profile has. */
-#define PERSON                                                              \
-	TEXT_RULE("email", rule_email), TEXT("phone_number"),                \
-	    TEXT("external_id"), TEXT("first_name"), TEXT("last_name"),       \
-	    TEXT("organization"), TEXT("locale"), TEXT("title"),              \
+#define PERSON                                                                 \
+	TEXT_RULE("email", rule_email), TEXT("phone_number"),                  \
+	    TEXT("external_id"), TEXT("first_name"), TEXT("last_name"),        \
+	    TEXT("organization"), TEXT("locale"), TEXT("title"),               \
 	    TEXT("image"), MAY("location", location), FREE("properties")
 
-SHAPE(person_in_event) = {PERSON, TEXT("anonymous_id"), TEXT("_kx"),
-    MAY("meta", meta), END};
+SHAPE(person_in_event) = {
+    PERSON, TEXT("anonymous_id"), TEXT("_kx"), MAY("meta", meta), END};
 SHAPE(person_in_bulk) = {PERSON, TEXT("anonymous_id"), TEXT("_kx"), END};
 SHAPE(person_stored) = {PERSON, END};
 SHAPE(person_imported) = {PERSON, TEXT("_kx"), END};
@@ -56,42 +84,41 @@ SHAPE(bulk_profile) = {
 SHAPE(metric_attributes) = {
     {"name", K_STRING, REQUIRED, NULL, NULL, rule_metric, NULL},
     TEXT("service"), END};
-SHAPE(metric_data) = {TYPE("metric"), NEEDS("attributes", metric_attributes),
-    END};
+SHAPE(metric_data) = {
+    TYPE("metric"), NEEDS("attributes", metric_attributes), END};
 SHAPE(metric) = {NEEDS("data", metric_data), END};
 
-#define EVENT                                                               \
-	{"properties", K_FREE, REQUIRED, NULL, NULL, rule_properties, NULL}, \
-	    TEXT_RULE("time", rule_time),                                     \
-	    {"value", K_NUMBER, NULLABLE, NULL, NULL, NULL, NULL},            \
-	    TEXT_RULE("value_currency", rule_currency),                       \
-	    TEXT_RULE("unique_id", rule_unique_id),                           \
-	    {"backfill", K_BOOL, NULLABLE, NULL, NULL, NULL, "2026-04-15"},   \
+#define EVENT                                                                  \
+	{"properties", K_FREE, REQUIRED, NULL, NULL, rule_properties, NULL},   \
+	    TEXT_RULE("time", rule_time),                                      \
+	    {"value", K_NUMBER, NULLABLE, NULL, NULL, NULL, NULL},             \
+	    TEXT_RULE("value_currency", rule_currency),                        \
+	    TEXT_RULE("unique_id", rule_unique_id),                            \
+	    {"backfill", K_BOOL, NULLABLE, NULL, NULL, NULL, "2026-04-15"},    \
 	    NEEDS("metric", metric)
 
 SHAPE(event_attributes) = {EVENT, NEEDS("profile", event_profile), END};
-SHAPE(event_data) = {TYPE("event"), NEEDS("attributes", event_attributes),
-    END};
+SHAPE(event_data) = {TYPE("event"), NEEDS("attributes", event_attributes), END};
 const struct field shape_event[] = {NEEDS("data", event_data), END};
 
 SHAPE(bulk_event_attributes) = {EVENT, END};
-SHAPE(bulk_event) = {TYPE("event"), NEEDS("attributes", bulk_event_attributes),
-    END};
+SHAPE(bulk_event) = {
+    TYPE("event"), NEEDS("attributes", bulk_event_attributes), END};
 SHAPE(bulk_events) = {
     {"data", K_ARRAY, REQUIRED, bulk_event, NULL, rule_not_empty, NULL}, END};
 SHAPE(group_attributes) = {
     {"backfill", K_BOOL, NULLABLE, NULL, NULL, NULL, "2026-04-15"},
     NEEDS("profile", bulk_profile), NEEDS("events", bulk_events), END};
-SHAPE(group) = {TYPE("event-bulk-create"),
-    NEEDS("attributes", group_attributes), END};
-SHAPE(groups) = {{"data", K_ARRAY, REQUIRED, group, NULL, rule_bulk, NULL},
-    END};
+SHAPE(group) = {
+    TYPE("event-bulk-create"), NEEDS("attributes", group_attributes), END};
+SHAPE(groups) = {
+    {"data", K_ARRAY, REQUIRED, group, NULL, rule_bulk, NULL}, END};
 SHAPE(job_attributes) = {NEEDS("events-bulk-create", groups), END};
-SHAPE(job) = {TYPE("event-bulk-create-job"),
-    NEEDS("attributes", job_attributes), END};
+SHAPE(job) = {
+    TYPE("event-bulk-create-job"), NEEDS("attributes", job_attributes), END};
 const struct field shape_bulk[] = {NEEDS("data", job), END};
-const struct field shape_client_bulk[] = {NEEDS_RULE("data", group, rule_group),
-    END};
+const struct field shape_client_bulk[] = {
+    NEEDS_RULE("data", group, rule_group), END};
 
 SHAPE(created) = {TYPE("profile"),
     NEEDS_RULE("attributes", person_stored, rule_phone_owner), END};

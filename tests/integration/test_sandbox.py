@@ -494,7 +494,8 @@ def test_bulk_burst_and_headers():
 def test_waiting_as_told_is_enough_and_less_is_not():
     with Sandbox("--clock-rate", "10") as s:  # a minute lasts six seconds
         post = lambda: s.call("POST", "/api/event-bulk-create-jobs", "{}")
-        for i in range(3000):
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
             answer = post()
             if answer.status == 429 and int(answer.headers["Retry-After"]) > 1:
                 break
