@@ -4,7 +4,7 @@
  * Rules are tried in the order given; the first that fires decides. fault_help
  * is the grammar. What fires by chance comes from one generator with a seed
  * that is told at the start and can be given again. Does not carry a fault out:
- * server.c does.
+ * answer.c does.
  */
 #include "sandbox.h"
 
