@@ -110,7 +110,7 @@ parse_status(const char *s, const char *arg, struct step *out)
 	if (strlen(s) != 3 || (*s != '4' && *s != '5' && *s != '3'))
 		return -1;
 	f->kind = F_STATUS;
-	if (!strcmp(s + 1, "xx") && !arg) {
+	if (!strcmp(s + 1, "xx") && *s != '3' && !arg) {
 		out->family = *s - '0';
 		return 0;
 	}
