@@ -81,8 +81,7 @@ add_headers(struct kl_client *client, const struct klaviyo_options *options)
 	return failed ? -1 : 0;
 }
 
-/* ------------------------------------------------------------ a client's life
- */
+/* --------------------------------------------------------- a client's life */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static CURLcode global;
@@ -177,8 +176,7 @@ kl_client_free(struct kl_client *client)
 	free(client);
 }
 
-/* ------------------------------------------------------------------- answers
- */
+/* ----------------------------------------------------------------- answers */
 
 static size_t
 take_body(char *data, size_t one, size_t n, void *arg)
@@ -214,8 +212,7 @@ take_header(char *data, size_t one, size_t n, void *arg)
 	return n;
 }
 
-/* ------------------------------------------------------------------ requests
- */
+/* ---------------------------------------------------------------- requests */
 
 #define SET(option, value)                                                     \
 	(failed |= curl_easy_setopt(easy, option, value) != CURLE_OK)

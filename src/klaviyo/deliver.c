@@ -46,7 +46,7 @@ least(int a, int b)
 	return a < b ? a : b;
 }
 
-/* ------------------------------------------------------------- the sender */
+/* -------------------------------------------------------------- the sender */
 
 struct klaviyo *
 klaviyo_new(const struct klaviyo_options *options)
@@ -90,7 +90,7 @@ klaviyo_free(struct klaviyo *klaviyo)
 	free(klaviyo);
 }
 
-/* --------------------------------------------------------------- one pass */
+/* ---------------------------------------------------------------- one pass */
 
 static struct kl_claim *
 pop(struct kl_claim **list)

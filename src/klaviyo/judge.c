@@ -129,8 +129,7 @@ kl_pause_reason(const struct kl_answer *answer, char *text, size_t size)
 		    status);
 }
 
-/* ------------------------------------------------------------ Klaviyo's words
- */
+/* --------------------------------------------------------- Klaviyo's words */
 
 enum { RAW = 4096, LINE = 500 };
 
@@ -273,7 +272,7 @@ kl_refusal_text(const struct kl_answer *answer)
 	return text;
 }
 
-/* ------------------------------------------------------------------- repair */
+/* ------------------------------------------------------------------ repair */
 
 static const char *const repairable[] = {"phone_number", "email"};
 static const char *const identifiers[] = {

@@ -76,7 +76,7 @@ klaviyo_outbox_create(const struct klaviyo_store *store)
 	return end(store, failed);
 }
 
-/* --------------------------------------------------------------- add, claim */
+/* -------------------------------------------------------------- add, claim */
 
 int
 kl_outbox_add(const struct klaviyo_store *store, const struct kl_event *event,

@@ -37,7 +37,7 @@ seconds(int64_t ms)
 	return (ms + 999) / 1000;
 }
 
-/* ----------------------------------------------------------------- settling */
+/* ---------------------------------------------------------------- settling */
 
 static void
 count(struct klaviyo_tally *tally, enum kl_outcome outcome)
@@ -98,7 +98,7 @@ kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
 		kl_pass_flush(pass);
 }
 
-/* ---------------------------------------------------------------- the queue */
+/* --------------------------------------------------------------- the queue */
 
 static void
 set_text(char *to, size_t size, const char *text)
@@ -153,7 +153,7 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
 	kl_pass_end(pass, wait * 1000, reason);
 }
 
-/* ---------------------------------------------------------------- the event */
+/* --------------------------------------------------------------- the event */
 
 void
 kl_pass_retry(struct kl_pass *pass, struct kl_claim *claim, int64_t at_least_s,

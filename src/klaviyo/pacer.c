@@ -40,8 +40,7 @@ most(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* ------------------------------------------------------------ sliding window
- */
+/* ---------------------------------------------------------- sliding window */
 
 static void
 window_init(struct kl_window *window, int limit, int slot_ms)
@@ -95,8 +94,7 @@ window_count(struct kl_window *window)
 	window->total++;
 }
 
-/* --------------------------------------------------------------------- pacer
- */
+/* ------------------------------------------------------------------- pacer */
 
 void
 kl_pacer_init(struct kl_pacer *pacer, int burst, int steady)

@@ -14,8 +14,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ------------------------------------------------------- list, retry, status
- */
+/* ------------------------------------------------------------- count, list */
+
+static int
+one_number(void *rowarg, int n, const char *const col[])
+{
+	(void)n;
+	*(int64_t *)rowarg = to_int(col[0]);
+	return 0;
+}
+
+int64_t
+kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now)
+{
+	struct num t, far, far_lease, limit;
+	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
+	    num(&far_lease, now + KL_LEASE_MAX), num(&limit, max)};
+	int64_t due = 0;
+
+	if (store->sql(store->conn,
+	        "SELECT COUNT(*) FROM (SELECT 1 FROM klaviyo_outbox"
+	        " WHERE due_at IS NOT NULL"
+	        " AND (due_at <= CAST($1 AS BIGINT)"
+	        " OR due_at > CAST($2 AS BIGINT)"
+	        " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
+	        " LIMIT CAST($4 AS BIGINT)) AS due",
+	        4, arg, one_number, &due) < 0)
+		return -1;
+	return due;
+}
 
 struct listing {
 	klaviyo_each *each;

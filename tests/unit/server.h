@@ -1,0 +1,300 @@
+/*
+ * server.h - a small HTTP server with a script, for the client's tests.
+ *
+ * Runs in a process of its own on a free port of 127.0.0.1 and is ended by
+ * its pid.  What it answers and what it saw is in memory shared with the
+ * test: the first rule whose needle is in the request's body, and whose times
+ * are not used up, decides.  Not Klaviyo's rules: those are the sandbox's.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum fault {
+	WELL,
+	RESET_BEFORE, /* RST instead of an answer */
+	RESET_AFTER,  /* RST after the header */
+	TRUNCATED,    /* less body than announced */
+	CLOSED,       /* closed without a byte */
+	HALF_HEADER,  /* closed within the header */
+	HANG,         /* no answer, ever */
+	ENDLESS,      /* body without end */
+	LONG_HEADERS, /* headers without end */
+	GARBAGE,      /* no HTTP */
+	CONTINUE,     /* a 1xx with a Retry-After first */
+};
+
+struct rule {
+	char needle[64]; /* "" = any */
+	int times;       /* -1 = always, 0 = the rule is off */
+	int status;
+	enum fault fault;
+	int delay_ms;
+	char headers[256]; /* each ended by \r\n */
+	char body[512];
+};
+
+enum { RULES = 8, SEEN = 20000 };
+
+struct server {
+	pid_t pid;
+	int port;
+	atomic_int requests, connections, open, most_open;
+	struct rule rule[RULES];
+	char head[4096]; /* of the last request */
+	char body[16384];
+	/* The unique_ids that were answered with a 2xx header, in order. */
+	atomic_int nseen;
+	char seen[SEEN][48];
+};
+
+static struct server *server; /* shared */
+static pthread_mutex_t server_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static inline int
+server_put(int fd, const char *text, size_t n)
+{
+	while (n) {
+		ssize_t put = send(fd, text, n, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			return -1;
+		text += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+static inline void
+server_reset(int fd)
+{
+	struct linger linger = {1, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static inline void
+server_note(const char *body)
+{
+	const char *id = strstr(body, "\"unique_id\":\"");
+	int n = server->nseen;
+
+	if (!id || n >= SEEN)
+		return;
+	snprintf(server->seen[n], sizeof(server->seen[n]), "%.*s",
+	    (int)strcspn(id + 13, "\""), id + 13);
+	server->nseen = n + 1;
+}
+
+static inline struct rule
+server_choose(const char *head, const char *body)
+{
+	static const struct rule none = {.status = 500};
+	struct rule rule = none;
+
+	pthread_mutex_lock(&server_lock);
+	server->requests++;
+	snprintf(server->head, sizeof(server->head), "%s", head);
+	snprintf(server->body, sizeof(server->body), "%s", body);
+	for (int i = 0; i < RULES; i++) {
+		struct rule *r = &server->rule[i];
+
+		if (r->times == 0 || !strstr(body, r->needle))
+			continue;
+		if (r->times > 0)
+			r->times--;
+		rule = *r;
+		break;
+	}
+	if (rule.status / 100 == 2)
+		server_note(body);
+	pthread_mutex_unlock(&server_lock);
+	return rule;
+}
+
+/* 0: the connection may go on. */
+static inline int
+server_answer(int fd, const struct rule *rule)
+{
+	char text[2048];
+	int n;
+
+	usleep((useconds_t)rule->delay_ms * 1000);
+	switch (rule->fault) {
+	case RESET_BEFORE:
+		server_reset(fd);
+		return -1;
+	case CLOSED:
+		return -1;
+	case HALF_HEADER:
+		server_put(fd, "HTTP/1.1 202 Acc", 16);
+		return -1;
+	case GARBAGE:
+		server_put(fd, "\1\2\3 no HTTP\r\n\r\n", 16);
+		return -1;
+	case HANG:
+		pause();
+		return -1;
+	case CONTINUE:
+		server_put(fd,
+		    "HTTP/1.1 103 Early Hints\r\nRetry-After: 99\r\n\r\n", 47);
+		break;
+	default:
+		break;
+	}
+	n = snprintf(text, sizeof(text), "HTTP/1.1 %d x\r\n%s", rule->status,
+	    rule->headers);
+	server_put(fd, text, (size_t)n);
+	while (rule->fault == LONG_HEADERS)
+		if (server_put(fd, "X-Long: 0123456789012345678901234\r\n", 35))
+			return -1;
+	if (rule->fault == ENDLESS) {
+		server_put(fd, "\r\n", 2);
+		while (server_put(fd, text, (size_t)n) == 0)
+			;
+		return -1;
+	}
+	if (rule->fault == TRUNCATED || rule->fault == RESET_AFTER) {
+		server_put(fd, "Content-Length: 100\r\n\r\nshort", 28);
+		if (rule->fault == RESET_AFTER) {
+			usleep(50000); /* so that it is read before the RST */
+			server_reset(fd);
+		}
+		return -1;
+	}
+	n = snprintf(text, sizeof(text), "Content-Length: %zu\r\n\r\n%s",
+	    strlen(rule->body), rule->body);
+	return server_put(fd, text, (size_t)n);
+}
+
+static inline void *
+server_connection(void *arg)
+{
+	int fd = (int)(long)arg, open = ++server->open;
+	size_t n = 0, room = 1 << 20, need;
+	char *text = malloc(room), *end, *length;
+	struct rule rule;
+	ssize_t got;
+
+	server->connections++;
+	if (open > server->most_open)
+		server->most_open = open;
+	for (;;) {
+		text[n] = '\0';
+		if ((end = strstr(text, "\r\n\r\n"))) {
+			length = strcasestr(text, "Content-Length:");
+			need = (size_t)(end + 4 - text);
+			if (length && length < end)
+				need += (size_t)atol(length + 15);
+			if (n >= need) {
+				end[2] = '\0';
+				rule = server_choose(text, end + 4);
+				if (server_answer(fd, &rule))
+					break;
+				n = 0; /* no pipelining */
+				continue;
+			}
+		}
+		got = recv(fd, text + n, room - 1 - n, 0);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	free(text);
+	close(fd);
+	server->open--;
+	return NULL;
+}
+
+static inline void
+server_serve(int listener)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int fd;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	while ((fd = accept(listener, NULL, NULL)) >= 0)
+		pthread_create(
+		    &thread, &attr, server_connection, (void *)(long)fd);
+	_exit(1);
+}
+
+/* cmocka's group set-up and tear-down. */
+static inline int
+server_start(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t parent = getpid();
+
+	(void)state;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	server = mmap(NULL, sizeof(*server), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (server == MAP_FAILED || listener < 0 ||
+	    bind(listener, (struct sockaddr *)&address, size) ||
+	    listen(listener, 64) ||
+	    getsockname(listener, (struct sockaddr *)&address, &size))
+		return -1;
+	server->port = ntohs(address.sin_port);
+	if ((server->pid = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		server_serve(listener);
+	}
+	close(listener);
+	return server->pid < 0 ? -1 : 0;
+}
+
+static inline int
+server_stop(void **state)
+{
+	(void)state;
+	kill(server->pid, SIGKILL);
+	waitpid(server->pid, NULL, 0);
+	munmap(server, sizeof(*server));
+	return 0;
+}
+
+/* Forgets what was seen; one rule for all requests. */
+static inline void
+server_script(int status, const char *headers, const char *body)
+{
+	memset(server->rule, 0, sizeof(server->rule));
+	server->requests = server->nseen = 0;
+	server->rule[RULES - 1].status = status;
+	server->rule[RULES - 1].times = -1;
+	strcpy(server->rule[RULES - 1].headers, headers);
+	strcpy(server->rule[RULES - 1].body, body);
+}
+
+/* The rule for what comes before it; ${at} is below RULES - 1. */
+static inline struct rule *
+server_rule(int at, const char *needle, int times, int status)
+{
+	struct rule *rule = &server->rule[at];
+
+	memset(rule, 0, sizeof(*rule));
+	strcpy(rule->needle, needle);
+	rule->times = times;
+	rule->status = status;
+	return rule;
+}
+
+#endif
