@@ -41,7 +41,11 @@ SCRIPTS       html     the script blocks, escaped by the library; the only
   <header class="top">
     <div class="wrap top-row">
       <a class="brand" href="/" aria-label="Pilcrow, home">
-        <img src="/images/logo.svg" alt="Pilcrow" width="168" height="44">
+        <picture>
+          <source media="print" srcset="/images/logo.svg">
+          <source media="(prefers-color-scheme: dark)" srcset="/images/logo-dark.svg">
+          <img src="/images/logo.svg" alt="Pilcrow" width="168" height="44">
+        </picture>
       </a>
       <form class="search" action="/search" method="get" role="search">
         <label class="unseen" for="q">Search the shop</label>

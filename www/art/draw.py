@@ -4,11 +4,13 @@
     draw.py [-s] [-o DIR] [NAME...]
 
 Writes NAME.png for each product (all, if none is named) and hero.svg,
-logo.svg, mark.svg into DIR, ../htdocs/images unless told; favicon.svg goes
-beside that folder.  With -s keeps the SVG of each product there too.  The
-output depends on nothing but this file and the fonts (Liberation and DejaVu).
+logo.svg, logo-dark.svg, mark.svg and og.png (for link previews) into DIR,
+../htdocs/images unless told; favicon.svg goes beside that folder.  With -s
+keeps the SVG of each product there too.  The output depends on nothing but
+this file and the fonts (Liberation and DejaVu).
 Needs rsvg-convert, and Pillow to reduce the colours.
 """
+import io
 import math
 import os
 import random
@@ -2174,17 +2176,34 @@ def word(x, y, f, s=.72, gap=7):
     return G(out, 'translate(0 %s) scale(%s)' % (y, s))
 
 
+def raster(text, path):
+    from PIL import Image
+    png = subprocess.run(['rsvg-convert', '--format=png'], check=True,
+                         input=text.encode(), stdout=subprocess.PIPE)
+    im = Image.open(io.BytesIO(png.stdout)).convert('RGB')
+    im = im.quantize(96, method=Image.Quantize.MEDIANCUT,
+                     dither=Image.Dither.NONE)
+    im.save(path, optimize=True)
+
+
 def marks(out):
+    wide = (R(-192, 0, 1144, 600, '#1b3350') + R(-192, 486, 1144, 114,
+                                                 '#7a4c2e') +
+            R(-192, 486, 1144, 12, '#94603c'))
+    raster(svg(wide + hero(), 1200, 630, '-192 0 1144 600'),
+           os.path.join(out, 'og.png'))
     files = {
-        'images/hero.svg': svg(hero(), 760, 600),
-        'images/mark.svg': svg(crow(24, 3, .68, RUBRIC), 100, 122),
-        'images/logo.svg': svg(crow(9, 3, .225, RUBRIC) +
+        'hero.svg': svg(hero(), 760, 600),
+        'mark.svg': svg(crow(24, 3, .68, RUBRIC), 100, 122),
+        'logo.svg': svg(crow(9, 3, .225, RUBRIC) +
                                word(79, 13, INK, .58), 168, 44),
-        'favicon.svg': svg(R(0, 0, 64, 64, RUBRIC, rx=13) +
+        'logo-dark.svg': svg(crow(9, 3, .225, '#f08a70', '#121c28') +
+                                    word(79, 13, '#f1ede2', .58), 168, 44),
+        '../favicon.svg': svg(R(0, 0, 64, 64, RUBRIC, rx=13) +
                            crow(20.5, 8.5, .28, CREAM, RUBRIC), 64, 64),
     }
     for name, text in files.items():
-        with open(os.path.join(out, '..', name), 'w') as f:
+        with open(os.path.join(out, name), 'w') as f:
             f.write(text)
 
 
@@ -2197,20 +2216,13 @@ def main(argv):
         i = argv.index('-o')
         out = argv[i + 1]
         del argv[i:i + 2]
-    from PIL import Image
-    import io
     os.makedirs(out, exist_ok=True)
     for name in argv or sorted(PICTURES):
         text = svg(PICTURES[name](), W, H)
         if keep:
             with open(os.path.join(out, name + '.svg'), 'w') as f:
                 f.write(text)
-        png = subprocess.run(['rsvg-convert', '--format=png'], check=True,
-                             input=text.encode(), stdout=subprocess.PIPE)
-        im = Image.open(io.BytesIO(png.stdout)).convert('RGB')
-        im = im.quantize(96, method=Image.Quantize.MEDIANCUT,
-                         dither=Image.Dither.NONE)
-        im.save(os.path.join(out, name + '.png'), optimize=True)
+        raster(text, os.path.join(out, name + '.png'))
     if not argv:
         marks(out)
     return 0
