@@ -365,16 +365,18 @@ db_create(const struct settings *settings)
 		goto bad;
 	}
 	gate_leave(db);
+	/* A transaction of its own, and first: the schema's number, which
+	   db_open() asks for, stands for all of it. */
+	if (klaviyo_outbox_create(&db->store) != 0) {
+		shop_fail("%s", klaviyo_error());
+		goto bad;
+	}
 	if (db_begin(db) != 0)
 		goto bad;
 	if (run_script(db, schema_sql) != 0 ||
 	    settle_currency(db, settings->currency) != 0 ||
 	    seed(db, settings->currency) != 0)
 		goto bad;
-	if (klaviyo_outbox_create(&db->store) != 0) {
-		shop_fail("%s", klaviyo_error());
-		goto bad;
-	}
 	if (db_commit(db) != 0)
 		goto bad;
 	return db;
