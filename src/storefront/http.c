@@ -275,7 +275,7 @@ form_make(struct request *request, http_get *get, http_read *read, void *arg)
 	return parse(request->arena, body, length, true, &request->form);
 }
 
-/* ------------------------------------------------------------- the request */
+/* ----------------------------------------------------------- the request */
 
 /* A header's value, "" if it is absent, too long or holds what it must not. */
 static const char *
