@@ -43,8 +43,7 @@ struct server {
 /* Readable, and never read, once the process is to end. */
 static int stop_fd = -1;
 
-/* ------------------------------------------------------------ the accept loop
- */
+/* ------------------------------------------------------- the accept loop */
 
 static double
 seconds(void)
@@ -255,9 +254,19 @@ serve_fcgi(const struct settings *settings)
 	return result == 0 ? 0 : 1;
 }
 
+bool
+serve_called(void)
+{
+	return listening(STDIN_FILENO) || getenv("GATEWAY_INTERFACE") != NULL;
+}
+
 int
 serve(const struct settings *settings)
 {
+	if (tpl_load(settings->templates) != 0) {
+		fprintf(stderr, "storefront: %s\n", shop_error());
+		return 1;
+	}
 	if (!listening(STDIN_FILENO) && getenv("GATEWAY_INTERFACE") != NULL)
 		return cgi_serve(settings);
 	return serve_fcgi(settings);
