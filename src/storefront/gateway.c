@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "serve.h"
+#include "tpl.h"
 
 #define PEER_SECONDS 3
 #define PARAMETERS_MAX 200
@@ -23,8 +24,7 @@
 
 extern char **environ;
 
-/* ------------------------------------------------------- one request, any way
- */
+/* -------------------------------------------------- one request, any way */
 
 /* The value of a variable of an environment.  One that comes twice (libfcgi
  * keeps both) is as good as absent: nobody knows which was meant. */
@@ -71,8 +71,7 @@ answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
 	arena_free(arena);
 }
 
-/* ------------------------------------------------------------------ plain CGI
- */
+/* ------------------------------------------------------------- plain CGI */
 
 static const char *
 cgi_get(void *arg, const char *name)
@@ -117,7 +116,8 @@ cgi_serve(const struct settings *settings)
 	struct shop shop;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (shop_open(&shop, settings) != 0) {
+	if (tpl_load(settings->templates) != 0 ||
+	    shop_open(&shop, settings) != 0) {
 		shop_log("%s", shop_error());
 		response_cgi(&failed, false, &out);
 	} else {
@@ -129,8 +129,7 @@ cgi_serve(const struct settings *settings)
 	return 0;
 }
 
-/* -------------------------------------------------------------------- FastCGI
- */
+/* --------------------------------------------------------------- FastCGI */
 
 static const char *
 fcgi_get(void *arg, const char *name)

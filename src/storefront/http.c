@@ -160,8 +160,7 @@ field(const struct fields *fields, const char *name)
 	return NULL;
 }
 
-/* ------------------------------------------------------------------ the path
- */
+/* -------------------------------------------------------------- the path */
 
 /* No empty, "." or ".." segment; the last may be empty: "/a/". */
 static bool
@@ -200,8 +199,7 @@ path_make(struct request *request, http_get *get, void *arg)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ the body
- */
+/* -------------------------------------------------------------- the body */
 
 /* "application/x-www-form-urlencoded", perhaps with charset=utf-8. */
 static bool

@@ -71,8 +71,8 @@ run(const struct command *command, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	/* A web server starts the program without arguments. */
-	if (argc == 1 && getenv("GATEWAY_INTERFACE") != NULL)
+	/* Arguments from a web server are a visitor's words. */
+	if (serve_called())
 		return run(&(struct command){.run = serve_command}, 1, argv);
 	if (argc >= 2) {
 		if (strcmp(argv[1], "--help") == 0 ||

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "serve.h"
+#include "tpl.h"
 
 #define DRAIN_SECONDS 1
 #define END_SECONDS 5
@@ -210,6 +211,8 @@ server_start(struct server *server, const struct settings *settings)
 		return -1;
 	if (FCGX_Init() != 0)
 		return shop_fail("libfcgi does not start");
+	if (tpl_load(settings->templates) != 0)
+		return -1;
 	for (int i = 0; i < count; i++) {
 		if (shop_open(&server->shops[i], settings) != 0)
 			return -1;
@@ -263,10 +266,6 @@ serve_called(void)
 int
 serve(const struct settings *settings)
 {
-	if (tpl_load(settings->templates) != 0) {
-		fprintf(stderr, "storefront: %s\n", shop_error());
-		return 1;
-	}
 	if (!listening(STDIN_FILENO) && getenv("GATEWAY_INTERFACE") != NULL)
 		return cgi_serve(settings);
 	return serve_fcgi(settings);

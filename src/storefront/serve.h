@@ -9,16 +9,14 @@
 
 #include "storefront.h"
 
-/* ------------------------------------------------------- gateway.c: a request
- */
+/* -------------------------------------------------- gateway.c: a request */
 
 /* Answers the one request of the environment; returns the exit code. */
 int cgi_serve(const struct settings *settings);
 /* Answers the one request of a FastCGI connection, and closes it. */
 void connection_serve(struct shop *shop, int fd);
 
-/* --------------------------------------------------------- listen.c: a socket
- */
+/* ---------------------------------------------------- listen.c: a socket */
 
 /* A listening socket, made here or inherited. */
 struct listener {

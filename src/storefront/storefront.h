@@ -254,6 +254,10 @@ void response_cgi(
 /* FastCGI on STOREFRONT_LISTEN or an inherited socket, plain CGI when the
  * environment says so.  Returns the process's exit code. */
 int serve(const struct settings *settings);
+/* Has a web server started this process, as CGI or with a listening standard
+ * input?  Then its arguments are none: Apache's CGI makes a visitor's query
+ * ("/?outbox+drop") the program's arguments. */
+bool serve_called(void);
 
 /* ------------------------------------------------------------ pages.c: the shop */
 
