@@ -19,6 +19,7 @@
 #include "tpl.h"
 
 #define PEER_SECONDS 3
+#define DRAIN_MAX (1024 * 1024)
 #define PARAMETERS_MAX 200
 #define PARAMETER_BYTES_MAX 65536
 
@@ -91,6 +92,20 @@ cgi_read(void *arg, char *buffer, size_t n)
 	return (long)got;
 }
 
+/* Takes the rest of a body that was refused.  Apache's mod_cgid talks over a
+ * socket, and one that is closed with something unread loses the answer. */
+static void
+cgi_drain(void)
+{
+	char waste[4096];
+	size_t left = DRAIN_MAX;
+	long n;
+
+	while (left >= sizeof(waste) &&
+	       (n = cgi_read(NULL, waste, sizeof(waste))) > 0)
+		left -= (size_t)n;
+}
+
 static void
 cgi_write(const struct text *out)
 {
@@ -124,6 +139,7 @@ cgi_serve(const struct settings *settings)
 		answer(&shop, 0, cgi_get, cgi_read, environ, &out);
 		shop_close(&shop);
 	}
+	cgi_drain();
 	cgi_write(&out);
 	text_free(&out);
 	return 0;
