@@ -84,7 +84,8 @@ answers "$port" &&
 
 umask 077
 mkdir -p "$data/nginx" || die "cannot write to $data"
-run=$(mktemp -d) || die "cannot make a temporary directory"
+run=$(mktemp -d 2> /dev/null || mktemp -d "$data/run.XXXXXX") ||
+  die "cannot make a temporary directory"
 
 export STOREFRONT_DB=$data/shop.db
 export STOREFRONT_SECRET_FILE=$data/shop.secret

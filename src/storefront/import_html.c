@@ -156,8 +156,8 @@ html_text(struct arena *arena, const char *html)
 	text_add(&writer.out, "");
 	/* The encoding is ours to say: a <meta> in the text may lie. */
 	doc = htmlCtxtReadMemory(parser, html, (int)strlen(html), NULL, "UTF-8",
-	    HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
-	        HTML_PARSE_IGNORE_ENC);
+	    HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+	        HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
 	if (doc != NULL)
 		xmlFreeDoc(doc);
 	open_gap(&writer, PARAGRAPH);

@@ -65,7 +65,7 @@ class Page(html.parser.HTMLParser):
         """Elements; class_ and data_x are written so."""
         attrs = {n.rstrip("_").replace("_", "-"): v for n, v in attrs.items()}
         return [e for e in self.elements if e["tag"] == tag
-                and all(e["attrs"].get(n) == v for n, v in attrs.items())]
+                and attrs.items() <= e["attrs"].items()]
 
     def texts(self, tag, **attrs):
         return [" ".join(e["text"].split()) for e in self.all(tag, **attrs)]

@@ -155,7 +155,7 @@ def test_search_takes_words_as_they_are(shop, words):
     wanted = words.casefold()
     expected = [t for t, s in rows(
         shop, "SELECT title, search FROM product WHERE published = 1 "
-              "ORDER BY position") if all(w in s for w in wanted.split())]
+              "ORDER BY position") if all(w in s for w in wanted.split(" ") if w)]
     assert titles(page) == expected[:24]
     assert page.value("q") == words.lstrip(" \t\r\n")
 

@@ -60,10 +60,9 @@ dump_row(void *arg, int n, const char *const col[])
 }
 
 /* The rows of a statement, columns parted by |; the caller's arena's. */
-#define ROWS(...) rows_text((struct text){0}, __VA_ARGS__)
-#define rows_text(text, ...)                                                   \
+#define ROWS(...)                                                              \
 	({                                                                     \
-		struct text rows_ = text;                                      \
+		struct text rows_ = {0};                                       \
 		text_add(&rows_, "");                                          \
 		if (db_run(db, dump_row, &rows_, __VA_ARGS__) < 0)             \
 			fail_msg("%s", shop_error());                          \
