@@ -136,7 +136,7 @@ learns_what_remains(void **state)
 
 	(void)state;
 	kl_pacer_init(&pacer, 350, 3500);
-	/* Four under way; one answer says three remain: those under way. */
+	/* Four under way; the first answer leaves 5, of which 3 are taken. */
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(kl_pacer_take(&pacer, 1000), 0);
 	answer = headers(3500, 5, 30);
