@@ -92,7 +92,7 @@ def check_common(b):
     assert len(people) == 1, "browser and server know one person"
     assert events["Placed Order"]["side"] != events["Viewed Product"]["side"]
     for e in b.events():
-        if e["value"]:
+        if e.get("value"):
             assert e["value_currency"] == "USD"
     return events
 
