@@ -299,7 +299,7 @@ page(struct db *db, struct into *into, const char *slug,
 	           "THEN 1 ELSE 0 END) FROM variant WHERE product = p.id), "
 	           "v.id, v.name, v.sku, v.price, v.compare_at, v.stock, "
 	           "v.oversell "
-	           "FROM (SELECT id, position, CASE WHEN "
+	           "FROM (SELECT id, position, CASE WHEN $2 = '%' OR ("
 	           "search LIKE $10 ESCAPE '!' AND "
 	           "search LIKE $11 ESCAPE '!' AND "
 	           "search LIKE $12 ESCAPE '!' AND "
@@ -307,10 +307,11 @@ page(struct db *db, struct into *into, const char *slug,
 	           "search LIKE $14 ESCAPE '!' AND "
 	           "search LIKE $15 ESCAPE '!' AND "
 	           "search LIKE $16 ESCAPE '!' AND "
-	           "search LIKE $17 ESCAPE '!' "
+	           "search LIKE $17 ESCAPE '!') "
 	           "THEN 0 ELSE 1 END AS rank FROM product "
 	           "WHERE published = 1 AND ($1 = '' OR id IN ("
 	           "SELECT product FROM product_category WHERE slug = $1)) AND "
+	           "($2 = '%' OR ("
 	           "search LIKE $2 ESCAPE '!' AND "
 	           "search LIKE $3 ESCAPE '!' AND "
 	           "search LIKE $4 ESCAPE '!' AND "
@@ -318,7 +319,7 @@ page(struct db *db, struct into *into, const char *slug,
 	           "search LIKE $6 ESCAPE '!' AND "
 	           "search LIKE $7 ESCAPE '!' AND "
 	           "search LIKE $8 ESCAPE '!' AND "
-	           "search LIKE $9 ESCAPE '!' "
+	           "search LIKE $9 ESCAPE '!')) "
 	           "ORDER BY rank, position, id "
 	           "LIMIT CAST($18 AS BIGINT) OFFSET CAST($19 AS BIGINT)) f "
 	           "JOIN product p ON p.id = f.id "
@@ -341,6 +342,7 @@ count(struct db *db, struct into *into, const char *slug,
 	           "SELECT COUNT(*) FROM product "
 	           "WHERE published = 1 AND ($1 = '' OR id IN ("
 	           "SELECT product FROM product_category WHERE slug = $1)) AND "
+	           "($2 = '%' OR ("
 	           "search LIKE $2 ESCAPE '!' AND "
 	           "search LIKE $3 ESCAPE '!' AND "
 	           "search LIKE $4 ESCAPE '!' AND "
@@ -348,7 +350,7 @@ count(struct db *db, struct into *into, const char *slug,
 	           "search LIKE $6 ESCAPE '!' AND "
 	           "search LIKE $7 ESCAPE '!' AND "
 	           "search LIKE $8 ESCAPE '!' AND "
-	           "search LIKE $9 ESCAPE '!'",
+	           "search LIKE $9 ESCAPE '!'))",
 	           slug, p->any[0], p->any[1], p->any[2], p->any[3], p->any[4],
 	           p->any[5], p->any[6], p->any[7]) < 0
 	           ? -1

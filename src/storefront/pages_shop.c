@@ -80,6 +80,16 @@ put_canonical(struct visit *visit, struct page *page, const char *path)
 	        path));
 }
 
+/* The picture of a link's preview: absolute, as those who show it need it. */
+static void
+put_preview(struct visit *visit, struct page *page, const char *image)
+{
+	tpl_set(tpl_section(page->layout, "PREVIEW"), "URL",
+	    *image == '/' ? arena_printf(visit->arena, "%s%s",
+	                        visit->shop->settings->url, image)
+	                  : image);
+}
+
 /* --------------------------------------------------------------------- pages */
 
 int
@@ -99,6 +109,7 @@ home_page(struct visit *visit)
 	put_text(page.layout, "DESCRIPTION",
 	    "Old favourites in new bindings, paper worth writing on, and a "
 	    "few good things to read by.");
+	put_preview(visit, &page, "/images/og.png");
 	put_cards(visit, page.body, listing.products);
 	for (; list != NULL; list = list->next) {
 		struct tpl *item = tpl_section(page.body, "COLLECTION");
@@ -311,6 +322,8 @@ product_show(
 	put_text(page.layout, "DESCRIPTION",
 	    arena_copyn(visit->arena, product->body,
 	        strcspn(product->body, "\n")));
+	put_preview(visit, &page,
+	    *product->image != '\0' ? product->image : "/images/og.png");
 	put_product(visit, &page, product, error);
 	if (related.products != NULL)
 		put_cards(visit, tpl_section(page.body, "RELATED"),
