@@ -25,13 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing was sent, and the next event would meet the same. */
+/* Nothing was sent, and the next event would meet the same.  Not among them:
+   CURLE_UNSUPPORTED_PROTOCOL, which is also an answer that is no HTTP. */
 static bool
 no_connection(int curl)
 {
 	switch (curl) {
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_URL_MALFORMAT:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:

@@ -49,7 +49,6 @@ struct rule {
 enum { RULES = 8, SEEN = 20000 };
 
 struct server {
-	pid_t pid;
 	int port;
 	atomic_int requests, connections, open, most_open;
 	struct rule rule[RULES];
@@ -61,6 +60,7 @@ struct server {
 };
 
 static struct server *server; /* shared */
+static pid_t server_pid;      /* not shared: in the child it is 0 */
 static pthread_mutex_t server_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static inline int
@@ -75,6 +75,12 @@ server_put(int fd, const char *text, size_t n)
 		n -= (size_t)put;
 	}
 	return 0;
+}
+
+static inline int
+server_say(int fd, const char *text)
+{
+	return server_put(fd, text, strlen(text));
 }
 
 static inline void
@@ -139,17 +145,17 @@ server_answer(int fd, const struct rule *rule)
 	case CLOSED:
 		return -1;
 	case HALF_HEADER:
-		server_put(fd, "HTTP/1.1 202 Acc", 16);
+		server_say(fd, "HTTP/1.1 202 Acc");
 		return -1;
 	case GARBAGE:
-		server_put(fd, "\1\2\3 no HTTP\r\n\r\n", 16);
+		server_say(fd, "\1\2\3 no HTTP\r\n\r\n");
 		return -1;
 	case HANG:
 		pause();
 		return -1;
 	case CONTINUE:
-		server_put(fd,
-		    "HTTP/1.1 103 Early Hints\r\nRetry-After: 99\r\n\r\n", 47);
+		server_say(
+		    fd, "HTTP/1.1 103 Early Hints\r\nRetry-After: 99\r\n\r\n");
 		break;
 	default:
 		break;
@@ -158,16 +164,16 @@ server_answer(int fd, const struct rule *rule)
 	    rule->headers);
 	server_put(fd, text, (size_t)n);
 	while (rule->fault == LONG_HEADERS)
-		if (server_put(fd, "X-Long: 0123456789012345678901234\r\n", 35))
+		if (server_say(fd, "X-Long: 0123456789012345678901234\r\n"))
 			return -1;
 	if (rule->fault == ENDLESS) {
-		server_put(fd, "\r\n", 2);
+		server_say(fd, "\r\n");
 		while (server_put(fd, text, (size_t)n) == 0)
 			;
 		return -1;
 	}
 	if (rule->fault == TRUNCATED || rule->fault == RESET_AFTER) {
-		server_put(fd, "Content-Length: 100\r\n\r\nshort", 28);
+		server_say(fd, "Content-Length: 100\r\n\r\nshort");
 		if (rule->fault == RESET_AFTER) {
 			usleep(50000); /* so that it is read before the RST */
 			server_reset(fd);
@@ -240,7 +246,7 @@ server_start(void **state)
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t size = sizeof(address);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	pid_t parent = getpid();
+	pid_t parent = getpid(), pid;
 
 	(void)state;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -252,22 +258,27 @@ server_start(void **state)
 	    getsockname(listener, (struct sockaddr *)&address, &size))
 		return -1;
 	server->port = ntohs(address.sin_port);
-	if ((server->pid = fork()) == 0) {
+	/* Not into the shared memory at once: the child would write its 0. */
+	if ((pid = fork()) == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
 		server_serve(listener);
 	}
 	close(listener);
-	return server->pid < 0 ? -1 : 0;
+	server->pid = pid;
+	return pid < 0 ? -1 : 0;
 }
 
 static inline int
 server_stop(void **state)
 {
 	(void)state;
-	kill(server->pid, SIGKILL);
-	waitpid(server->pid, NULL, 0);
+	if (server->pid > 0)
+		if (server_pid > 0) {
+			kill(server_pid, SIGKILL);
+			waitpid(server_pid, NULL, 0);
+		}
 	munmap(server, sizeof(*server));
 	return 0;
 }
