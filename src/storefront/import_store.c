@@ -53,7 +53,7 @@ add_title_words(struct text *text, const char *folded)
 	text_add(text, within ? "\t\n" : "\n");
 }
 
-/* What searching looks at; see catalog.c. */
+/* What searching looks at; see catalog_list.c. */
 static char *
 search_text(struct arena *arena, const struct draft *draft)
 {
