@@ -60,7 +60,8 @@ struct server {
 };
 
 static struct server *server; /* shared */
-static pid_t server_pid;      /* not shared: in the child it is 0 */
+/* Not shared: the child would write its 0, and kill(0) ends everyone. */
+static pid_t server_pid;
 static pthread_mutex_t server_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static inline int
@@ -246,7 +247,7 @@ server_start(void **state)
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t size = sizeof(address);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	pid_t parent = getpid(), pid;
+	pid_t parent = getpid();
 
 	(void)state;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -258,27 +259,24 @@ server_start(void **state)
 	    getsockname(listener, (struct sockaddr *)&address, &size))
 		return -1;
 	server->port = ntohs(address.sin_port);
-	/* Not into the shared memory at once: the child would write its 0. */
-	if ((pid = fork()) == 0) {
+	if ((server_pid = fork()) == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
 		server_serve(listener);
 	}
 	close(listener);
-	server->pid = pid;
-	return pid < 0 ? -1 : 0;
+	return server_pid < 0 ? -1 : 0;
 }
 
 static inline int
 server_stop(void **state)
 {
 	(void)state;
-	if (server->pid > 0)
-		if (server_pid > 0) {
-			kill(server_pid, SIGKILL);
-			waitpid(server_pid, NULL, 0);
-		}
+	if (server_pid > 0) {
+		kill(server_pid, SIGKILL);
+		waitpid(server_pid, NULL, 0);
+	}
 	munmap(server, sizeof(*server));
 	return 0;
 }
