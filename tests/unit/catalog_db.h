@@ -97,8 +97,7 @@ refused(const char *csv, size_t length, const char *error)
 	struct import_counts counts = {-1, -1};
 	char *before = content();
 
-	assert_int_equal(
-	    catalog_import(db, csv, length, "USD", &counts), -1);
+	assert_int_equal(catalog_import(db, csv, length, "USD", &counts), -1);
 	assert_string_equal(shop_error(), error);
 	assert_string_equal(content(), before);
 	assert_int_equal(counts.products, -1);
@@ -109,7 +108,8 @@ static inline int
 clear_shop(void **state)
 {
 	(void)state;
-	if (db_begin(db) != 0 || db_run(db, NULL, NULL, "DELETE FROM cart") < 0 ||
+	if (db_begin(db) != 0 ||
+	    db_run(db, NULL, NULL, "DELETE FROM cart") < 0 ||
 	    db_run(db, NULL, NULL, "DELETE FROM product") < 0 ||
 	    db_commit(db) != 0)
 		fail_msg("%s", shop_error());

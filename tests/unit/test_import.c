@@ -36,14 +36,14 @@ reads_an_export(void **state)
 	struct import_counts counts;
 
 	(void)state;
-	assert_int_equal(catalog_import(db, export_csv, strlen(export_csv),
-			     "USD", &counts),
+	assert_int_equal(
+	    catalog_import(db, export_csv, strlen(export_csv), "USD", &counts),
 	    0);
 	assert_int_equal(counts.products, 3);
 	assert_int_equal(counts.variants, 5);
 	assert_string_equal(
 	    ROWS("SELECT id, handle, title, body, vendor, image, image_alt, "
-		 "published FROM product ORDER BY position"),
+	         "published FROM product ORDER BY position"),
 	    "blue-shirt|blue-shirt|Blue Shirt|Blue cotton shirt.|demo|"
 	    "https://img.example/a_925x@2x.jpg||1\n"
 	    "varsity-top|varsity-top|Varsity Top|Casual top, grey and black.|"
@@ -51,7 +51,7 @@ reads_an_export(void **state)
 	    "hidden|hidden|Hidden|||||0\n");
 	assert_string_equal(
 	    ROWS("SELECT product, name, sku, price, compare_at, stock, "
-		 "oversell, position FROM variant ORDER BY id"),
+	         "oversell, position FROM variant ORDER BY id"),
 	    "blue-shirt|||5000|0|0|1|1\n"
 	    "varsity-top|Small|VT-S|6000|7550|4|0|1\n"
 	    "varsity-top|Medium|VT-M|6050|0|0|0|2\n"
@@ -59,7 +59,7 @@ reads_an_export(void **state)
 	    "hidden|||900|0|0|1|1\n");
 	assert_string_equal(
 	    ROWS("SELECT product, slug, name FROM product_category "
-		 "ORDER BY product, position"),
+	         "ORDER BY product, position"),
 	    "blue-shirt|men|men\n"
 	    "varsity-top|tops|Tops\n"
 	    "varsity-top|women|women\n"
@@ -91,7 +91,7 @@ reads_any_layout(void **state)
 		load(same[i]);
 		assert_string_equal(
 		    ROWS("SELECT p.handle, title, price FROM product p JOIN "
-			 "variant v ON v.product = p.id ORDER BY p.position"),
+		         "variant v ON v.product = p.id ORDER BY p.position"),
 		    "a|A \"B\" C|150\nb|two lines|200\n");
 	}
 	refused(same[0], strlen(same[0]),
@@ -108,7 +108,7 @@ keeps_every_character(void **state)
 
 	(void)state;
 	load(HEAD "a,\"</script><!--<script>\"\"'&\xe2\x80\xa8\xe2\x80\xa9 "
-		  "{{X}} \\u0022 %s \xf0\x9f\x93\x9a\",1\n");
+	          "{{X}} \\u0022 %s \xf0\x9f\x93\x9a\",1\n");
 	assert_string_equal(ROWS("SELECT title FROM product"),
 	    arena_printf(arena, "%s\n", title));
 }
@@ -148,7 +148,7 @@ loads_again(void **state)
 	load("ID,Handle,Title,Option1 Name,Option1 Value,Variant Price\n"
 	     "1,a,A,Size,S,1\n,a,,,M,2\n2,b,B,Size,S,1\n,c,C,,,1\n");
 	ids = ROWS("SELECT id, product, name FROM variant "
-		   "WHERE name <> 'S' OR product = '1' ORDER BY id");
+	           "WHERE name <> 'S' OR product = '1' ORDER BY id");
 	db_begin(db);
 	db_run(db, NULL, NULL, "INSERT INTO cart VALUES ('k', 1, 1, 1)");
 	db_run(db, NULL, NULL,
@@ -166,11 +166,11 @@ loads_again(void **state)
 	    "1|a2|A2\n2|b|B\nc|c|C\n3|d|D\n");
 	assert_string_equal(
 	    ROWS("SELECT id, product, name FROM variant WHERE name IN "
-		 "('S', 'M', '') AND product <> '3' ORDER BY id"),
+	         "('S', 'M', '') AND product <> '3' ORDER BY id"),
 	    ids);
 	assert_string_equal(
 	    ROWS("SELECT name, price FROM variant WHERE product = '1' "
-		 "ORDER BY position"),
+	         "ORDER BY position"),
 	    "M|500\nS|600\nL|700\n");
 	assert_string_equal(
 	    ROWS("SELECT name FROM variant WHERE product = '2'"), "XL\n");
@@ -185,7 +185,7 @@ loads_again(void **state)
 	load("ID,Handle,Title,Variant Price\n1,b,One,1\n2,a2,Two,1\n");
 	assert_string_equal(
 	    ROWS("SELECT id, handle, title FROM product WHERE id IN "
-		 "('1', '2') ORDER BY id"),
+	         "('1', '2') ORDER BY id"),
 	    "1|b|One\n2|a2|Two\n");
 }
 
@@ -223,124 +223,124 @@ static const struct {
 	const char *csv, *error;
 } errors[] = {
     {"", "the file is empty; its first row names the columns (Handle, Title, "
-	 "Variant Price, ..)"},
+         "Variant Price, ..)"},
     {"\xef\xbb\xbf\n \r\n",
-	"the file is empty; its first row names the columns (Handle, Title, "
-	"Variant Price, ..)"},
+        "the file is empty; its first row names the columns (Handle, Title, "
+        "Variant Price, ..)"},
     {"Title,Variant Price\nA,1\n",
-	"line 1: there is no column \"Handle\"; the first row names the "
-	"columns, parted by commas"},
+        "line 1: there is no column \"Handle\"; the first row names the "
+        "columns, parted by commas"},
     {"\n\nHandle;Title;Variant Price\na;A;1\n",
-	"line 3: there is no column \"Handle\"; the first row names the "
-	"columns, parted by commas"},
+        "line 3: there is no column \"Handle\"; the first row names the "
+        "columns, parted by commas"},
     {"Handle,Title\na,A\n",
-	"line 1: there is no column \"Variant Price\"; the first row names "
-	"the columns, parted by commas"},
+        "line 1: there is no column \"Variant Price\"; the first row names "
+        "the columns, parted by commas"},
     {"Handle,Title,Variant Price,title\na,A,1,A\n",
-	"line 1: there are two columns \"Title\"; keep one"},
+        "line 1: there are two columns \"Title\"; keep one"},
     {"Handle,Ti\xfftle,Variant Price\n",
-	"line 1: a column's name is not UTF-8; save the file as "
-	"\"CSV UTF-8\""},
+        "line 1: a column's name is not UTF-8; save the file as "
+        "\"CSV UTF-8\""},
     {HEAD, "the file has no product below its first row, which names the "
-	   "columns"},
+           "columns"},
     {HEAD "a,A,1\nb,B\n",
-	"line 3: the row has 2 columns, the header 3; a value with a comma "
-	"must be in quotes"},
+        "line 3: the row has 2 columns, the header 3; a value with a comma "
+        "must be in quotes"},
     {HEAD "a,A,1\n\nb,B,1,5\n",
-	"line 4: the row has 4 columns, the header 3; a value with a comma "
-	"must be in quotes"},
+        "line 4: the row has 4 columns, the header 3; a value with a comma "
+        "must be in quotes"},
     {HEAD "a,A,1\nb,\"B,1\nc,C,1\n",
-	"line 3: a quote is opened in this row and never closed"},
+        "line 3: a quote is opened in this row and never closed"},
     {HEAD "a,A,1\nb,\"B,1\nc,\"C\",1\n",
-	"line 3: a quote stands where none can (seen in line 4); close it, or "
-	"write a value with quotes \"like \"\"this\"\"\""},
+        "line 3: a quote stands where none can (seen in line 4); close it, or "
+        "write a value with quotes \"like \"\"this\"\"\""},
     {HEAD "a,caf\xe9,1\n",
-	"line 2: Title is not UTF-8; save the file as \"CSV UTF-8\""},
+        "line 2: Title is not UTF-8; save the file as \"CSV UTF-8\""},
     {HEAD "a,\xed\xa0\x80,1\n",
-	"line 2: Title is not UTF-8; save the file as \"CSV UTF-8\""},
+        "line 2: Title is not UTF-8; save the file as \"CSV UTF-8\""},
     {HEAD "a,A\033[31m,1\n",
-	"line 2: Title has a control character; delete it"},
+        "line 2: Title has a control character; delete it"},
     {HEAD "a,A,1\n,B,1\n",
-	"line 3: Handle is empty; each row names its product by its handle"},
+        "line 3: Handle is empty; each row names its product by its handle"},
     {HEAD "a/b,A,1\n",
-	"line 2: Handle \"a/b\" cannot stand in an address; use letters, "
-	"digits and hyphens, like blue-shirt"},
+        "line 2: Handle \"a/b\" cannot stand in an address; use letters, "
+        "digits and hyphens, like blue-shirt"},
     {HEAD "a b,A,1\n",
-	"line 2: Handle \"a b\" cannot stand in an address; use letters, "
-	"digits and hyphens, like blue-shirt"},
+        "line 2: Handle \"a b\" cannot stand in an address; use letters, "
+        "digits and hyphens, like blue-shirt"},
     {HEAD "a\xe2\x80\xa8,A,1\n",
-	"line 2: Handle \"a\xe2\x80\xa8\" cannot stand in an address; use "
-	"letters, digits and hyphens, like blue-shirt"},
+        "line 2: Handle \"a\xe2\x80\xa8\" cannot stand in an address; use "
+        "letters, digits and hyphens, like blue-shirt"},
     {HEAD "..,A,1\n", "line 2: Handle \"..\" cannot stand in an address"},
     {HEAD "a,,1\n",
-	"line 2: Title is empty; a product's first row has its name"},
+        "line 2: Title is empty; a product's first row has its name"},
     /* Newlines in quotes count. */
     {HEAD "a,\"A\n\r\n\",1\nb,B,abc\n",
-	"line 5: Variant Price \"abc\" is no amount; write it like 19.99"},
+        "line 5: Variant Price \"abc\" is no amount; write it like 19.99"},
     {HEAD "a,A,\n", "line 2: Variant Price is empty; write it like 19.99"},
     {HEAD "a,A,-1\n",
-	"line 2: Variant Price \"-1\" is no amount; write it like 19.99"},
+        "line 2: Variant Price \"-1\" is no amount; write it like 19.99"},
     {HEAD "a,A,1.005\n",
-	"line 2: Variant Price \"1.005\" is no amount; write it like 19.99"},
+        "line 2: Variant Price \"1.005\" is no amount; write it like 19.99"},
     {HEAD "a,A,\"1,000\"\n",
-	"line 2: Variant Price \"1,000\" is no amount; write it like 19.99"},
+        "line 2: Variant Price \"1,000\" is no amount; write it like 19.99"},
     {HEAD "a,A,10000000.01\n",
-	"line 2: Variant Price \"10000000.01\" is too much; at most "
-	"$10,000,000.00"},
+        "line 2: Variant Price \"10000000.01\" is too much; at most "
+        "$10,000,000.00"},
     {HEAD "a,A,99999999999999999999999999999999999999999999999\n",
-	"line 2: Variant Price \"9999999999999999999999999999999999999999..\" "
-	"is no amount; write it like 19.99"},
+        "line 2: Variant Price \"9999999999999999999999999999999999999999..\" "
+        "is no amount; write it like 19.99"},
     {HEAD "a,A,1\nb,B,1\na,A,1\n",
-	"line 4: Handle \"a\" is in use since line 2; put the rows of a "
-	"product together, or rename one"},
+        "line 4: Handle \"a\" is in use since line 2; put the rows of a "
+        "product together, or rename one"},
     {HEAD "a,A,1\na,B,1\n",
-	"line 3: Title is not that of line 2, which has the same Handle; leave "
-	"it empty, or give this product a Handle of its own"},
+        "line 3: Title is not that of line 2, which has the same Handle; leave "
+        "it empty, or give this product a Handle of its own"},
     {HEAD "a,A,1\na,,\n",
-	"line 3: the row has neither a variant (option, SKU, price) nor an "
-	"image; delete it"},
+        "line 3: the row has neither a variant (option, SKU, price) nor an "
+        "image; delete it"},
     {HEAD "a,A,1\na,,2\n",
-	"line 3: Option1 Value makes the variant \"Default Title\", which line "
-	"2 has; give each variant its own options"},
+        "line 3: Option1 Value makes the variant \"Default Title\", which line "
+        "2 has; give each variant its own options"},
     {SHOP "1,a,A,1\n2,a,,1\n",
-	"line 3: ID is not that of line 2, which has the same Handle; leave it "
-	"empty, or give this product a Handle of its own"},
+        "line 3: ID is not that of line 2, which has the same Handle; leave it "
+        "empty, or give this product a Handle of its own"},
     {SHOP "1,a,A,1\n1,b,B,1\n",
-	"line 3: ID \"1\" is that of line 2; give each product its own"},
+        "line 3: ID \"1\" is that of line 2; give each product its own"},
     {SHOP ",a,A,1\na,b,B,1\n",
-	"line 3: ID \"a\" is that of line 2; give each product its own"},
+        "line 3: ID \"a\" is that of line 2; give each product its own"},
     {OPTIONS "a,A,Size,S,,1,\na,,,S,,2,\n",
-	"line 3: Option1 Value makes the variant \"S\", which line 2 has; give "
-	"each variant its own options"},
+        "line 3: Option1 Value makes the variant \"S\", which line 2 has; give "
+        "each variant its own options"},
     {OPTIONS "a,A,Size,S,Red,1,\na,,,M,,2,\n",
-	"line 3: Option2 Value is empty here and not in line 2; the variants "
-	"of a product have the same options"},
+        "line 3: Option2 Value is empty here and not in line 2; the variants "
+        "of a product have the same options"},
     {OPTIONS "a,A,Title,Default Title,,1,\na,,,M,,2,\n",
-	"line 3: Option1 Value is not empty here and in line 2; the variants "
-	"of a product have the same options"},
+        "line 3: Option1 Value is not empty here and in line 2; the variants "
+        "of a product have the same options"},
     {OPTIONS "a,A,Size,S,,1,\na,,,M,,,\n",
-	"line 3: Variant Price is empty; write it like 19.99"},
+        "line 3: Variant Price is empty; write it like 19.99"},
     {STOCK "a,A,1,many,,,,,\n",
-	"line 2: Variant Inventory Qty \"many\" is no whole number; write it "
-	"like 12"},
+        "line 2: Variant Inventory Qty \"many\" is no whole number; write it "
+        "like 12"},
     {STOCK "a,A,1,1.5,,,,,\n",
-	"line 2: Variant Inventory Qty \"1.5\" is no whole number; write it "
-	"like 12"},
+        "line 2: Variant Inventory Qty \"1.5\" is no whole number; write it "
+        "like 12"},
     {STOCK "a,A,1,-,,,,,\n",
-	"line 2: Variant Inventory Qty \"-\" is no whole number; write it "
-	"like 12"},
+        "line 2: Variant Inventory Qty \"-\" is no whole number; write it "
+        "like 12"},
     {STOCK "a,A,1,1000000001,,,,,\n",
-	"line 2: Variant Inventory Qty \"1000000001\" is too large; at most "
-	"1000000000"},
+        "line 2: Variant Inventory Qty \"1000000001\" is too large; at most "
+        "1000000000"},
     {STOCK "a,A,1,,maybe,,,,\n",
-	"line 2: Variant Inventory Policy is neither deny (sell what is in "
-	"stock) nor continue (sell on)"},
+        "line 2: Variant Inventory Policy is neither deny (sell what is in "
+        "stock) nor continue (sell on)"},
     {STOCK "a,A,1,,,x,,,\n",
-	"line 2: Variant Compare At Price \"x\" is no amount; write it like "
-	"19.99"},
+        "line 2: Variant Compare At Price \"x\" is no amount; write it like "
+        "19.99"},
     {STOCK "a,A,1,,,,,x,\n", NULL},
     {STOCK "a,A,1,,,,,,yes\n",
-	"line 2: Published \"yes\" is neither true nor false"},
+        "line 2: Published \"yes\" is neither true nor false"},
 };
 
 static void
@@ -445,33 +445,32 @@ html(void **state)
 	    {"<p>One</p>\n\n<p>&nbsp;</p>\n<p>Two</p>", "One\n\nTwo"},
 	    {"One<br>two<br/>\n<br>three", "One\ntwo\n\nthree"},
 	    {"<ul><li>a</li> <li>b</li></ul>c", "a\nb\n\nc"},
-	    {"<table><tr><td>a</td><td>b</td></tr><tr><td>c</table>",
-		"a b\nc"},
+	    {"<table><tr><td>a</td><td>b</td></tr><tr><td>c</table>", "a b\nc"},
 	    {"a<script>alert('</p>')</script>b<style>p{}</style>c", "abc"},
 	    {"a<!-- <p>no</p> -->b", "ab"},
 	    {"a<script>never closed", "a"},
 	    {"a<!-- never closed", "a"},
 	    {"<b>bold</b> and <a href=\"javascript:x\">link</a>",
-		"bold and link"},
+	        "bold and link"},
 	    {"<p>un<b>closed <i>all</p>over", "unclosed all\n\nover"},
 	    {"</div></p>x", "x"},
 	    {"&lt;b&gt; &amp;amp; &eacute;&#8364;&#x1F4DA; &bogus;",
-		"<b> &amp; \xc3\xa9\xe2\x82\xac\xf0\x9f\x93\x9a &bogus;"},
+	        "<b> &amp; \xc3\xa9\xe2\x82\xac\xf0\x9f\x93\x9a &bogus;"},
 	    {"a&#0;b&#1;c&#x7f;d&#xD800;e", "abcde"},
 	    {"<meta charset=\"iso-8859-1\"><p>\xc3\xa9\xe2\x82\xac</p>",
-		"\xc3\xa9\xe2\x82\xac"},
+	        "\xc3\xa9\xe2\x82\xac"},
 	    {"<?xml version=\"1.0\" encoding=\"latin1\"?>\xc3\xa9", "\xc3\xa9"},
 	    {"<img src=x onerror=alert(1)>after", "after"},
 	    {"<svg><p>in</p></svg>after", "after"},
 	    {"<p", ""},
-	    {"<h2>Head</h2>text\xc2\xa0here\xc2\xa0", "Head\n\ntext\xc2\xa0here"},
+	    {"<h2>Head</h2>text\xc2\xa0here\xc2\xa0",
+	        "Head\n\ntext\xc2\xa0here"},
 	};
 	struct text deep = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		assert_string_equal(
-		    html_text(arena, table[i][0]), table[i][1]);
+		assert_string_equal(html_text(arena, table[i][0]), table[i][1]);
 	/* Deeper than a tree's limit. */
 	for (int i = 0; i < 5000; i++)
 		text_add(&deep, "<div><b>");
@@ -546,7 +545,7 @@ ten_thousand(void **state)
 
 	(void)state;
 	text_add(&text, "Handle,Title,Body (HTML),Type,Option1 Value,"
-			"Variant Price\n");
+	                "Variant Price\n");
 	for (int i = 0; i < 10000; i++) {
 		text_printf(&text,
 		    "p%d,Product %d,<p>It is number <b>%d</b>.</p>,Type %d,S,"
@@ -558,8 +557,7 @@ ten_thousand(void **state)
 	text_free(&text);
 	assert_int_equal(counts.products, 10000);
 	assert_int_equal(counts.variants, 20000);
-	assert_string_equal(
-	    ROWS("SELECT COUNT(*), MAX(position) FROM product"),
+	assert_string_equal(ROWS("SELECT COUNT(*), MAX(position) FROM product"),
 	    "10000|10000\n");
 }
 
