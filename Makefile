@@ -124,6 +124,20 @@ test:
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider tests
 
+# The product page beside what nginx and FastCGI can do at all.
+$(BUILD)/bench/fixed: tests/bench/fixed.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -pthread -o $@ $< -lfcgi
+bench:
+	@sh www/packages.sh $(TEST_PACKAGES) wrk
+	@$(OWNER) $(MAKE) --no-print-directory -s all $(BUILD)/bench/fixed
+	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 tests/bench/bench.py
+
+# The README's picture, from the real thing.
+picture: all
+	STOREFRONT_BUILD=$(BUILD) /usr/bin/python3 tests/browser/picture.py \
+	    www/art/readme.png
+
 # --------------------------------------------------------------------- install
 
 INSTALL = install -D -m
@@ -157,5 +171,5 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run units test install uninstall clean
+.PHONY: all run units test bench picture install uninstall clean
 .DELETE_ON_ERROR:

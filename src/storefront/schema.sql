@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS product (
 CREATE INDEX IF NOT EXISTS product_position ON product (position);
 
 CREATE TABLE IF NOT EXISTS variant (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- never one that a stale form knows
   product TEXT NOT NULL REFERENCES product (id) ON DELETE CASCADE,
   name TEXT NOT NULL,             -- "Small / Blue"; empty = the only one
   sku TEXT NOT NULL,

@@ -1,0 +1,77 @@
+/*
+ * fixed.c - what FastCGI costs at least: writes one file's bytes, always.
+ *
+ *	fixed SOCKET FILE
+ *
+ * Eight threads in the storefront's own accept pattern; no routing, no
+ * database, no template.
+ */
+#include <fcgiapp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define THREADS 8
+
+static int listener;
+static char *page;
+static int length;
+
+static void *
+serve(void *arg)
+{
+	FCGX_Request request;
+
+	(void)arg;
+	FCGX_InitRequest(&request, -1, 0);
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		request.ipcFd = fd;
+		request.keepConnection = 1;
+		if (FCGX_Accept_r(&request) < 0)
+			continue;
+		FCGX_FPrintF(request.out,
+		    "Content-Type: text/html\r\nContent-Length: %d\r\n\r\n",
+		    length);
+		FCGX_PutStr(page, length, request.out);
+		request.keepConnection = 0;
+		FCGX_Finish_r(&request);
+	}
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat stat;
+	pthread_t thread;
+	FILE *file;
+
+	if (argc != 3 || (file = fopen(argv[2], "re")) == NULL ||
+	    fstat(fileno(file), &stat) != 0)
+		return 2;
+	length = (int)stat.st_size;
+	page = malloc((size_t)length);
+	if (page == NULL || fread(page, 1, (size_t)length, file) !=
+	        (size_t)length)
+		return 1;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    chmod(argv[1], 0666) != 0 || listen(listener, 511) != 0)
+		return 1;
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "100", 1);
+	FCGX_Init();
+	for (int i = 1; i < THREADS; i++)
+		pthread_create(&thread, NULL, serve, NULL);
+	serve(NULL);
+	return 0;
+}
