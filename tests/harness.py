@@ -345,7 +345,7 @@ class Shop:
 
     # ---------------------------------------------------------- programs
 
-    def spawn(self, name, command, ready, env=None):
+    def spawn(self, name, command, ready, env=None, stdin=subprocess.DEVNULL):
         """Starts a program whose output goes to NAME.log; waits for ready()."""
         log = open(self.path(name + ".log"), "ab")
         self._own(log.name)
@@ -354,7 +354,7 @@ class Shop:
             more = {"user": self.user.pw_uid, "group": self.user.pw_gid,
                     "extra_groups": []}
         process = subprocess.Popen(
-            command, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log,
+            command, cwd=self.dir, stdin=stdin, stdout=log,
             stderr=log, env={**self.env, **(env or {})}, **more)
         log.close()
         self.programs[name] = process
