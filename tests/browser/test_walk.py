@@ -120,10 +120,9 @@ def test_the_walk():
         b.driver.back()
         b.driver.forward()
         b.one("[data-cart]")
-        assert b.js("return document.scripts").__class__ is list
         assert "Added to Cart" not in b.driver.page_source
         assert [e["attributes"]["properties"]["AddedItemQuantity"]
-                for e in b.events("Added to Cart")] in ([1, 2], [2, 1])
+                for e in b.events("Added to Cart")] == [2, 2]
 
         viewed = events["Viewed Product"]["attributes"]["properties"]
         assert {k: viewed[k] for k in (
