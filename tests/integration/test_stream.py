@@ -169,10 +169,8 @@ def test_wrong_roles(shop):
             PARAMS, pairs(variables().items())) + record(STDIN), True)
 
 
-def test_management(shop):
-    """FCGI_GET_VALUES, unknown types, a wrong version."""
-    talk(shop.fcgi, record(9, pairs([("FCGI_MAX_CONNS", "")]), request=0),
-         True)
+def test_unknown_records(shop):
+    """A type that is none, a version that is none."""
     talk(shop.fcgi, record(77, b"x" * 20, request=0), True)
     talk(shop.fcgi, record(1, struct.pack("!HB5x", 1, 0), version=9), True)
 
@@ -241,8 +239,8 @@ def test_slow_body(shop, body):
         assert fcgi.status_of(fcgi.read_all(s)) == 303
 
 
-def test_no_descriptors_leak(shop):
-    """After all of the above, no more is open than a quiet server needs."""
+def sockets_are(shop, count):
+    """Waits until the server has so many sockets open: 1 is a quiet one."""
     folder = f"/proc/{shop.programs['storefront'].pid}/fd"
 
     def sockets():
@@ -253,7 +251,12 @@ def test_no_descriptors_leak(shop):
             except OSError:
                 pass
         return sum(name.startswith("socket:") for name in names)
-    wait_for(lambda: sockets() == 1, "connections to be closed", 15)
+    wait_for(lambda: sockets() == count, "connections to be closed", 15)
+
+
+def test_no_descriptors_leak(shop):
+    """After all of the above, no connection is left open."""
+    sockets_are(shop, 1)
 
 
 # ----------------------------------------------------- beginning and ending
@@ -324,6 +327,19 @@ def test_end_under_load():
         for thread in threads:
             thread.join()
         assert cut == []
+
+
+def test_management():
+    """FCGI_GET_VALUES, which no web server sends.  libfcgi leaks 48 bytes of
+    it: so its own leaks are no fault in this test."""
+    with Shop(serve=False) as shop:
+        shop.env["LSAN_OPTIONS"] = "suppressions=" + shop.write(
+            "leaks", "leak:libfcgi.so\n")
+        shop.start_serve()
+        for _ in range(3):
+            talk(shop.fcgi, record(9, pairs([("FCGI_MAX_CONNS", "")]),
+                                   request=0), True)
+        assert fcgi.status(shop.fcgi) == 200
 
 
 def test_other_signals():
@@ -431,6 +447,7 @@ def test_no_descriptors_left():
     with Shop(env={"STOREFRONT_THREADS": "2"}) as shop:
         for _ in range(50):
             assert fcgi.status(shop.fcgi) == 200
+        sockets_are(shop, 1)
         pid = shop.programs["storefront"].pid
         used = len(os.listdir(f"/proc/{pid}/fd"))
         shop.end("storefront")
