@@ -10,6 +10,7 @@
 #define SERVER_H
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -189,12 +190,13 @@ server_answer(int fd, const struct rule *rule)
 static inline void *
 server_connection(void *arg)
 {
-	int fd = (int)(long)arg, open = ++server->open;
+	int fd = (int)(long)arg, open = ++server->open, one = 1;
 	size_t n = 0, room = 1 << 20, need;
 	char *text = malloc(room), *end, *length;
 	struct rule rule;
 	ssize_t got;
 
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	server->connections++;
 	if (open > server->most_open)
 		server->most_open = open;
