@@ -466,6 +466,8 @@ class Shop:
 
     def logs(self, tail=4000):
         text = ""
+        if not os.path.isdir(self.dir):
+            return f"{self.dir} is gone"
         for name in sorted(os.listdir(self.dir)):
             if name.endswith(".log"):
                 text += f"--- {name}\n{self.log(name[:-4])[-tail:]}\n"
