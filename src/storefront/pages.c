@@ -470,6 +470,8 @@ static const struct refusal {
     {411, "That request was garbled", "Its length is missing."},
     {413, "That is too much at once",
         "The form was larger than this shop takes."},
+    {414, "That address is too long",
+        "It could not be read. Please go back and try again."},
     {415, "That is no form of ours",
         "Only plain forms (application/x-www-form-urlencoded) are taken."},
     {503, "We cannot do that this minute",
