@@ -186,13 +186,19 @@ outbox_status(const struct klaviyo_store *store)
 	return 0;
 }
 
+struct shown {
+	int64_t now, n;
+};
+
 static int
 list_entry(void *arg, const struct klaviyo_entry *e)
 {
+	struct shown *shown = arg;
 	char text[32];
 
+	shown->n++;
 	printf("%-8s %8s ago  %d attempt%s  %s\n", e->state,
-	    ago(text, e->created_at, *(int64_t *)arg), e->attempts,
+	    ago(text, e->created_at, shown->now), e->attempts,
 	    e->attempts == 1 ? " " : "s", e->id);
 	if (e->error != NULL)
 		printf("         %s\n", e->error);
@@ -214,14 +220,13 @@ static int
 outbox_list(
     const struct klaviyo_store *store, const char *state, const char *id)
 {
-	int64_t now = time(NULL);
-	int n;
+	struct shown shown = {time(NULL), 0};
 
-	n = klaviyo_outbox_list(store, state, id, now, id != NULL ? 1 : 1000,
-	    id != NULL ? show_entry : list_entry, &now);
-	if (n < 0)
+	if (klaviyo_outbox_list(store, state, id, shown.now,
+	        id != NULL ? 1 : 1000, id != NULL ? show_entry : list_entry,
+	        &shown) != 0)
 		return shop_fail("%s", klaviyo_error());
-	if (id != NULL && n == 0)
+	if (id != NULL && shown.n == 0)
 		return shop_fail("there is no event '%s': `storefront outbox "
 		                 "list` shows them",
 		    id);
