@@ -1,6 +1,6 @@
 /*
- * address.c - what a sender is told before it sends: where to, with which key
- * and for which revision.
+ * address.c - what a sender is told before it sends: its options, where to,
+ * with which key and for which revision.
  *
  * Promises: the private key never leaves but by https, or to this very machine;
  * a key or revision that passes here cannot add a header or break a line.  An
@@ -15,6 +15,13 @@
 #include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
+
+#ifndef VERSION
+#define VERSION "0"
+#endif
+
+enum { MAX_IN_FLIGHT = 256, MAX_TIMEOUT = 60000 };
 
 static bool
 is_loopback(const char *host)
@@ -53,7 +60,8 @@ kl_address(const char *address, bool *loopback)
 	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(url, CURLUPART_HOST, &host, 0) ||
 	    curl_url_get(url, CURLUPART_URL, &text, 0)) {
-		kl_fail("api_url is not an address such as " KL_API_URL);
+		kl_fail("api_url is not an address such as "
+		        "https://a.klaviyo.com");
 		goto out;
 	}
 	*loopback = is_loopback(host);
@@ -108,4 +116,35 @@ kl_check_revision(const char *revision)
 		return kl_fail(
 		    "the revision is not a date such as " KLAVIYO_REVISION);
 	return 0;
+}
+
+int
+kl_options(struct klaviyo_options *to, const struct klaviyo_options *from)
+{
+	*to = *from;
+	if (!to->api_url)
+		to->api_url = "https://a.klaviyo.com";
+	if (!to->revision)
+		to->revision = KLAVIYO_REVISION;
+	if (!to->user_agent)
+		to->user_agent = "libklaviyo/" VERSION;
+	if (!to->in_flight)
+		to->in_flight = 32;
+	if (!to->connect_timeout_ms)
+		to->connect_timeout_ms = 5000;
+	if (!to->timeout_ms)
+		to->timeout_ms = 15000;
+
+	if (to->in_flight < 1 || to->in_flight > MAX_IN_FLIGHT)
+		return kl_fail("in_flight must be 1 to %d", MAX_IN_FLIGHT);
+	if (to->connect_timeout_ms < 1 || to->timeout_ms < 1 ||
+	    to->timeout_ms > MAX_TIMEOUT)
+		return kl_fail("timeout_ms must be 1 to %d", MAX_TIMEOUT);
+	if (to->ca_file && access(to->ca_file, R_OK))
+		return kl_fail("ca_file cannot be read: %s", to->ca_file);
+	if (!*to->user_agent || strpbrk(to->user_agent, "\r\n"))
+		return kl_fail("user_agent must be one line");
+	if (kl_check_key(to->private_key))
+		return -1;
+	return kl_check_revision(to->revision);
 }

@@ -19,13 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#ifndef VERSION
-#define VERSION "0"
-#endif
-
-enum { CAP = 65536, MAX_IN_FLIGHT = 256 };
+enum { CAP = 65536 };
 
 struct request {
 	CURL *easy;
@@ -95,40 +90,24 @@ global_init(void)
 struct kl_client *
 kl_client_new(const struct klaviyo_options *options)
 {
-	const char *agent = options->user_agent;
-	const char *url = options->api_url ? options->api_url : KL_API_URL;
+	struct klaviyo_options o;
 	struct kl_client *client = NULL;
 
+	if (kl_options(&o, options))
+		return NULL;
 	pthread_once(&once, global_init);
 	if (global != CURLE_OK || !(client = calloc(1, sizeof(*client)))) {
 		kl_fail("libcurl cannot start");
 		return NULL;
 	}
-	client->in_flight = options->in_flight ? options->in_flight : 32;
-	client->timeout_ms = options->timeout_ms ? options->timeout_ms : 15000;
-	client->connect_timeout_ms =
-	    options->connect_timeout_ms ? options->connect_timeout_ms : 5000;
-	if (client->in_flight < 1 || client->in_flight > MAX_IN_FLIGHT ||
-	    client->timeout_ms < 1 || client->connect_timeout_ms < 1) {
-		kl_fail("in_flight or a timeout is out of range");
+	client->in_flight = o.in_flight;
+	client->timeout_ms = o.timeout_ms;
+	client->connect_timeout_ms = o.connect_timeout_ms;
+	if (!(client->base = kl_address(o.api_url, &client->loopback)) ||
+	    !(client->agent = kl_copy(o.user_agent)) ||
+	    (o.ca_file && !(client->ca_file = kl_copy(o.ca_file))) ||
+	    add_headers(client, &o))
 		goto fail;
-	}
-	if (options->ca_file && access(options->ca_file, R_OK)) {
-		kl_fail("ca_file cannot be read: %s", options->ca_file);
-		goto fail;
-	}
-	if (!(client->base = kl_address(url, &client->loopback)) ||
-	    kl_check_key(options->private_key) ||
-	    (options->revision && kl_check_revision(options->revision)) ||
-	    add_headers(client, options) ||
-	    (options->ca_file &&
-	        !(client->ca_file = kl_copy(options->ca_file))) ||
-	    !(client->agent = kl_copy(agent ? agent : "libklaviyo/" VERSION)))
-		goto fail;
-	if (strpbrk(client->agent, "\r\n")) {
-		kl_fail("user_agent must be one line");
-		goto fail;
-	}
 	if (!(client->multi = curl_multi_init())) {
 		kl_fail("libcurl cannot start");
 		goto fail;

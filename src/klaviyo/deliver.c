@@ -32,7 +32,6 @@
 enum {
 	BURST = 350,   /* Klaviyo's limits for single events (XL): a second, */
 	STEADY = 3500, /* and a minute; headers lower them */
-	MAX_TIMEOUT = 60000, /* so that a lease stays below KL_LEASE_MAX */
 	MIN_LEASE = 60,
 	MAX_BATCH = 1000,
 	FLUSH_MS = 200,  /* an answer is settled after so long at the latest */
@@ -51,30 +50,29 @@ least(int a, int b)
 struct klaviyo *
 klaviyo_new(const struct klaviyo_options *options)
 {
-	int timeout_ms = options->timeout_ms ? options->timeout_ms : 15000;
+	/* What would be sent can be counted without a key. */
+	bool only_count = options->dry_run && !options->private_key;
+	struct klaviyo_options o = *options;
 	struct klaviyo *klaviyo;
 
 	if (sodium_init() < 0) {
 		kl_fail("libsodium cannot start");
 		return NULL;
 	}
-	if (timeout_ms < 1 || timeout_ms > MAX_TIMEOUT) {
-		kl_fail("timeout_ms must be 1 to %d", MAX_TIMEOUT);
+	if (!only_count && kl_options(&o, options))
 		return NULL;
-	}
 	if (!(klaviyo = calloc(1, sizeof(*klaviyo)))) {
 		kl_fail("out of memory");
 		return NULL;
 	}
-	klaviyo->in_flight = options->in_flight ? options->in_flight : 32;
-	klaviyo->lease_s = 4 * timeout_ms / 1000 + 1;
+	klaviyo->dry_run = o.dry_run;
+	klaviyo->in_flight = o.in_flight;
+	/* Below KL_LEASE_MAX, for the longest timeout, too. */
+	klaviyo->lease_s = 4 * o.timeout_ms / 1000 + 1;
 	if (klaviyo->lease_s < MIN_LEASE)
 		klaviyo->lease_s = MIN_LEASE;
-	klaviyo->dry_run = options->dry_run;
 	kl_pacer_init(&klaviyo->pacer, BURST, STEADY);
-	/* What would be sent can be counted without a key. */
-	if (!(klaviyo->dry_run && !options->private_key) &&
-	    !(klaviyo->client = kl_client_new(options))) {
+	if (!only_count && !(klaviyo->client = kl_client_new(&o))) {
 		klaviyo_free(klaviyo);
 		return NULL;
 	}

@@ -250,7 +250,10 @@ void kl_answer_header(struct kl_answer *answer, const char *data, size_t n);
 
 /* --------------------------------------------------------------- address.c */
 
-#define KL_API_URL "https://a.klaviyo.com"
+/* The options with their defaults, checked but for api_url; -1 if one is wrong.
+ * Strings stay borrowed. */
+int kl_options(
+    struct klaviyo_options *to, const struct klaviyo_options *from);
 /* The API's address without a final slash, owned; NULL unless it is https, or
  * http to a loopback address. */
 char *kl_address(const char *address, bool *loopback);
