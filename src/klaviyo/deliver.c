@@ -26,6 +26,7 @@
 #include "deliver.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ enum {
 	MAX_BATCH = 1000,
 	FLUSH_MS = 200,  /* an answer is settled after so long at the latest */
 	LOOK_MS = 100,   /* ${stop} is looked at so often */
+	STANDBY_MS = 1000, /* a sender that stands by looks so often */
 	GRACE_MS = 3000, /* told to stop: requests in flight may finish */
 };
 
@@ -71,6 +73,12 @@ klaviyo_new(const struct klaviyo_options *options)
 	klaviyo->lease_s = 4 * o.timeout_ms / 1000 + 1;
 	if (klaviyo->lease_s < MIN_LEASE)
 		klaviyo->lease_s = MIN_LEASE;
+	/* Half of it: an event claimed just before a sender falls silent is
+	   sent, or given up (send_by), before another one may take over. */
+	if (kl_lease_init(&klaviyo->lease, o.name, klaviyo->lease_s / 2)) {
+		klaviyo_free(klaviyo);
+		return NULL;
+	}
 	kl_pacer_init(&klaviyo->pacer, BURST, STEADY);
 	if (!only_count && !(klaviyo->client = kl_client_new(&o))) {
 		klaviyo_free(klaviyo);
@@ -247,6 +255,14 @@ break_off(struct kl_pass *pass)
 	release(pass, &pass->flying);
 }
 
+static void
+stand_by(struct klaviyo_tally *tally, const char *other)
+{
+	tally->standby = 1;
+	tally->wait_ms = STANDBY_MS;
+	snprintf(tally->reason, sizeof(tally->reason), "%s", other);
+}
+
 static bool
 may_claim(const struct kl_pass *pass, int64_t now)
 {
@@ -257,13 +273,30 @@ may_claim(const struct kl_pass *pass, int64_t now)
 	return pass->mode == KL_RUN && now >= pass->look_at;
 }
 
+/* Is this still the active sender?  If not, it settles nothing more. */
+static bool
+still_mine(struct kl_pass *pass)
+{
+	char other[256];
+	int mine = kl_lease_hold(pass->store, &pass->klaviyo->lease, kl_now(),
+	    other, sizeof(other));
+
+	if (mine > 0)
+		return true;
+	pass->failed = true;
+	pass->lost = mine == 0;
+	if (pass->lost)
+		stand_by(pass->tally, other);
+	return false;
+}
+
 static int
 run_pass(struct kl_pass *pass, const volatile int *stop)
 {
 	int64_t stop_at = 0, now, wait;
 	int result = 0;
 
-	while (!pass->failed) {
+	while (!pass->failed && still_mine(pass)) {
 		now = kl_monotonic_ms();
 		if (stop && *stop && !stop_at) {
 			stop_at = now + GRACE_MS;
@@ -298,7 +331,7 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 		release(pass, &pass->pending);
 		break_off(pass);
 	}
-	return pass->failed ? -1 : result;
+	return pass->failed && !pass->lost ? -1 : result;
 }
 
 int
@@ -311,7 +344,9 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	    .left = max,
 	    .mode = KL_RUN};
 	unsigned char random[16];
+	char other[256];
 	int64_t left;
+	int mine;
 
 	memset(tally, 0, sizeof(*tally));
 	if (max < 1)
@@ -323,8 +358,12 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		tally->released = tally->claimed;
 		return pass.failed ? -1 : 0;
 	}
-	if (kl_sender_load(store, &pass.sender))
-		return -1;
+	mine = kl_lease_hold(
+	    store, &klaviyo->lease, kl_now(), other, sizeof(other));
+	if (mine == 0)
+		stand_by(tally, other);
+	if (mine <= 0 || kl_sender_load(store, &pass.sender))
+		return mine == 0 ? 0 : -1;
 	if ((left = kl_pause_left(pass.sender.paused_until, kl_now()))) {
 		kl_pass_end(&pass, left * 1000, pass.sender.reason);
 		return 0;
@@ -335,4 +374,10 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(pass.token, sizeof(pass.token), random, sizeof(random));
 	return run_pass(&pass, stop);
+}
+
+int
+klaviyo_leave(struct klaviyo *klaviyo, const struct klaviyo_store *store)
+{
+	return kl_lease_leave(store, &klaviyo->lease);
 }

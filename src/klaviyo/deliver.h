@@ -17,6 +17,7 @@ enum {
 struct klaviyo {
 	struct kl_client *client; /* NULL in a dry run without a key */
 	struct kl_pacer pacer;
+	struct kl_lease lease;
 	int in_flight, lease_s;
 	bool dry_run;
 	int downs;      /* passes in a row that found the network dead */
@@ -32,6 +33,7 @@ struct kl_pass {
 	struct klaviyo_tally *tally;
 	enum kl_mode mode;
 	bool failed; /* the store: nothing is settled any more */
+	bool lost;   /* failed, because another sender has taken over */
 	bool down;   /* counted in klaviyo->downs */
 	char token[33];
 	int left;                 /* may still be claimed */

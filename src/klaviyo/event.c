@@ -233,21 +233,25 @@ run(const struct klaviyo_store *store, const char *sql)
 }
 
 /* All or none.  The savepoint also saves a PostgreSQL transaction, which a
-   failed statement would otherwise end. */
+   failed statement would otherwise end.  1: the queue is full. */
 static int
 queue(const struct klaviyo_store *store, const struct kl_event *events,
-    size_t n, enum klaviyo_lane lane, int64_t now)
+    size_t n, enum kl_worth worth, enum klaviyo_lane lane, int64_t now)
 {
 	char why[512];
-	size_t i;
+	size_t i = 0;
+	int room;
 
 	if (run(store, "SAVEPOINT klaviyo") != 0)
 		return -1;
-	for (i = 0; i < n; i++)
-		if (kl_outbox_add(store, &events[i], lane, now) != 0)
-			break;
-	if (i == n && run(store, "RELEASE SAVEPOINT klaviyo") == 0)
-		return 0;
+	room = kl_bound_room(
+	    store, lane == KLAVIYO_HISTORICAL ? KL_WORTH_LOW : worth);
+	while (room > 0 && i < n &&
+	       kl_outbox_add(store, &events[i], lane, now) == 0)
+		i++;
+	if ((room == 0 || i == n) &&
+	    run(store, "RELEASE SAVEPOINT klaviyo") == 0)
+		return room == 0;
 	/* The first error is the one to tell. */
 	snprintf(why, sizeof(why), "%s", klaviyo_error());
 	if (run(store, "ROLLBACK TO SAVEPOINT klaviyo") == 0)
@@ -328,7 +332,7 @@ klaviyo_queue_order(const struct klaviyo_store *store,
 			goto out;
 		}
 	}
-	rc = queue(store, events, n, lane, now);
+	rc = queue(store, events, n, KL_WORTH_ORDER, lane, now);
 out:
 	while (n > 0)
 		kl_event_free(&events[--n]);
@@ -383,7 +387,8 @@ klaviyo_queue_event(const struct klaviyo_store *store, const char *metric,
 	if (kl_event_make(&event, metric, unique_id, when, profile, value,
 	        currency, tree, lane, now) != 0)
 		return -1;
-	rc = queue(store, &event, 1, lane, now);
+	rc = queue(
+	    store, &event, 1, kl_metric_worth(metric), lane, now);
 	kl_event_free(&event);
 	return rc;
 }

@@ -158,10 +158,31 @@ struct kl_settlement {
 int64_t kl_outbox_settle(const struct klaviyo_store *store, const char *token,
     const struct kl_settlement *settlement, size_t n, int64_t now);
 
+/* Frees what a former sender had claimed: due at ${now}, attempts counted, its
+ * token gone.  In the caller's transaction.  Returns how many, or -1. */
+int64_t kl_outbox_free(const struct klaviyo_store *store, int64_t now);
+
 /* ---------------------------------------------------------------- status.c */
 
 /* How many rows are due, counted up to ${max}; -1 on failure. */
 int64_t kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now);
+
+/* ---------------------------------------------------------------- sender.c */
+
+enum { KL_RENEWALS = 6 }; /* heartbeats within one lease */
+struct kl_lease {
+	char token[33], name[96], process[256];
+	int seconds;
+	bool held;
+	int64_t renewed_ms; /* monotonic */
+};
+/* ${name} NULL: the host's. */
+int kl_lease_init(struct kl_lease *lease, const char *name, int seconds);
+/* Takes or renews the lease, if there is a need to.  1: it is ours; 0: it is
+ * another's, ${other} says whose; -1: the store failed.  Own transaction. */
+int kl_lease_hold(const struct klaviyo_store *store, struct kl_lease *lease,
+    int64_t now, char *other, size_t size);
+int kl_lease_leave(const struct klaviyo_store *store, struct kl_lease *lease);
 
 /* The sender's row: what outlives a process. */
 struct kl_sender {
@@ -175,6 +196,18 @@ int64_t kl_pause_left(int64_t until, int64_t now);
 int kl_sender_load(const struct klaviyo_store *store, struct kl_sender *sender);
 int kl_sender_save(
     const struct klaviyo_store *store, const struct kl_sender *sender);
+
+/* ---------------------------------------------------------------- retain.c */
+
+enum kl_worth { KL_WORTH_LOW, KL_WORTH_PLAIN, KL_WORTH_ORDER };
+/* What an event is worth when the queue is full: properties.c's table. */
+enum kl_worth kl_metric_worth(const char *metric);
+/* 1: there is room for one of ${worth}; 0: there is none, which is counted; -1
+ * on failure.  In the host's transaction. */
+int kl_bound_room(const struct klaviyo_store *store, enum kl_worth worth);
+/* Counts what is unsent, if the queue was full at the last look, or
+ * ${always}.  In the caller's transaction. */
+int kl_bound_look(const struct klaviyo_store *store, bool always);
 
 /* ----------------------------------------------------------------- judge.c */
 /* DESIGN section 5's table as one pure function. */

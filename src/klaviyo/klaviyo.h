@@ -231,6 +231,8 @@ typedef int64_t klaviyo_sql(void *conn, const char *sql, int n,
 struct klaviyo_store {
 	klaviyo_sql *sql;
 	void *conn;
+	int64_t limit; /* unsent events that the queue may hold; 0 = 1,000,000.
+	                  Events of orders are queued beyond it */
 };
 
 /*
@@ -243,7 +245,8 @@ KLAVIYO_API void klaviyo_sqlite_finish(void *conn);
 
 /* ------------------------------------------------------------------ outbox */
 
-/* Creates the tables klaviyo_outbox and klaviyo_sender where missing. */
+/* Creates the tables klaviyo_outbox, klaviyo_sender, klaviyo_lease and
+   klaviyo_bound where missing.  Own transaction. */
 KLAVIYO_API int klaviyo_outbox_create(const struct klaviyo_store *store);
 
 enum klaviyo_lane {
@@ -257,7 +260,8 @@ enum klaviyo_lane {
  * none: on failure the host's transaction is as it was.  Queueing the same
  * event twice is a no-op.  ${now} is the time of queueing, the row's due time.
  * ${metric} is KLAVIYO_PLACED_ORDER; the order needs an id, a currency and
- * lines of different ids.
+ * lines of different ids.  Returns 0, -1, or, for a historical order only, 1:
+ * not queued, the queue is full, queue it again later.
  */
 KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
     enum klaviyo_metric metric, const struct klaviyo_order *order,
@@ -270,6 +274,12 @@ KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
  * 0, "", null or empty are left out, its numbers keep their digits.  ${metric}
  * has at most 127 bytes and no slash, ${unique_id} at most 255.  Checked before
  * queueing against Klaviyo's limits, the error naming the path of the field.
+ *
+ * Returns 0, or 1 if the event was not queued because the queue is full, which
+ * is counted (klaviyo_status, refused): browsing and historical events are
+ * refused from half the store's limit on, others at the limit, those of an
+ * order (Placed Order to Refunded Order, Shipping Update, Created Invoice,
+ * Failed Payment) never while they are real time.
  */
 KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
     const char *metric, const char *unique_id, int64_t time,
@@ -279,7 +289,7 @@ KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
 /* What one row of the outbox is; strings are borrowed for the call. */
 struct klaviyo_entry {
 	const char *id;      /* "Metric/unique_id" */
-	const char *state;   /* waiting, claimed, sent or dead */
+	const char *state;   /* waiting, claimed, sent, dead or dropped */
 	int lane;
 	int64_t created_at, due_at, sent_at; /* 0 = none */
 	int attempts;
@@ -304,12 +314,44 @@ KLAVIYO_API int klaviyo_outbox_list(const struct klaviyo_store *store,
 KLAVIYO_API int64_t klaviyo_outbox_retry(
     const struct klaviyo_store *store, const char *id, int64_t now);
 
+/*
+ * Ends a dead entry, or one that waits: it is not sent, its body is emptied,
+ * its id stays taken.  The one ${id}, or all dead ones for NULL.  An entry that
+ * is being sent is left alone.  Returns how many, or -1.
+ */
+KLAVIYO_API int64_t klaviyo_outbox_drop(
+    const struct klaviyo_store *store, const char *id, int64_t now);
+
+/*
+ * Deletes up to ${max} entries that were sent, or queued and then dropped,
+ * before the time ${before}: their ids may be queued again.  Klaviyo itself
+ * still knows them.  Own transaction; returns how many, or -1.
+ */
+KLAVIYO_API int64_t klaviyo_outbox_prune(
+    const struct klaviyo_store *store, int64_t before, int max);
+
+/*
+ * Empties what the outbox still holds of a person: every unsent entry whose
+ * profile has one of the identifiers of ${who} (compared without case) becomes
+ * a dropped one.  Sent entries hold nothing of anybody.  What Klaviyo holds is
+ * erased there (its Data Privacy API).  Returns how many entries, or -1.
+ */
+KLAVIYO_API int64_t klaviyo_outbox_erase(
+    const struct klaviyo_store *store, const struct klaviyo_profile *who);
+
+/* Every entry is in one of the five states: their sum is all. */
 struct klaviyo_status {
-	int64_t waiting, claimed, sent, dead;
-	int64_t oldest;         /* created_at of the oldest unsent event; 0 */
-	int64_t last_sent;      /* time of the last delivery; 0 = none */
-	int64_t paused_until;   /* 0 = not paused */
-	char reason[256];       /* why it is paused; "" */
+	int64_t waiting, claimed, sent, dead, dropped;
+	int64_t refused;         /* never queued: the queue was full */
+	int64_t oldest;          /* created_at of the oldest unsent event; 0 */
+	int64_t oldest_realtime; /* the same without historical ones */
+	int64_t sent_minute;     /* sent in the last 60 s */
+	int64_t last_sent;       /* time of the last delivery; 0 = none */
+	int64_t paused_until;    /* 0 = not paused */
+	char reason[256];        /* why it is paused; "" */
+	char sender[96];         /* "web1 pid 1234"; "" = nobody sends */
+	int64_t sender_since;    /* since when; 0 */
+	int64_t heartbeat;       /* its last sign of life, every 5 s; 0 */
 };
 KLAVIYO_API int klaviyo_outbox_status(const struct klaviyo_store *store,
     int64_t now, struct klaviyo_status *status);
@@ -317,6 +359,8 @@ KLAVIYO_API int klaviyo_outbox_status(const struct klaviyo_store *store,
 /* ---------------------------------------------------------------- delivery */
 
 struct klaviyo_options {
+	const char *name;        /* of this sender, for the operator; NULL =
+	                            the host's */
 	const char *api_url;     /* NULL = "https://a.klaviyo.com"; https, or
 	                            http to a loopback address */
 	const char *private_key; /* "pk_.."; copied, wiped by klaviyo_free() */
@@ -344,10 +388,18 @@ struct klaviyo_tally {
 	int64_t released;  /* given back untried, no attempt used */
 	int64_t wait_ms;   /* nothing may be sent for so long: sleep.  0: pass
 	                      again, at once if anything was claimed */
+	int standby;       /* 1: another sender is the active one */
 	char reason[256];  /* why the queue pauses or waits; "" */
 };
 
 /*
+ * Of all senders on one outbox, on however many hosts, one is active: it holds
+ * a lease of 30 s (longer for a longer timeout) and renews it in every pass, so
+ * passes must follow each other within seconds.  The pass of any other claims
+ * nothing and says so: standby.  When the active sender ends without
+ * klaviyo_leave(), another takes over as soon as the lease is over, or, on the
+ * same host, as soon as its process is gone.
+ *
  * One delivery pass: claims up to ${max} due events, posts them with many
  * requests in flight, judges each answer and settles each row.  No
  * transaction is open while a request is under way.  Stops early, giving the
@@ -357,6 +409,11 @@ struct klaviyo_tally {
 KLAVIYO_API int klaviyo_deliver(struct klaviyo *klaviyo,
     const struct klaviyo_store *store, int max, const volatile int *stop,
     struct klaviyo_tally *tally);
+
+/* Gives up the lease, so that another sender need not wait for its end.  To be
+   called before klaviyo_free() by whoever stops sending. */
+KLAVIYO_API int klaviyo_leave(
+    struct klaviyo *klaviyo, const struct klaviyo_store *store);
 
 #ifdef __cplusplus
 }

@@ -1,18 +1,20 @@
 /*
- * outbox.c - the table klaviyo_outbox: every statement that writes to it.  What
- * only reads it is in status.c.
+ * outbox.c - the table klaviyo_outbox: add, claim, settle.  What only reads it
+ * is in status.c; what ends rows otherwise (prune, drop, erase) in retain.c.
  *
  * An event is a row from the commit of the order on.  Its state is read off
  * its columns:
  *
- *   state    due_at             claim     sent_at
- *   waiting  next attempt       NULL      NULL
- *   claimed  end of the lease   a token   NULL
- *   sent     NULL               NULL      time
- *   dead     NULL               NULL      NULL
+ *   state    due_at             claim     sent_at   event
+ *   waiting  next attempt       NULL      NULL      text
+ *   claimed  end of the lease   a token   NULL      text
+ *   sent     NULL               NULL      time      ''
+ *   dead     NULL               NULL      NULL      text
+ *   dropped  NULL               NULL      NULL      ''
  *
  *   waiting --claim--> claimed --settle--> waiting | sent | dead
- *   claimed --lease over--> waiting        dead, waiting --retry--> due now
+ *   claimed --lease over, another sender--> waiting
+ *   dead, waiting --retry--> due now       dead, waiting --drop--> dropped
  *
  * Promises: an id is queued once, whatever is queued under it again.  Two
  * senders never hold the same row: the claim is one UPDATE that asks again, in
@@ -27,8 +29,8 @@
  * Does not send, judge or decide when to try again.  kl_outbox_add() runs in
  * the host's transaction; everything else that writes opens its own.
  *
- * The statements are the same for SQLite and PostgreSQL; only the types of the
- * tables are not (SQLite has no BIGINT in a STRICT table).
+ * The statements are the same for SQLite and PostgreSQL; CREATE TABLE is
+ * written in SQLite's dialect, and klaviyo_pgsql() translates it.
  */
 #include "sql.h"
 
@@ -54,6 +56,11 @@ static const char *const tables[] = {
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_due"
     " ON klaviyo_outbox (lane, due_at, created_at, id)"
     " WHERE due_at IS NOT NULL",
+    /* What was sent in the last minute, and what is old enough to go. */
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_sent"
+    " ON klaviyo_outbox (sent_at) WHERE sent_at IS NOT NULL",
+    /* One row each, and apart: the heartbeat, the settlement and the queueing
+       of three processes do not wait for each other's row. */
     "CREATE TABLE IF NOT EXISTS klaviyo_sender ("
     " one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),"
     " paused_until INTEGER NOT NULL DEFAULT 0,"
@@ -61,7 +68,23 @@ static const char *const tables[] = {
     " refused_run INTEGER NOT NULL DEFAULT 0,"
     " last_sent INTEGER NOT NULL DEFAULT 0"
     ") STRICT",
+    "CREATE TABLE IF NOT EXISTS klaviyo_lease ("
+    " one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),"
+    " token TEXT NOT NULL DEFAULT '',"
+    " name TEXT NOT NULL DEFAULT '',"
+    " process TEXT NOT NULL DEFAULT '',"
+    " since INTEGER NOT NULL DEFAULT 0,"
+    " heartbeat_at INTEGER NOT NULL DEFAULT 0,"
+    " until_at INTEGER NOT NULL DEFAULT 0"
+    ") STRICT",
+    "CREATE TABLE IF NOT EXISTS klaviyo_bound ("
+    " one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),"
+    " level INTEGER NOT NULL DEFAULT 0," /* 0 room, 1 half full, 2 full */
+    " refused INTEGER NOT NULL DEFAULT 0"
+    ") STRICT",
     "INSERT INTO klaviyo_sender (one) VALUES (1) ON CONFLICT DO NOTHING",
+    "INSERT INTO klaviyo_lease (one) VALUES (1) ON CONFLICT DO NOTHING",
+    "INSERT INTO klaviyo_bound (one) VALUES (1) ON CONFLICT DO NOTHING",
 };
 
 int
@@ -285,6 +308,18 @@ kl_outbox_settle(const struct klaviyo_store *store, const char *token,
 }
 
 int64_t
+kl_outbox_free(const struct klaviyo_store *store, int64_t now)
+{
+	struct num t;
+
+	return run(store,
+	    "UPDATE klaviyo_outbox SET claim = NULL,"
+	    " due_at = CAST($1 AS BIGINT)"
+	    " WHERE due_at IS NOT NULL AND claim IS NOT NULL",
+	    1, (const char *[]){num(&t, now)});
+}
+
+int64_t
 klaviyo_outbox_retry(
     const struct klaviyo_store *store, const char *id, int64_t now)
 {
@@ -296,7 +331,7 @@ klaviyo_outbox_retry(
 		return -1;
 	rows = run(store,
 	    "UPDATE klaviyo_outbox SET due_at = CAST($2 AS BIGINT),"
-	    " attempts = 0 WHERE sent_at IS NULL"
+	    " attempts = 0 WHERE sent_at IS NULL AND event <> ''"
 	    " AND (due_at IS NULL"
 	    " OR (claim IS NULL AND due_at > CAST($2 AS BIGINT)))"
 	    " AND (CAST($1 AS TEXT) IS NULL OR id = $1)",

@@ -17,12 +17,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const metric_names[KLAVIYO_METRICS] = {
-    [KLAVIYO_VIEWED_PRODUCT] = "Viewed Product",
-    [KLAVIYO_ADDED_TO_CART] = "Added to Cart",
-    [KLAVIYO_STARTED_CHECKOUT] = "Started Checkout",
-    [KLAVIYO_PLACED_ORDER] = "Placed Order",
-    [KLAVIYO_ORDERED_PRODUCT] = "Ordered Product",
+static const struct {
+	const char *name;
+	enum kl_worth worth;
+} metrics[] = {
+    [KLAVIYO_VIEWED_PRODUCT] = {"Viewed Product", KL_WORTH_LOW},
+    [KLAVIYO_ADDED_TO_CART] = {"Added to Cart", KL_WORTH_LOW},
+    [KLAVIYO_STARTED_CHECKOUT] = {"Started Checkout", KL_WORTH_LOW},
+    [KLAVIYO_PLACED_ORDER] = {"Placed Order", KL_WORTH_ORDER},
+    [KLAVIYO_ORDERED_PRODUCT] = {"Ordered Product", KL_WORTH_ORDER},
+    /* Not built from structs, queued by klaviyo_queue_event(). */
+    {"Fulfilled Order", KL_WORTH_ORDER},
+    {"Canceled Order", KL_WORTH_ORDER},
+    {"Refunded Order", KL_WORTH_ORDER},
+    {"Shipping Update", KL_WORTH_ORDER},
+    {"Created Invoice", KL_WORTH_ORDER},
+    {"Failed Payment", KL_WORTH_ORDER},
 };
 
 const char *
@@ -30,7 +40,16 @@ klaviyo_metric_name(enum klaviyo_metric metric)
 {
 	if ((unsigned)metric >= KLAVIYO_METRICS)
 		return NULL;
-	return metric_names[metric];
+	return metrics[metric].name;
+}
+
+enum kl_worth
+kl_metric_worth(const char *metric)
+{
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
+		if (strcmp(metrics[i].name, metric) == 0)
+			return metrics[i].worth;
+	return KL_WORTH_PLAIN;
 }
 
 /* ---------------------------------------------------------- building blocks */

@@ -1,7 +1,5 @@
 /*
- * status.c - what the operator asks the outbox, and the row klaviyo_sender:
- * what a sender must remember beyond its process (a pause and its reason, the
- * run of refusals, the last delivery).
+ * status.c - what the operator asks the outbox.
  *
  * Promises: counts and states follow the table at the top of outbox.c, with
  * the same reading of a clock that was set back.
@@ -84,6 +82,7 @@ klaviyo_outbox_list(const struct klaviyo_store *store, const char *state,
 	           " (SELECT id, lane, created_at, due_at, sent_at, attempts,"
 	           " error, profile, event,"
 	           " CASE WHEN sent_at IS NOT NULL THEN 'sent'"
+	           " WHEN due_at IS NULL AND event = '' THEN 'dropped'"
 	           " WHEN due_at IS NULL THEN 'dead'"
 	           " WHEN claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)"
 	           " AND due_at <= CAST($4 AS BIGINT) THEN 'claimed'"
@@ -106,47 +105,92 @@ status_row(void *rowarg, int n, const char *const col[])
 	status->claimed = to_int(col[1]);
 	status->sent = to_int(col[2]);
 	status->dead = to_int(col[3]);
-	status->oldest = to_int(col[4]);
+	status->dropped = to_int(col[4]);
+	status->oldest = to_int(col[5]);
+	status->oldest_realtime = to_int(col[6]);
 	return 0;
 }
 
+/* A claim of a lease that is over, or too far ahead, is waiting again. */
 static int
-sender_row(void *rowarg, int n, const char *const col[])
+count_states(const struct klaviyo_store *store, int64_t now,
+    struct klaviyo_status *status)
 {
-	struct kl_sender *sender = rowarg;
+	struct num t, far;
+	const char *arg[] = {num(&t, now), num(&far, now + KL_LEASE_MAX)};
+
+	return store->sql(store->conn,
+	           "SELECT COALESCE(SUM(CASE WHEN due_at IS NOT NULL"
+	           " AND NOT (claim IS NOT NULL"
+	           " AND due_at > CAST($1 AS BIGINT)"
+	           " AND due_at <= CAST($2 AS BIGINT)) THEN 1 ELSE 0 END), 0),"
+	           " COALESCE(SUM(CASE WHEN claim IS NOT NULL"
+	           " AND due_at > CAST($1 AS BIGINT)"
+	           " AND due_at <= CAST($2 AS BIGINT) THEN 1 ELSE 0 END), 0),"
+	           " COUNT(sent_at),"
+	           " COALESCE(SUM(CASE WHEN due_at IS NULL"
+	           " AND sent_at IS NULL AND event <> ''"
+	           " THEN 1 ELSE 0 END), 0),"
+	           " COALESCE(SUM(CASE WHEN due_at IS NULL"
+	           " AND sent_at IS NULL AND event = ''"
+	           " THEN 1 ELSE 0 END), 0),"
+	           " COALESCE(MIN(CASE WHEN due_at IS NOT NULL"
+	           " THEN created_at END), 0),"
+	           " COALESCE(MIN(CASE WHEN due_at IS NOT NULL AND lane = 0"
+	           " THEN created_at END), 0)"
+	           " FROM klaviyo_outbox",
+	           2, arg, status_row, status) < 0
+	           ? -1
+	           : 0;
+}
+
+static int
+holder_row(void *rowarg, int n, const char *const col[])
+{
+	struct klaviyo_status *status = rowarg;
 
 	(void)n;
-	sender->paused_until = to_int(col[0]);
-	sender->refused_run = (int)to_int(col[1]);
-	snprintf(sender->reason, sizeof(sender->reason), "%s", col[2]);
-	sender->last_sent = to_int(col[3]);
+	snprintf(status->sender, sizeof(status->sender), "%s", col[0]);
+	status->sender_since = to_int(col[1]);
+	status->heartbeat = to_int(col[2]);
 	return 0;
+}
+
+/* Who sends: nobody, once the lease is over. */
+static int
+holder(const struct klaviyo_store *store, int64_t now,
+    struct klaviyo_status *status)
+{
+	struct num t, far;
+	const char *arg[] = {num(&t, now), num(&far, now + KL_LEASE_MAX)};
+
+	return store->sql(store->conn,
+	           "SELECT name, since, heartbeat_at FROM klaviyo_lease"
+	           " WHERE token <> '' AND until_at > CAST($1 AS BIGINT)"
+	           " AND until_at <= CAST($2 AS BIGINT)",
+	           2, arg, holder_row, status) < 0
+	           ? -1
+	           : 0;
 }
 
 int
 klaviyo_outbox_status(const struct klaviyo_store *store, int64_t now,
     struct klaviyo_status *status)
 {
-	struct num t, far;
-	const char *arg[] = {num(&t, now), num(&far, now + KL_LEASE_MAX)};
+	struct num t, minute;
+	const char *arg[] = {num(&minute, now - 60), num(&t, now)};
 	struct kl_sender sender;
 
 	memset(status, 0, sizeof(*status));
-	if (store->sql(store->conn,
-	        "SELECT COALESCE(SUM(CASE WHEN due_at IS NOT NULL"
-	        " AND NOT (claim IS NOT NULL AND due_at > CAST($1 AS BIGINT)"
-	        " AND due_at <= CAST($2 AS BIGINT)) THEN 1 ELSE 0 END), 0),"
-	        " COALESCE(SUM(CASE WHEN claim IS NOT NULL"
-	        " AND due_at > CAST($1 AS BIGINT)"
-	        " AND due_at <= CAST($2 AS BIGINT) THEN 1 ELSE 0 END), 0),"
-	        " COUNT(sent_at),"
-	        " COALESCE(SUM(CASE WHEN due_at IS NULL AND sent_at IS NULL"
-	        " THEN 1 ELSE 0 END), 0),"
-	        " COALESCE(MIN(CASE WHEN sent_at IS NULL"
-	        " AND due_at IS NOT NULL THEN created_at END), 0)"
-	        " FROM klaviyo_outbox",
-	        2, arg, status_row, status) < 0 ||
-	    kl_sender_load(store, &sender))
+	if (count_states(store, now, status) || holder(store, now, status) ||
+	    kl_sender_load(store, &sender) ||
+	    store->sql(store->conn,
+	        "SELECT COUNT(*) FROM klaviyo_outbox"
+	        " WHERE sent_at > CAST($1 AS BIGINT)"
+	        " AND sent_at <= CAST($2 AS BIGINT)",
+	        2, arg, one_number, &status->sent_minute) < 0 ||
+	    store->sql(store->conn, "SELECT refused FROM klaviyo_bound", 0,
+	        NULL, one_number, &status->refused) < 0)
 		return -1;
 	status->last_sent = sender.last_sent;
 	if (kl_pause_left(sender.paused_until, now)) {
@@ -154,42 +198,4 @@ klaviyo_outbox_status(const struct klaviyo_store *store, int64_t now,
 		memcpy(status->reason, sender.reason, sizeof(status->reason));
 	}
 	return 0;
-}
-
-/* ------------------------------------------------------------------ sender */
-
-int64_t
-kl_pause_left(int64_t until, int64_t now)
-{
-	return until > now && until <= now + KL_DUE_MAX ? until - now : 0;
-}
-
-int
-kl_sender_load(const struct klaviyo_store *store, struct kl_sender *sender)
-{
-	memset(sender, 0, sizeof(*sender));
-	return store->sql(store->conn,
-	           "SELECT paused_until, refused_run, reason, last_sent"
-	           " FROM klaviyo_sender",
-	           0, NULL, sender_row, sender) < 0
-	           ? -1
-	           : 0;
-}
-
-int
-kl_sender_save(
-    const struct klaviyo_store *store, const struct kl_sender *sender)
-{
-	struct num until, run_length;
-	const char *arg[] = {num(&until, sender->paused_until),
-	    num(&run_length, sender->refused_run), sender->reason};
-	int64_t rows;
-
-	if (begin(store))
-		return -1;
-	rows = run(store,
-	    "UPDATE klaviyo_sender SET paused_until = CAST($1 AS BIGINT),"
-	    " refused_run = CAST($2 AS BIGINT), reason = $3",
-	    3, arg);
-	return end(store, rows < 0);
 }

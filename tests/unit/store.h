@@ -43,7 +43,7 @@ store_sql(void *conn, const char *sql, int n, const char *const arg[],
 static inline struct klaviyo_store
 store(void)
 {
-	return (struct klaviyo_store){store_sql, store_db};
+	return (struct klaviyo_store){.sql = store_sql, .conn = store_db};
 }
 
 static inline void

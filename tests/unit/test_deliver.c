@@ -91,6 +91,17 @@ time_passes(void)
 	         " WHERE paused_until > 0");
 }
 
+/* As a process that stops as it should. */
+static void
+sender_free(struct klaviyo *klaviyo)
+{
+	struct klaviyo_store s = store();
+
+	if (klaviyo)
+		assert_int_equal(klaviyo_leave(klaviyo, &s), 0);
+	klaviyo_free(klaviyo);
+}
+
 /* How often ${id} was answered with a 2xx. */
 static int
 seen(const char *id)
@@ -139,7 +150,7 @@ all_sent(void **state)
 	klaviyo_outbox_status(&s, kl_now(), &status);
 	assert_int_equal(status.sent, 300);
 	assert_in_range(status.last_sent, kl_now() - 60, kl_now());
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -155,7 +166,7 @@ body_as_stored(void **state)
 	    "{\"data\":{\"type\":\"event\",\"attributes\":{\"properties\":{},"
 	    "\"unique_id\":\"a0\",\"profile\":{\"data\":{\"type\":\"profile\","
 	    "\"attributes\":{\"email\":\"a@klaviyo-demo.com\"}}}}}}");
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -179,7 +190,7 @@ at_most_max_and_by_lane(void **state)
 	assert_string_equal(server->seen[5], "newer0");
 	assert_string_equal(server->seen[10], "history0");
 	assert_string_equal(server->seen[14], "history4");
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -198,7 +209,7 @@ dry_run(void **state)
 	TALLY(20, 0, 0, 0, 20);
 	assert_int_equal(server->requests, 0);
 	assert_int_equal(rows("attempts > 0"), 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -303,7 +314,7 @@ every_answer(void **state)
 		    row[i].paused);
 		assert_int_equal(tally.wait_ms, row[i].paused ? 300000 : 0);
 		assert_int_equal(*tally.reason != 0, row[i].paused);
-		klaviyo_free(klaviyo);
+		sender_free(klaviyo);
 	}
 }
 
@@ -327,7 +338,7 @@ same_bytes_again(void **state)
 	TALLY(1, 1, 0, 0, 0);
 	assert_string_equal(server->body, first);
 	assert_int_equal(seen("a0"), 2);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* ------------------------------------------------------------- refusals */
@@ -350,7 +361,7 @@ one_poisoned_of_100(void **state)
 	    " (/data/attributes/time)");
 	assert_int_equal(
 	    store_number("SELECT paused_until FROM klaviyo_sender"), 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -376,7 +387,7 @@ repaired(void **state)
 	each_seen_once("a", 3);
 	assert_int_equal(seen("a3"), 0);
 	assert_int_equal(rows(DEAD " AND id = 'Placed Order/a3'"), 1);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -400,7 +411,7 @@ twenty_refusals(void **state)
 	assert_non_null(strstr(tally.reason, "It is wrong."));
 
 	/* Paused: nothing goes, not from another process either. */
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 	klaviyo = sender(4, 0);
 	server->requests = 0;
 	pass(klaviyo, 1000);
@@ -432,7 +443,7 @@ twenty_refusals(void **state)
 	    store_text("SELECT paused_until || ' ' || refused_run || reason"
 	               " FROM klaviyo_sender"),
 	    "0 0");
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* A success between them, and they are no run. */
@@ -453,7 +464,7 @@ refusals_apart(void **state)
 	assert_int_equal(pass(klaviyo, 1000), 0);
 	TALLY(48, 3, 0, 45, 0);
 	assert_int_equal(tally.wait_ms, 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* ----------------------------------------------------- the queue must wait */
@@ -482,7 +493,7 @@ wrong_key(void **state)
 	klaviyo_outbox_status(&s, kl_now(), &status);
 	assert_in_range(status.paused_until, kl_now() + 200, kl_now() + 300);
 	assert_string_equal(status.reason, tally.reason);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 
 	/* Still wrong: one event asks. */
 	klaviyo = sender(4, 0);
@@ -501,7 +512,7 @@ wrong_key(void **state)
 	each_seen_once("a", 100);
 	klaviyo_outbox_status(&s, kl_now(), &status);
 	assert_int_equal(status.paused_until, 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -520,7 +531,7 @@ rate_limited_long(void **state)
 	assert_non_null(strstr(tally.reason, "429"));
 	assert_int_equal(rows(WAITING " AND attempts = 0"), 40);
 	/* A cron run meanwhile obeys. */
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 	klaviyo = sender(4, 0);
 	server_script(202, "", "");
 	pass(klaviyo, 1000);
@@ -529,7 +540,7 @@ rate_limited_long(void **state)
 	time_passes();
 	pass(klaviyo, 1000);
 	TALLY(40, 40, 0, 0, 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -563,7 +574,7 @@ rate_limited_clamped(void **state)
 		assert_in_range(
 		    store_number("SELECT due_at FROM klaviyo_outbox"), kl_now(),
 		    kl_now() + 3600);
-		klaviyo_free(klaviyo);
+		sender_free(klaviyo);
 	}
 }
 
@@ -585,7 +596,7 @@ rate_limited_short(void **state)
 	time_passes();
 	pass(klaviyo, 11);
 	each_seen_once("a", 10);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* The headers say that the minute is used up. */
@@ -605,7 +616,7 @@ told_of_the_limit(void **state)
 	assert_int_equal(tally.retried + tally.dead, 0);
 	assert_in_range(tally.wait_ms, 30000, 40000);
 	assert_non_null(strstr(tally.reason, "rate limit"));
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 static void
@@ -618,7 +629,7 @@ network_down(void **state)
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
 	(void)state;
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 	/* A port of ours that nobody listens on. */
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
@@ -640,14 +651,14 @@ network_down(void **state)
 		TALLY(1, 0, 1, 0, 0);
 		assert_in_range(tally.wait_ms, 1000, 300000);
 	}
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 	close(listener);
 	klaviyo = sender(4, 0);
 	server_script(202, "", "");
 	time_passes();
 	pass(klaviyo, 1000);
 	TALLY(100, 100, 0, 0, 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* Klaviyo answers 503 to everything: not everyone's attempt is spent. */
@@ -668,7 +679,7 @@ all_fail(void **state)
 	time_passes();
 	pass(klaviyo, 1000);
 	TALLY(200, 200, 0, 0, 0);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* ----------------------------------------------------------- interruptions */
@@ -718,7 +729,7 @@ stopped(void **state)
 	server->rule[RULES - 1].delay_ms = 0;
 	pass(klaviyo, 100);
 	each_seen_once("a", 50);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* The n-th statement of a pass fails, for every n: the pass says so, its sums
@@ -760,11 +771,11 @@ faults(void **state)
 			assert_in_range(seen(id) + before[i], 1, 2);
 		}
 		/* Our own limits are no part of this test. */
-		klaviyo_free(klaviyo);
+		sender_free(klaviyo);
 		klaviyo = sender(4, 0);
 	}
 	assert_in_range(at, 12, 100);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* Rows that this version cannot send are kept, and said. */
@@ -785,7 +796,7 @@ unknown_rows(void **state)
 	assert_string_equal(store_text("SELECT error FROM klaviyo_outbox"
 	                               " WHERE kind = 'parcel'"),
 	    "this version cannot send a parcel");
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 }
 
 /* Two senders, two processes, one outbox: nothing is sent twice. */
@@ -816,13 +827,13 @@ two_senders(void **state)
 			break;
 		} else if (!tally.claimed)
 			break;
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 	if (other == 0)
 		_exit(0);
 	waitpid(other, &status, 0);
 	klaviyo = sender(2, 0);
 	pass(klaviyo, 1000);
-	klaviyo_free(klaviyo);
+	sender_free(klaviyo);
 	assert_int_equal(rows(SENT), 400);
 	each_seen_once("a", 400);
 }

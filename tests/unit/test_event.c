@@ -82,7 +82,7 @@ open_store(void **state)
 {
 	(void)state;
 	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-	store = (struct klaviyo_store){klaviyo_sqlite, db};
+	store = (struct klaviyo_store){.sql = klaviyo_sqlite, .conn = db};
 	assert_int_equal(klaviyo_outbox_create(&store), 0);
 	assert_int_equal(sqlite3_exec(db,
 	                     "CREATE TABLE host (x); BEGIN IMMEDIATE;"
