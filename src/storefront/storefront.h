@@ -91,14 +91,18 @@ int settings_report(FILE *out);
 
 /* -------------------------------------------------------------- db.c: database */
 
-/* One connection; belongs to one thread at a time.  Every write transaction of
- * every process goes through the write gate (HAZARDS: SQLite's WAL-reset bug). */
+/* One connection; belongs to one thread at a time. */
 struct db;
 typedef int db_row(void *arg, int n, const char *const col[]);
 
 struct db *db_open(const struct settings *settings); /* must exist */
-/* Creates the file, tables, outbox and seeds where missing. */
+/* Creates the database, tables, outbox and seeds where missing. */
 struct db *db_create(const struct settings *settings);
+/* The same by an address: of SQLite, a file's path. */
+struct db *db_open_at(const char *address);
+struct db *db_create_at(const char *address, const char *currency);
+/* The address without its secrets. */
+const char *db_name(const struct db *db);
 void db_close(struct db *db);
 /* The connection as the library takes it: a const struct klaviyo_store *. */
 const void *db_store(struct db *db);

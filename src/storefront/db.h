@@ -1,0 +1,41 @@
+/*
+ * db.h - what db.c and its engines say to each other.
+ *
+ * An engine opens connections of one kind of address and runs statements on
+ * them.  It begins its own connection struct with struct db, so that the one
+ * is the other.  Nothing but db*.c includes this file.
+ */
+#ifndef DB_H
+#define DB_H
+
+#include "storefront.h"
+
+#include <klaviyo.h>
+
+struct engine {
+	const char *name; /* as people know it */
+	/* Is this address one of the engine's?  The last engine takes all. */
+	bool (*takes)(const char *address);
+	/* A connection, set up; ${create}: where there is no database yet,
+	 * one without tables.  NULL with shop_error(). */
+	struct db *(*open)(const char *address, bool create);
+	/* A klaviyo_sql of struct db *, with whatever the engine needs around
+	 * transactions.  What fails in it sets klaviyo_error(), or, where
+	 * there is no statement to blame, shop_error() (BEGIN). */
+	klaviyo_sql *sql;
+	/* Is a transaction open, one that failed included? */
+	bool (*inside)(struct db *db);
+	/* Closes the connection and frees all. */
+	void (*close)(struct db *db);
+};
+
+extern const struct engine db_sqlite;
+
+struct db {
+	const struct engine *engine;
+	struct klaviyo_store store; /* the engine's sql on this connection */
+	char *script;               /* texts of statements run from a script */
+	char name[256];             /* the address, fit to be shown */
+};
+
+#endif
