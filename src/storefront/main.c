@@ -30,7 +30,7 @@ static const struct command commands[] = {
         "deliver queued events to Klaviyo, until stopped or once",
         worker_command},
     {"outbox",
-        "status | list [STATE] | show ID | retry ID | retry --all",
+        "status | list | show | retry | drop | erase | prune",
         "what waits, was sent, was refused", outbox_command},
     {"order", "list | show ID", "the shop's orders", order_command},
     {"doctor", "", "check the settings and what they point to",

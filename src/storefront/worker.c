@@ -18,6 +18,8 @@
 #define BATCH 512
 #define IDLE_MS 500
 #define REPORT_SECONDS 60
+#define PRUNE_SECONDS 3600
+#define KEEP_SECONDS (400LL * 86400)
 
 static volatile int stopping;
 
@@ -107,6 +109,23 @@ report(const struct klaviyo_tally *t)
 	    *t->reason != '\0' ? "; " : "", t->reason);
 }
 
+/* Ids that are old enough go, a batch an hour and more while there are more. */
+static void
+prune(const struct klaviyo_store *store, time_t *next)
+{
+	const int batch = 1000;
+	time_t now = time(NULL);
+	int64_t n;
+
+	/* Further ahead than an hour: the clock was set back. */
+	if (now < *next && *next - now <= PRUNE_SECONDS)
+		return;
+	n = klaviyo_outbox_prune(store, now - KEEP_SECONDS, batch);
+	if (n < 0)
+		shop_log("worker: %s", klaviyo_error());
+	*next = n == batch ? now : now + PRUNE_SECONDS;
+}
+
 /* Passes until SIGTERM.  A failing database is waited for: never give up. */
 static int
 run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
@@ -114,7 +133,7 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 {
 	struct klaviyo_tally sum = {0}, pass;
 	char reason[sizeof(pass.reason)] = "";
-	time_t reported = time(NULL);
+	time_t reported = time(NULL), prune_at = 0;
 
 	shop_log("worker: delivering");
 	while (!stopping) {
@@ -130,6 +149,8 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 			rest(5000, open);
 			continue;
 		}
+		if (!pass.standby)
+			prune(store, &prune_at);
 		add_tally(&sum, &pass);
 		if (strcmp(reason, pass.reason) != 0) {
 			snprintf(reason, sizeof(reason), "%s", pass.reason);
@@ -239,6 +260,8 @@ worker_command(const struct settings *settings, int argc, char **argv)
 		code = run_once(klaviyo, db_store(db), &open);
 	else
 		code = run_forever(klaviyo, db_store(db), &open);
+	if (klaviyo_leave(klaviyo, db_store(db)) != 0)
+		shop_log("worker: %s", klaviyo_error());
 	db_close(db);
 	klaviyo_free(klaviyo);
 	return code;
