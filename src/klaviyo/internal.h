@@ -235,6 +235,8 @@ void kl_pause_reason(const struct kl_answer *answer, char *text, size_t size);
 /* Klaviyo's words from an error body, or libcurl's, in one line, addresses
  * cut out; owned. */
 char *kl_refusal_text(const struct kl_answer *answer);
+/* The same, without what it quotes of the person's ${profile}. */
+char *kl_refusal_about(const struct kl_answer *answer, const char *profile);
 /* A profile text without the field that the refusal points at ("email" or
  * "phone_number"), if another identifier is left; owned, else NULL. */
 char *kl_repair(const struct kl_answer *answer, const char *profile);

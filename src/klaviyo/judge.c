@@ -13,13 +13,14 @@
  * Promises: pure functions; every status and every outcome of libcurl has a
  * verdict; what is not known to be delivered is never SENT.  Nothing matches
  * on Klaviyo's prose, which may change any day.  The words kept for the
- * operator are one line of at most 500 bytes, without e-mail addresses and
- * phone numbers.
+ * operator are one line of at most 500 bytes, without e-mail addresses, phone
+ * numbers, and whatever else they quote of the person's profile.
  *
  * Does not decide what becomes of the event: see deliver.c.
  */
 #include "internal.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,8 +246,80 @@ klaviyo_words(const char *text, char *raw, size_t size)
 	cJSON_Delete(body);
 }
 
+/* ---------------------------------------- what they quote of the person */
+
+enum { VALUES = 64, HIDE = 3 };
+struct values {
+	const char *text[VALUES];
+	int n;
+};
+
+/* The texts of a profile, however deep. */
+static void
+collect(struct values *values, const cJSON *from)
+{
+	const cJSON *member;
+
+	cJSON_ArrayForEach(member, from)
+	{
+		const char *text = cJSON_GetStringValue(member);
+
+		if (text && strlen(text) >= HIDE && values->n < VALUES)
+			values->text[values->n++] = text;
+		else if (!text)
+			collect(values, member);
+	}
+}
+
+static int
+longer_first(const void *a, const void *b)
+{
+	size_t one = strlen(*(const char *const *)a);
+	size_t other = strlen(*(const char *const *)b);
+
+	return (one < other) - (one > other);
+}
+
+static bool
+in_word(char c)
+{
+	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* Every ${value} that stands for itself becomes "[-]", which is no longer. */
+static void
+hide(char *text, const char *value)
+{
+	size_t n = strlen(value);
+
+	for (char *at = text; (at = strcasestr(at, value));) {
+		if ((at > text && in_word(at[-1])) || in_word(at[n])) {
+			at++;
+			continue;
+		}
+		memcpy(at, "[-]", HIDE);
+		memmove(at + HIDE, at + n, strlen(at + n) + 1);
+		at += HIDE;
+	}
+}
+
+static void
+hide_person(char *text, const char *profile)
+{
+	cJSON *tree = cJSON_Parse(profile);
+	struct values values = {.n = 0};
+
+	collect(&values, cJSON_GetObjectItemCaseSensitive(tree, "attributes"));
+	/* An address before the name that is a part of it. */
+	qsort(
+	    values.text, (size_t)values.n, sizeof(*values.text), longer_first);
+	for (int i = 0; i < values.n; i++)
+		hide(text, values.text[i]);
+	cJSON_Delete(tree);
+}
+
 char *
-kl_refusal_text(const struct kl_answer *answer)
+kl_refusal_about(const struct kl_answer *answer, const char *profile)
 {
 	char raw[RAW] = "", line[LINE + 1], *text;
 	int n;
@@ -265,10 +338,18 @@ kl_refusal_text(const struct kl_answer *answer)
 		if (*words)
 			snprintf(raw + n, sizeof(raw) - n, ": %s", words);
 	}
+	if (profile)
+		hide_person(raw, profile);
 	blot(line, raw);
 	if (!(text = strdup(line)))
 		kl_fail("out of memory");
 	return text;
+}
+
+char *
+kl_refusal_text(const struct kl_answer *answer)
+{
+	return kl_refusal_about(answer, NULL);
 }
 
 /* ------------------------------------------------------------------ repair */

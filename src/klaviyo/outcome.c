@@ -155,6 +155,12 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
 
 /* --------------------------------------------------------------- the event */
 
+static char *
+words(const struct kl_claim *claim, const struct kl_answer *answer)
+{
+	return kl_refusal_about(answer, claim->profile);
+}
+
 void
 kl_pass_retry(struct kl_pass *pass, struct kl_claim *claim, int64_t at_least_s,
     char *error)
@@ -217,7 +223,7 @@ not_the_event(struct kl_pass *pass, struct kl_claim *claim,
 	char reason[256];
 
 	kl_pass_note(pass, claim, KL_RELEASE,
-	    kl_now() + KL_PAUSE_S + KL_BEHIND_S, kl_refusal_text(answer), NULL);
+	    kl_now() + KL_PAUSE_S + KL_BEHIND_S, words(claim, answer), NULL);
 	kl_pause_reason(answer, reason, sizeof(reason));
 	pause_queue(pass, KL_PAUSE_S * 1000, reason);
 }
@@ -226,7 +232,7 @@ static void
 refused(struct kl_pass *pass, struct kl_claim *claim,
     const struct kl_answer *answer)
 {
-	char *error = kl_refusal_text(answer), reason[600];
+	char *error = words(claim, answer), reason[600];
 	char *repaired = kl_repair(answer, claim->profile);
 	struct kl_sender *sender = &pass->sender;
 
@@ -262,14 +268,14 @@ kl_pass_answer(struct kl_pass *pass, struct kl_claim *claim,
 		return;
 	case KL_V_RETRY:
 		kl_pass_retry(
-		    pass, claim, answer->retry_after, kl_refusal_text(answer));
+		    pass, claim, answer->retry_after, words(claim, answer));
 		/* Spends one event's attempt, not everyone's. */
 		if (++klaviyo->failed_run >= KL_SUSPECT ||
 		    pass->mode == KL_PROBE)
 			network_down(pass, answer);
 		return;
 	case KL_V_DEAD_NET:
-		kl_pass_retry(pass, claim, 0, kl_refusal_text(answer));
+		kl_pass_retry(pass, claim, 0, words(claim, answer));
 		network_down(pass, answer);
 		return;
 	case KL_V_WAIT:

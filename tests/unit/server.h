@@ -35,6 +35,9 @@ enum fault {
 	LONG_HEADERS, /* headers without end */
 	GARBAGE,      /* no HTTP */
 	CONTINUE,     /* a 1xx with a Retry-After first */
+	DRIP,         /* a byte of body now and then, without end */
+	LONG_HEADER,  /* one header line without end */
+	LAST_WORD,    /* the answer, and the connection is closed */
 };
 
 struct rule {
@@ -168,6 +171,18 @@ server_answer(int fd, const struct rule *rule)
 	while (rule->fault == LONG_HEADERS)
 		if (server_say(fd, "X-Long: 0123456789012345678901234\r\n"))
 			return -1;
+	if (rule->fault == LONG_HEADER) {
+		server_say(fd, "X-Long: ");
+		while (server_say(fd, "0123456789012345678901234") == 0)
+			;
+		return -1;
+	}
+	if (rule->fault == DRIP) {
+		server_say(fd, "Content-Length: 1000000\r\n\r\n");
+		while (server_say(fd, "x") == 0)
+			usleep(10000);
+		return -1;
+	}
 	if (rule->fault == ENDLESS) {
 		server_say(fd, "\r\n");
 		while (server_put(fd, text, (size_t)n) == 0)
@@ -184,7 +199,9 @@ server_answer(int fd, const struct rule *rule)
 	}
 	n = snprintf(text, sizeof(text), "Content-Length: %zu\r\n\r\n%s",
 	    strlen(rule->body), rule->body);
-	return server_put(fd, text, (size_t)n);
+	if (server_put(fd, text, (size_t)n))
+		return -1;
+	return rule->fault == LAST_WORD ? -1 : 0;
 }
 
 static inline void *

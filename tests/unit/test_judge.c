@@ -63,9 +63,16 @@ statuses(void **state)
 static void
 broken(void **state)
 {
-	static const int dead[] = {CURLE_COULDNT_RESOLVE_HOST,
-	    CURLE_COULDNT_CONNECT, CURLE_PEER_FAILED_VERIFICATION,
-	    CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CACERT_BADFILE};
+	/* No connection stood: all of them, and no other. */
+	static const int dead[] = {CURLE_COULDNT_RESOLVE_PROXY,
+	    CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT,
+	    CURLE_INTERFACE_FAILED, CURLE_SSL_CONNECT_ERROR,
+	    CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED,
+	    CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_CERTPROBLEM,
+	    CURLE_SSL_CIPHER, CURLE_PEER_FAILED_VERIFICATION,
+	    CURLE_USE_SSL_FAILED, CURLE_SSL_CACERT_BADFILE,
+	    CURLE_SSL_CRL_BADFILE, CURLE_SSL_ISSUER_ERROR,
+	    CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS};
 	static const int unknown[] = {CURLE_OPERATION_TIMEDOUT,
 	    CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,
 	    CURLE_SEND_ERROR, CURLE_WRITE_ERROR, CURLE_OUT_OF_MEMORY,
@@ -73,8 +80,14 @@ broken(void **state)
 	    CURLE_BAD_CONTENT_ENCODING};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(dead) / sizeof(*dead); i++)
-		assert_int_equal(judge(dead[i], 0), KL_V_DEAD_NET);
+	for (int curl = 1; curl < CURL_LAST; curl++) {
+		bool is_dead = false;
+
+		for (size_t i = 0; i < sizeof(dead) / sizeof(*dead); i++)
+			is_dead |= dead[i] == curl;
+		assert_int_equal(
+		    judge(curl, 0), is_dead ? KL_V_DEAD_NET : KL_V_RETRY);
+	}
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
 		assert_int_equal(judge(unknown[i], 0), KL_V_RETRY);
 		assert_int_equal(judge(unknown[i], 202), KL_V_RETRY);
@@ -194,6 +207,55 @@ no_answer_text(void **state)
 	text = kl_refusal_text(&answer);
 	assert_string_equal(text, "HTTP 202, broken off: cut");
 	free(text);
+}
+
+/* A bad address is what Klaviyo quotes, and it looks like none. */
+static void
+no_person_in_words(void **state)
+{
+	static const struct {
+		const char *detail, *profile, *want;
+	} row[] = {
+	    {"'sarah.mason' is no address", "{\"email\":\"sarah.mason\"}",
+	        "'[-]' is no address"},
+	    {"SARAH.MASON or Mason, Sarah?",
+	        "{\"first_name\":\"Sarah\",\"last_name\":\"Mason\","
+	        "\"email\":\"sarah.mason\"}",
+	        "[-] or [-], [-]?"},
+	    {"12-34 is no number", "{\"phone_number\":\"12-34\"}",
+	        "[-] is no number"},
+	    {"lives at 5 Elm St, J\xc3\xb6na, wants n\xc3\xb6thing",
+	        "{\"location\":{\"address1\":\"5 Elm St\",\"city\":"
+	        "\"J\xc3\xb6na\"},\"properties\":{\"a\":[\"n\xc3\xb6thing\"]}}",
+	        "lives at [-], [-], wants [-]"},
+	    /* A part of a word is not the person; nor are two letters. */
+	    {"invalid profile in US",
+	        "{\"last_name\":\"Pro\",\"first_name\":"
+	        "\"valid\",\"title\":\"US\"}",
+	        "invalid profile in US"},
+	    {"aaa aaaa aaa", "{\"last_name\":\"aaa\"}", "[-] aaaa [-]"},
+	    {"fine", "{\"last_name\":7,\"email\":null}", "fine"},
+	};
+	char body[400], profile[400], want[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		struct kl_answer answer = {.status = 400, .body = body};
+		char *text;
+
+		snprintf(body, sizeof(body),
+		    "{\"errors\":[{\"detail\":\"%s\"}]}", row[i].detail);
+		snprintf(profile, sizeof(profile),
+		    "{\"type\":\"profile\",\"attributes\":%s}", row[i].profile);
+		snprintf(want, sizeof(want), "HTTP 400: %s", row[i].want);
+		text = kl_refusal_about(&answer, profile);
+		assert_string_equal(text, want);
+		free(text);
+		/* What is no profile hides nothing, and breaks nothing. */
+		text = kl_refusal_about(&answer, "[");
+		assert_non_null(strstr(text, "HTTP 400: "));
+		free(text);
+	}
 }
 
 static void
@@ -323,6 +385,7 @@ main(void)
 	    cmocka_unit_test(refusal_text),
 	    cmocka_unit_test(refusal_text_length),
 	    cmocka_unit_test(no_answer_text),
+	    cmocka_unit_test(no_person_in_words),
 	    cmocka_unit_test(pause_reasons),
 	    cmocka_unit_test(repairs),
 	    cmocka_unit_test(repairs_end),
