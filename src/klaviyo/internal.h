@@ -232,6 +232,9 @@ struct kl_answer {
 enum kl_verdict kl_judge(const struct kl_answer *answer);
 /* What to tell the operator after KL_V_PAUSE, with what to do. */
 void kl_pause_reason(const struct kl_answer *answer, char *text, size_t size);
+
+/* ----------------------------------------------------------------- words.c */
+
 /* Klaviyo's words from an error body, or libcurl's, in one line, addresses
  * cut out; owned. */
 char *kl_refusal_text(const struct kl_answer *answer);
