@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION "1"
+/* 1: 0.1.0 before there was a sender's lease.  `storefront init` brings an
+   older shop to this version: so far by making the tables that are missing. */
+#define SCHEMA_VERSION "2"
 
 static const struct engine *const engines[] = {&db_sqlite};
 
@@ -118,8 +120,12 @@ db_open_at(const char *address)
 		shop_fail("%s is no shop (STOREFRONT_DB): `storefront init` "
 		          "makes one",
 		    db->name);
+	else if (num(version) < num(SCHEMA_VERSION))
+		shop_fail("%s has schema version %s, this program knows %s: "
+		          "`storefront init` brings it up to date",
+		    db->name, version, SCHEMA_VERSION);
 	else if (strcmp(version, SCHEMA_VERSION) != 0)
-		shop_fail("%s has schema version '%s', this program knows %s: "
+		shop_fail("%s has schema version %s, this program knows %s: "
 		          "use the program that made it, or a newer one",
 		    db->name, version, SCHEMA_VERSION);
 	else
@@ -131,7 +137,11 @@ db_open_at(const char *address)
 struct db *
 db_open(const struct settings *settings)
 {
-	return db_open_at(settings->db);
+	struct db *db = db_open_at(settings->db);
+
+	if (db != NULL)
+		db->store.limit = num(settings->outbox_limit);
+	return db;
 }
 
 /* ------------------------------------------------------------------ creating
@@ -213,12 +223,14 @@ seed(struct db *db, const char *currency)
 static int
 settle_currency(struct db *db, const char *currency)
 {
-	char had[16] = "";
+	char had[16] = "", version[16] = "";
 
 	if (db_run(db, NULL, NULL,
 	        "INSERT INTO meta (name, value) VALUES ('schema', $1), "
 	        "('currency', $2) ON CONFLICT DO NOTHING",
 	        SCHEMA_VERSION, currency) < 0 ||
+	    db_run(db, copy_value, version,
+	        "SELECT value FROM meta WHERE name = 'schema'") < 0 ||
 	    db_run(db, copy_value, had,
 	        "SELECT value FROM meta WHERE name = 'currency'") < 0)
 		return -1;
@@ -227,7 +239,15 @@ settle_currency(struct db *db, const char *currency)
 		                 "STOREFRONT_CURRENCY says %s: unset it, or "
 		                 "init another database",
 		    had, currency);
-	return 0;
+	if (num(version) > num(SCHEMA_VERSION))
+		return shop_fail("this shop has schema version %s, this "
+		                 "program knows %s: use a newer one",
+		    version, SCHEMA_VERSION);
+	return db_run(db, NULL, NULL,
+	           "UPDATE meta SET value = $1 WHERE name = 'schema'",
+	           SCHEMA_VERSION) < 0
+	    ? -1
+	    : 0;
 }
 
 /* The transaction that makes the tables, or finds them. */

@@ -89,6 +89,17 @@ check_threads(const char *value)
 }
 
 static const char *
+check_limit(const char *value)
+{
+	size_t digits = strspn(value, "0123456789");
+
+	return digits > 0 && digits < 10 && value[digits] == '\0' &&
+	        num(value) > 0
+	    ? NULL
+	    : "must be a number of events, such as 1000000";
+}
+
+static const char *
 check_currency(const char *value)
 {
 	return klaviyo_exponent(value) >= 0
@@ -163,6 +174,7 @@ static const struct setting {
     {"KLAVIYO_ONSITE_URL", AT(onsite_url), "https://static.klaviyo.com",
         check_klaviyo_url},
     {"KLAVIYO_REVISION", AT(revision), KLAVIYO_REVISION, check_revision},
+    {"KLAVIYO_OUTBOX_LIMIT", AT(outbox_limit), "1000000", check_limit},
     {"KLAVIYO_CA_FILE", AT(ca_file), "", check_optional},
     {"KLAVIYO_CONSENT", AT(consent), "implied", check_consent},
 #undef AT
