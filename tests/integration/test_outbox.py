@@ -1,0 +1,173 @@
+"""`storefront outbox` and the one active sender, as an operator meets them."""
+import json
+import re
+import urllib.request
+
+import pytest
+
+from harness import Shop, wait_for
+from shop_kit import checkout, execute, fill_cart, order_of, rows
+
+
+def status(shop, *args, code=0):
+    run = shop.run("outbox", "status", "--json", *args, check=False)
+    assert run.returncode == code, run.stderr
+    return json.loads(run.stdout), run.stderr
+
+
+def buy(shop, **fields):
+    visitor = shop.visitor()
+    fill_cart(visitor, shop, [("WINNIEPOOH", 2)])
+    return order_of(checkout(visitor, **fields))
+
+
+def received(shop):
+    with urllib.request.urlopen(shop.sandbox_url
+                                + "/sandbox/events?after=0") as reply:
+        return json.load(reply)["events"]
+
+
+def age(shop, seconds):
+    """As if the orders had been queued so long ago."""
+    execute(shop, "UPDATE klaviyo_outbox SET created_at = created_at - "
+                 f"{seconds}")
+
+
+def test_status_for_people_and_monitors():
+    with Shop("nginx", sandbox=True) as shop:
+        told, _ = status(shop)
+        assert told["waiting"] == 0 and told["sender"] == ""
+        order = buy(shop)
+        told, _ = status(shop)
+        assert told["waiting"] == 2 and told["oldest"] == \
+            told["oldest_realtime"] > 0
+        # Older than the abandoned-cart mail may find it: an alarm.
+        age(shop, 31 * 60)
+        told, words = status(shop, code=1)
+        assert told["oldest_realtime_age"] >= 31 * 60
+        assert "30 min" in words and "no worker is running" in words
+        assert order not in words
+        status(shop, "--max-age", "32", code=0)
+        # History may take its time.
+        execute(shop, "UPDATE klaviyo_outbox SET lane = 1")
+        assert status(shop)[0]["oldest_realtime"] == 0
+        execute(shop, "UPDATE klaviyo_outbox SET lane = 0")
+        shop.start_worker()
+        shop.wait_delivered(2)
+        told, _ = status(shop)
+        assert told["sent"] == told["sent_last_minute"] == 2
+        assert re.fullmatch(r".+ pid \d+", told["sender"])
+        assert 0 <= told["now"] - told["heartbeat"] < 60
+        text = shop.run("outbox", "status").stdout
+        assert "sent     2" in text and "sending: " + told["sender"] in text
+        # One that ends as it should leaves at once.
+        shop.end("worker")
+        assert status(shop)[0]["sender"] == ""
+        assert "nobody" in shop.run("outbox", "status").stdout
+
+
+def test_drop_erase_prune():
+    with Shop("nginx", sandbox=True) as shop:
+        first, second = buy(shop), buy(shop, email="bert@klaviyo-demo.com")
+        text = shop.run("outbox", "drop", f"Ordered Product/{first}:1").stdout
+        assert "1 dropped" in text
+        assert "2 emptied" in shop.run(
+            "outbox", "erase", "BERT@klaviyo-demo.com").stdout
+        assert not rows(shop, "SELECT 1 FROM klaviyo_outbox WHERE profile "
+                        "LIKE '%bert@%' OR event LIKE '%bert@%'")
+        assert len(shop.run("outbox", "list", "dropped").stdout.split(
+            "dropped")) == 4
+        shop.start_worker()
+        shop.wait_delivered(1)
+        told, _ = status(shop)
+        assert (told["sent"], told["dropped"]) == (1, 3)
+        assert [e["metric"] for e in received(shop)] == ["Placed Order"]
+        age(shop, 500 * 86400)
+        execute(shop, "UPDATE klaviyo_outbox SET sent_at = sent_at - "
+                     "500 * 86400 WHERE sent_at IS NOT NULL")
+        assert "4 ids" in shop.run("outbox", "prune").stdout
+        assert second and not rows(shop, "SELECT 1 FROM klaviyo_outbox")
+
+
+def test_the_worker_prunes_by_itself():
+    with Shop("nginx", sandbox=True) as shop:
+        execute(
+            shop, "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
+            " created_at, sent_at) VALUES ('A/1', 'event', 0, '', '', 1, 1)")
+        shop.start_worker()
+        wait_for(lambda: not rows(shop, "SELECT 1 FROM klaviyo_outbox"),
+                 "the worker to delete an old id")
+
+
+@pytest.mark.parametrize("args", [
+    ("status", "--max-age"), ("status", "--max-age", "x"), ("drop",),
+    ("erase",), ("prune", "--days", "-1"), ("prune", "7"), ("list", "x")])
+def test_wrong_calls(args, idle_shop):
+    run = idle_shop.run("outbox", *args, check=False)
+    assert run.returncode == 2 and "outbox takes" in run.stderr
+
+
+@pytest.mark.parametrize("args", [("drop", "x/1"), ("retry", "x/1")])
+def test_no_such_event(args, idle_shop):
+    run = idle_shop.run("outbox", *args, check=False)
+    assert run.returncode == 1 and "x/1" in run.stderr
+
+
+@pytest.fixture(scope="module")
+def idle_shop():
+    with Shop(serve=False) as shop:
+        yield shop
+
+
+def test_a_full_queue_refuses_browsing_never_orders():
+    """The bound's own rules are unit tests; here: orders go on beyond it, and
+    the setting is read."""
+    with Shop("nginx", env={"KLAVIYO_OUTBOX_LIMIT": "3"}) as shop:
+        for _ in range(4):
+            buy(shop)
+        told, _ = status(shop)
+        assert told["waiting"] == 8 and told["refused"] == 0
+        run = shop.run("doctor", env={"KLAVIYO_OUTBOX_LIMIT": "0"},
+                       check=False)
+        assert "WRONG" in run.stdout and "number of events" in run.stdout
+
+
+def test_standing_by_and_taking_over():
+    """Two workers: one sends.  It is killed: the other sends at once, for it
+    sees that the process is gone."""
+    with Shop("nginx", sandbox=True, worker=True) as shop:
+        buy(shop)
+        shop.wait_delivered(2)
+        first = status(shop)[0]["sender"]
+        assert first.endswith(f"pid {shop.programs['worker'].pid}")
+        second = shop.start_worker("worker2")
+        wait_for(lambda: "stands by" in shop.log("worker2"),
+                 "the second worker to stand by")
+        buy(shop)
+        shop.wait_delivered(4)
+        assert status(shop)[0]["sender"] == first
+        shop.kill("worker")
+        buy(shop)
+        shop.wait_delivered(6)
+        assert status(shop)[0]["sender"].endswith(f"pid {second.pid}")
+        once = shop.run("worker", "--once", secrets=True, check=False)
+        assert once.returncode == 0 and "stands by" in once.stdout
+        assert len(received(shop)) == 6
+
+
+def test_a_shop_of_the_version_before():
+    with Shop("nginx", sandbox=True) as shop:
+        buy(shop)
+        execute(shop, "DROP TABLE klaviyo_lease")
+        execute(shop, "DROP TABLE klaviyo_bound")
+        execute(shop, "UPDATE meta SET value = '1' WHERE name = 'schema'")
+        run = shop.run("outbox", "status", check=False)
+        assert run.returncode == 1 and "storefront init" in run.stderr
+        shop.run("init")
+        assert "waiting  2" in shop.run("outbox", "status").stdout
+        shop.start_worker()
+        shop.wait_delivered(2)
+        execute(shop, "UPDATE meta SET value = '99' WHERE name = 'schema'")
+        for command in (("init",), ("outbox", "status")):
+            run = shop.run(*command, check=False)
+            assert run.returncode == 1 and "newer" in run.stderr
