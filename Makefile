@@ -3,6 +3,7 @@
 #   make            build everything below build/
 #   make run        set up and start the demo shop (PORT=, SANDBOX_PORT= move it)
 #   make test       set up and run every test
+#   make soak       the crash tests and others in their long form (SOAK=1)
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make SAN=address,undefined BUILD=build-asan     a sanitizer build
 #
@@ -20,7 +21,7 @@ CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
 WARN      = -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Isrc/klaviyo -Isrc/storefront \
-            -I/usr/include/libxml2 \
+            -I/usr/include/libxml2 -I/usr/include/postgresql \
             -DVERSION='"$(VERSION)"' -DDATADIR='"$(DATADIR)"'
 ifdef SAN
 SANFLAGS  = -fsanitize=$(SAN) -fno-omit-frame-pointer
@@ -30,7 +31,7 @@ C        = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -Wshadow -Wstrict-protot
 CXXC     = $(CXX) -std=c++17 $(CPPFLAGS) $(CXXFLAGS) $(WARN) -MMD -MP $(SANFLAGS)
 LINK     = $(CXX) $(CXXFLAGS) $(LDFLAGS) $(SANFLAGS) -pthread
 
-KLAVIYO_LIBS    = -lcurl -lcjson -lsqlite3 -lsodium
+KLAVIYO_LIBS    = -lcurl -lcjson -lsqlite3 -lpq -lsodium
 STOREFRONT_LIBS = -lfcgi -lctemplate -lcsv -lxml2 -lunistring $(KLAVIYO_LIBS)
 SANDBOX_LIBS    = -lmicrohttpd -lcjson -lsodium
 
@@ -85,12 +86,13 @@ $(filter %.S.o,$(SANDBOX)): $(wildcard src/sandbox/*.html src/sandbox/*.js src/s
 # ---------------------------------------------------------------- set-up, run
 
 BUILD_PACKAGES = g++ libfcgi-dev libcurl4-openssl-dev libcjson-dev \
-    libctemplate-dev libsqlite3-dev libsodium-dev libcsv-dev libxml2-dev \
-    libunistring-dev libmicrohttpd-dev
+    libctemplate-dev libsqlite3-dev libpq-dev libsodium-dev libcsv-dev \
+    libxml2-dev libunistring-dev libmicrohttpd-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
 TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-selenium python3-jsonschema \
-    python3-pil chromium chromium-driver valgrind pkg-config
+    python3-pil chromium chromium-driver valgrind pkg-config faketime postgresql \
+    python3-psycopg2
 
 # As root in somebody's tree (sudo make ..): packages as root, files as theirs.
 OWNER := $(shell [ "$$(id -u)" = 0 ] && [ "$$(stat -c %u .)" != 0 ] && \
@@ -118,11 +120,28 @@ $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
 units: $(UNITS)
 	@for unit in $(UNITS); do $$unit || exit 1; done
 
+# What tests/crash preloads into the programs: disks that fail, and their log.
+SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault)
+shims: $(SHIMS)
+
+$(BUILD)/tests/crash/%.so: tests/crash/%.c tests/crash/shim.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -fPIC -shared -pthread \
+	    -o $@ $<
+
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
-	@$(OWNER) $(MAKE) --no-print-directory all units
+	@$(OWNER) $(MAKE) --no-print-directory all units shims
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider tests
+
+# The tests that have a long form, in it; for hours, or a night.
+soak:
+	@sh www/packages.sh $(TEST_PACKAGES)
+	@$(OWNER) $(MAKE) --no-print-directory all units shims
+	@SOAK=1 STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest \
+	    -v -rP -p no:cacheprovider $$(grep -rl --include='test_*.py' SOAK \
+	    tests)
 
 # The product page beside what nginx and FastCGI can do at all.
 $(BUILD)/bench/fixed: tests/bench/fixed.c
@@ -171,5 +190,5 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run units test bench picture install uninstall clean
+.PHONY: all run units shims test soak bench picture install uninstall clean
 .DELETE_ON_ERROR:

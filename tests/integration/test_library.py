@@ -202,7 +202,7 @@ def cgi_shop(request, stage, pkg_config, tmp_path_factory):
         # Of curl's own needs only curl is there to link with.
         libraries = [flag for flag in libraries if not flag.startswith("-l")
                      or flag in ("-lklaviyo", "-lcurl", "-lcjson",
-                                 "-lsqlite3", "-lsodium")]
+                                 "-lsqlite3", "-lpq", "-lsodium")]
     run("cc", "-std=c11", "-D_GNU_SOURCE", *FLAGS, *sanitizers(),
         os.path.join(TREE, "tests", "cgi-shop", "shop.c"), "-o", program,
         *pkg_config("--cflags"), *libraries, "-lsqlite3")
