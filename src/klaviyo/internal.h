@@ -276,7 +276,7 @@ void kl_pacer_learn(
  * to wait. */
 int64_t kl_pacer_stop(
     struct kl_pacer *pacer, int64_t retry_after_s, int64_t now_ms);
-/* Seconds until attempt ${attempts}+1: full jitter, capped at an hour;
+/* Seconds until attempt ${attempts}+1: full jitter, capped at 15 min;
  * ${random} is uniform in 32 bits. */
 int64_t kl_backoff(int64_t attempts, uint32_t random);
 

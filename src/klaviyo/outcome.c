@@ -5,7 +5,7 @@
  *   verdict    the event                          the queue
  *   SENT       sent                               a probe: runs again
  *   RETRY      due after a backoff                20 in a row: as DEAD_NET
- *   DEAD_NET   due after a backoff                the pass ends; next: probe
+ *   DEAD_NET   due after a backoff, 5 min at most pauses as long, then probes
  *   WAIT       released                           waits for Retry-After
  *   PAUSE      released, due behind the others    pauses KL_PAUSE_S, probes
  *   REFUSED    repaired: due now                  -
@@ -150,7 +150,8 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
 	snprintf(reason, sizeof(reason), "Klaviyo cannot be reached: %s",
 	    words ? words : "");
 	free(words);
-	kl_pass_end(pass, wait * 1000, reason);
+	/* A pause as any other: status shows it, and it outlives the process. */
+	pause_queue(pass, wait * 1000, reason);
 }
 
 /* --------------------------------------------------------------- the event */
@@ -260,6 +261,7 @@ kl_pass_answer(struct kl_pass *pass, struct kl_claim *claim,
     const struct kl_answer *answer)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
+	int64_t wait;
 
 	kl_pacer_learn(&klaviyo->pacer, answer, kl_monotonic_ms());
 	switch (kl_judge(answer)) {
@@ -275,7 +277,11 @@ kl_pass_answer(struct kl_pass *pass, struct kl_claim *claim,
 			network_down(pass, answer);
 		return;
 	case KL_V_DEAD_NET:
-		kl_pass_retry(pass, claim, 0, words(claim, answer));
+		/* Never sent: when the network is back, it goes soon. */
+		wait = kl_backoff(claim->attempts, randombytes_random());
+		kl_pass_note(pass, claim, KL_RETRY,
+		    kl_now() + (wait < DOWN_MAX_S ? wait : DOWN_MAX_S),
+		    words(claim, answer), NULL);
 		network_down(pass, answer);
 		return;
 	case KL_V_WAIT:

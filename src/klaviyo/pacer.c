@@ -25,6 +25,9 @@
 enum {
 	SLOTS = KL_SLOTS + 1,
 	HOUR = 3600, /* s: the longest wait of any kind */
+	/* s: once Klaviyo is back, an order must be known well before an
+	   abandoned-cart mail goes out, which is an hour or more. */
+	BACKOFF_MAX = 900,
 	OWN_WAIT = 6 /* 2^6 s: the longest wait for a 429 that names none */
 };
 
@@ -206,11 +209,11 @@ kl_pacer_stop(struct kl_pacer *pacer, int64_t retry_after_s, int64_t now_ms)
 int64_t
 kl_backoff(int64_t attempts, uint32_t random)
 {
-	int64_t ceiling = HOUR;
+	int64_t ceiling = BACKOFF_MAX;
 
 	if (attempts < 1)
 		attempts = 1;
-	if (attempts < 12) /* 2^12 s is more than an hour */
+	if (attempts < 10) /* 2^10 s is more than that */
 		ceiling = (int64_t)1 << attempts;
 	return 1 + (int64_t)(((uint64_t)random * (uint64_t)ceiling) >> 32);
 }

@@ -152,7 +152,9 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		if (!pass.standby)
 			prune(store, &prune_at);
 		add_tally(&sum, &pass);
-		if (strcmp(reason, pass.reason) != 0) {
+		/* That nothing was due is no news of Klaviyo. */
+		if (strcmp(reason, pass.reason) != 0 &&
+		    (*pass.reason != '\0' || pass.sent > 0)) {
 			snprintf(reason, sizeof(reason), "%s", pass.reason);
 			shop_log("worker: %s",
 			    *reason != '\0' ? reason : "delivering again");

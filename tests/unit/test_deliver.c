@@ -627,6 +627,8 @@ network_down(void **state)
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t size = sizeof(address);
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct klaviyo_store s = store();
+	struct klaviyo_status status;
 
 	(void)state;
 	sender_free(klaviyo);
@@ -644,6 +646,10 @@ network_down(void **state)
 	assert_int_equal(tally.released, tally.claimed - tally.retried);
 	assert_in_range(tally.wait_ms, 1000, 300000);
 	assert_non_null(strstr(tally.reason, "cannot be reached"));
+	/* Told to the operator, and to the next process. */
+	assert_int_equal(klaviyo_outbox_status(&s, kl_now(), &status), 0);
+	assert_in_range(status.paused_until, kl_now(), kl_now() + 300);
+	assert_string_equal(status.reason, tally.reason);
 	/* From now on one event asks, until one gets through. */
 	for (int i = 0; i < 3; i++) {
 		time_passes();
@@ -812,14 +818,15 @@ two_senders(void **state)
 	server_script(202, "", "");
 	server->rule[RULES - 1].delay_ms = 2;
 	/* Two writers without the host's write gate: not in WAL mode. */
-	store_do("PRAGMA journal_mode = DELETE");
+	if (store_db)
+		store_do("PRAGMA journal_mode = DELETE");
 	store_fill("a", 400, KLAVIYO_REALTIME, kl_now());
-	klaviyo_sqlite_finish(store_db);
-	sqlite3_close(store_db);
+	assert_int_equal(store_disconnect(), 0);
 	other = fork();
-	assert_int_equal(sqlite3_open(store_path, &store_db), 0);
-	sqlite3_busy_timeout(store_db, 60000);
-	s.conn = store_db;
+	assert_int_equal(store_connect(), 0);
+	if (store_db)
+		sqlite3_busy_timeout(store_db, 60000);
+	s = store();
 	klaviyo = sender(2, 0);
 	for (int i = 0; i < 40; i++)
 		if (klaviyo_deliver(klaviyo, &s, 10, NULL, &tally)) {

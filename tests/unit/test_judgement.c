@@ -568,7 +568,7 @@ retry_after_503(void **state)
 
 /* ----------------------------------------------------------------- backoff */
 
-/* Uniform over 1..min(2^n, 3600) s, for every attempt there will ever be. */
+/* Uniform over 1..min(2^n, 900) s, for every attempt there will ever be. */
 static void
 backoff(void **state)
 {
@@ -576,7 +576,7 @@ backoff(void **state)
 
 	(void)state;
 	for (int64_t n = 1; n <= 10000; n++) {
-		int64_t ceiling = n < 12 ? (int64_t)1 << n : 3600;
+		int64_t ceiling = n < 10 ? (int64_t)1 << n : 900;
 
 		assert_int_equal(kl_backoff(n, 0), 1);
 		assert_int_equal(kl_backoff(n, UINT32_MAX), ceiling);
@@ -585,7 +585,7 @@ backoff(void **state)
 	}
 	/* Spread: of ten equal parts each gets its share, within a tenth. */
 	for (int64_t n = 6; n <= 10000; n = n < 20 ? n + 1 : n * 2) {
-		int64_t ceiling = n < 12 ? (int64_t)1 << n : 3600;
+		int64_t ceiling = n < 10 ? (int64_t)1 << n : 900;
 		int part[10] = {0};
 
 		for (int i = 0; i < 20000; i++) {
