@@ -109,12 +109,15 @@ run:
 UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PARTS  = $(filter-out $(BUILD)/obj/storefront/main.c.o,$(STOREFRONT))
 WRAPS  = -Wl,--wrap=malloc,--wrap=calloc,--wrap=strdup
+# The functions that a test says, in its first comment, it replaces.
+REPLACE = $(patsubst %,-Wl$(comma)--wrap=%,$(shell sed -n 's/^ \* Replaces: //p' $<))
+comma  := ,
 
 $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
 	@mkdir -p $(@D)
 	$(C) -Itests/unit -o $@.o -c $<
 	$(LINK) -o $@ $@.o $(PARTS) $(BUILD)/libklaviyo.a \
-	    $(if $(findstring nth_alloc.h,$(shell cat $<)),$(WRAPS)) \
+	    $(if $(findstring nth_alloc.h,$(shell cat $<)),$(WRAPS)) $(REPLACE) \
 	    $(STOREFRONT_LIBS) -lcmocka
 
 units: $(UNITS)
@@ -129,16 +132,28 @@ $(BUILD)/tests/crash/%.so: tests/crash/%.c tests/crash/shim.h
 	$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -fPIC -shared -pthread \
 	    -o $@ $<
 
+# The storefront with one thing wrong in it: tests/crash/wrong says what, and
+# which functions are replaced.
+CRASH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard \
+         tests/crash/wrong/*.c tests/crash/every_*.c))
+crash: $(CRASH)
+
+$(BUILD)/tests/crash/wrong/%: tests/crash/wrong/%.c $(STOREFRONT) $(BUILD)/libklaviyo.a
+	@mkdir -p $(@D)
+	$(C) -o $@.o -c $<
+	$(LINK) -o $@ $@.o $(STOREFRONT) $(BUILD)/libklaviyo.a $(REPLACE) \
+	    $(STOREFRONT_LIBS)
+
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
-	@$(OWNER) $(MAKE) --no-print-directory all units shims
+	@$(OWNER) $(MAKE) --no-print-directory all units shims crash
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider tests
 
 # The tests that have a long form, in it; for hours, or a night.
 soak:
 	@sh www/packages.sh $(TEST_PACKAGES)
-	@$(OWNER) $(MAKE) --no-print-directory all units shims
+	@$(OWNER) $(MAKE) --no-print-directory all units shims crash
 	@SOAK=1 STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest \
 	    -v -rP -p no:cacheprovider $$(grep -rl --include='test_*.py' SOAK \
 	    tests)
@@ -190,5 +205,5 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run units shims test soak bench picture install uninstall clean
+.PHONY: all run units crash shims test soak bench picture install uninstall clean
 .DELETE_ON_ERROR:

@@ -21,11 +21,19 @@ static int fd = -1;
 int
 record_open(const char *file)
 {
-	fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd == -1)
+	char last = '\n';
+
+	fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd == -1) {
 		fprintf(stderr, "klaviyo-sandbox: --record %s: %s\n", file,
 		    strerror(errno));
-	return fd == -1 ? -1 : 0;
+		return -1;
+	}
+	/* A line that a crash cut short must not be continued. */
+	if (lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) == 1 &&
+	    last != '\n')
+		(void)!write(fd, "\n", 1);
+	return 0;
 }
 
 void

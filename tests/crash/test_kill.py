@@ -1,0 +1,48 @@
+"""kill -9 of web process, workers and Klaviyo at random moments, under load and
+faults: every confirmed order arrives, in effect once, and nothing else does."""
+import os
+import random
+
+import pytest
+
+from harness import BUILD
+from loop import Loop, endless_stock
+
+SOAK = bool(os.environ.get("SOAK"))
+SEED = int(os.environ.get("SEED", random.randrange(10 ** 9)))
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory):
+    return endless_stock(tmp_path_factory.mktemp("crash") / "catalog.csv")
+
+
+@pytest.mark.parametrize("part", range(20 if SOAK else 1))
+def test_nothing_is_lost(part, catalog):
+    with Loop(SEED + part, catalog=catalog) as loop:
+        loop.run(rounds=50 if SOAK else 25)
+        loop.drain()
+        assert loop.check() == {}
+        print(loop.counts)
+        # It was a storm: otherwise nothing was shown.
+        assert loop.counts["confirmed"] > 2 * loop.counts["rounds"]
+        assert loop.counts["duplicates"] > 0 and loop.counts["faults"] > 0
+
+
+@pytest.mark.parametrize("wrong, sees", [
+    ("errors_are_done", "what is sent was received"),
+    ("sent_before_sending", "what is sent was received"),
+    ("fresh_id_each_time", "what was received is committed"),
+    ("sent_within_the_order", "what was received is committed"),
+])
+def test_a_wrong_design_is_caught(wrong, sees, catalog):
+    program = os.path.join(BUILD, "tests", "crash", "wrong", wrong)
+    with Loop(SEED, program, catalog=catalog) as loop:
+        for _ in range(10):
+            loop.run(rounds=3)
+            loop.drain()
+            found = loop.check()
+            if found:
+                break
+        print(wrong, loop.counts, found)
+        assert sees in found
