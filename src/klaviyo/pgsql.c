@@ -298,6 +298,9 @@ take_result(PGconn *conn, struct known *known, PGresult *result,
 		else
 			rows = strtoll(PQcmdTuples(result), NULL, 10);
 		break;
+	case PGRES_EMPTY_QUERY:
+		fail("not one statement", sql);
+		break;
 	default:
 		fail_result(conn, known, result, sql);
 	}

@@ -80,7 +80,7 @@ int
 main(int argc, char **argv)
 {
 	const char *method = getenv("REQUEST_METHOD");
-	struct klaviyo_store store = {klaviyo_sqlite, NULL};
+	struct klaviyo_store store = {.sql = klaviyo_sqlite};
 	sqlite3 *db;
 
 	if (sqlite3_open(getenv("SHOP_DB"), &db) != SQLITE_OK)

@@ -1,6 +1,7 @@
 /*
- * catalog_db.h - a shop's database in a temporary directory, for tests of the
- * catalogue, and its content as text.
+ * catalog_db.h - a shop's database in a temporary directory, or at the address
+ * TEST_POSTGRES (tests/postgres.py), for tests of the catalogue, and its
+ * content as text.
  */
 #ifndef CATALOG_DB_H
 #define CATALOG_DB_H
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
 #include "storefront.h"
 
@@ -22,16 +24,33 @@ static char dir[64], path[80];
 static struct db *db;
 static struct arena *arena;
 
+/* An empty database at the address. */
+static inline void
+empty(const char *address)
+{
+	PGconn *conn = PQconnectdb(address);
+	PGresult *result = PQexec(conn,
+	    "SET client_min_messages = warning; "
+	    "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail_msg("%s", PQerrorMessage(conn));
+	PQclear(result);
+	PQfinish(conn);
+}
+
 static inline int
 open_shop(void **state)
 {
-	struct settings settings = {.db = path, .currency = "USD"};
+	const char *address = getenv("TEST_POSTGRES");
 
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/catalog.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/shop.db", dir);
-	db = db_create(&settings);
+	if (address != NULL)
+		empty(address);
+	db = db_create_at(address != NULL ? address : path, "USD");
 	if (db == NULL)
 		fail_msg("%s", shop_error());
 	arena = arena_new();

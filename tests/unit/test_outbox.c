@@ -149,8 +149,9 @@ static void
 outcomes(void **state)
 {
 	static const char row[] =
-	    "SELECT COALESCE(due_at, '-') || ' ' || COALESCE(claim, '-') || ' '"
-	    " || attempts || ' ' || COALESCE(sent_at, '-') || ' ' ||"
+	    "SELECT COALESCE(CAST(due_at AS TEXT), '-') || ' ' ||"
+	    " COALESCE(claim, '-') || ' ' || attempts || ' ' ||"
+	    " COALESCE(CAST(sent_at AS TEXT), '-') || ' ' ||"
 	    " COALESCE(error, '-') || ' ' || profile || ' ' || event"
 	    " FROM klaviyo_outbox";
 	char error[] = "words", repaired[] = "{\"type\":\"r\"}";
