@@ -14,11 +14,11 @@ marked as sent that was not received.
 That the check can fail is shown by the same run with synchronous=NORMAL, and on
 a disk that lies about a flush: both must lose confirmed orders.
 """
+import gc
 import http.client
 import http.server
 import json
 import os
-import shutil
 import sqlite3
 import threading
 import urllib.parse
@@ -94,17 +94,24 @@ def ids(body):
 
 
 class Run:
-    """A shop's busy hour, logged."""
+    """A shop's busy days, logged; each ends with all programs ended in order,
+    so that the last connection's checkpoint and the end of the -wal are there,
+    too."""
 
-    def __init__(self, shop, rng, orders, **variant):
+    def __init__(self, shop, rng, orders, days=1, **variant):
         self.shop, self.placed = shop, {}
         stocked(shop)
         log = data_file(shop, "disk.data")
-        st = os.stat(shop.db)
-        with open(shop.db, "rb") as f:
-            self.start = {"shop.db": (st.st_ino, f.read())}
+        self.start = {"shop.db": content(shop.db)}
         self.fd = os.open(log, os.O_WRONLY | os.O_APPEND)
         env = shims(shop, "powercut", SHIM_LOG=log, **variant)
+        for _ in range(days):
+            self.day(env, rng, orders // days)
+        os.close(self.fd)
+        self.records = powercut.read(log)
+
+    def day(self, env, rng, orders):
+        shop = self.shop
         tap = Tap(shop.sandbox_url, lambda i: powercut.note(
             self.fd, powercut.SEEN, i))
         shop.start_serve(env=env)
@@ -116,11 +123,10 @@ class Run:
             assert not customers.refused, customers.refused
             shop.wait_delivered()
         finally:
+            gc.collect()  # connections of the test's own
             for name in ("worker", "nginx", "storefront"):
                 shop.end(name)
             tap.close()
-            os.close(self.fd)
-        self.records = powercut.read(log)
 
     def confirmed(self, placed):
         self.placed[placed.id] = placed
@@ -169,15 +175,22 @@ def fault_of(path, confirmed, seen):
     return None
 
 
-def lay(path, files):
+def content(path):
+    with open(path, "rb") as f:
+        return os.fstat(f.fileno()).st_ino, f.read()
+
+
+def lay(path, files, owner=None):
     """Puts the files of an image where ${path} names the database."""
     for end in ("", "-wal", "-shm", "-journal"):
         if os.path.exists(path + end):
             os.remove(path + end)
-    for name, content in files.items():
-        assert name.startswith("shop.db")
-        with open(path + name[len("shop.db"):], "wb") as f:
-            f.write(content)
+    for name, data in files.items():
+        name = path + name[name.index(".db") + 3:]
+        with open(name, "wb") as f:
+            f.write(data)
+        if owner:
+            os.chown(name, owner.pw_uid, owner.pw_gid)
 
 
 @pytest.fixture
@@ -188,10 +201,11 @@ def shop():
 
 def test_what_was_confirmed_survives(shop, tmp_path):
     rng = seeded("powercut")
-    run = Run(shop, rng, ORDERS)
+    run = Run(shop, rng, ORDERS, 2)
     kinds = [r[0] for r in run.records]
     assert kinds.count(powercut.SYNCED) > ORDERS, "the log has no syncs"
     assert powercut.SEEN in kinds
+    assert kinds.count(powercut.UNLINK) == 2, "the -wal was not removed"
     whole(shop, run.placed.values())
     path, wrong, count = str(tmp_path / "shop.db"), [], 0
     for position, way, files, confirmed, seen in run.cuts(rng, POINTS):
@@ -212,17 +226,34 @@ def test_a_shop_goes_on_after_the_cut(shop):
     run = Run(shop, rng, ORDERS // 3)
     for position, way, files, confirmed, _ in run.cuts(rng, 12 if SOAK else 3):
         print(f"record {position}, {way}")
-        lay(shop.db, files)
-        for name in os.listdir(shop.dir):
-            if name.startswith("shop.db") and shop.user:
-                shutil.chown(shop.path(name), shop.user.pw_uid,
-                             shop.user.pw_gid)
+        lay(shop.db, files, shop.user)
         shop.run("worker", "--once")
         whole(shop, confirmed)
         assert all(s == "sent" for s in states(shop))
         assert outbox(shop) <= set(sandbox(shop))
     twice = {i: e for i, e in sandbox(shop).items() if len(e) > 1}
     assert not twice, twice
+
+
+def test_init_is_there_or_can_be_done_again(shop):
+    rng = seeded("powercut-init")
+    db, log = shop.path("other.db"), data_file(shop, "disk.data")
+    shop.run("init", env={**shims(shop, "powercut", SHIM_LOG=log,
+                                  SHIM_DB=db), "STOREFRONT_DB": db})
+    gc.collect()
+    records = powercut.read(log)
+    again = set(rng.sample(range(len(records)), 40 if SOAK else 8))
+    disk = powercut.Disk(os.stat(shop.dir).st_ino, {})
+    for position, record in enumerate(records):
+        disk.apply(record)
+        if position in again:
+            lay(db, disk.image(rng.choice(powercut.WAYS), rng), shop.user)
+            shop.run("init", env={"STOREFRONT_DB": db})
+            assert intact(db) == "ok"
+    for way in powercut.WAYS:  # once it has said that it is done
+        lay(db, disk.image(way, rng), shop.user)
+        assert shop.run("order", "list", env={"STOREFRONT_DB": db},
+                        check=False).returncode == 0, f"lost: {way}"
 
 
 def states(shop):
