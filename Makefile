@@ -92,7 +92,7 @@ RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
 TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-selenium python3-jsonschema \
     python3-pil chromium chromium-driver valgrind pkg-config faketime postgresql \
-    python3-psycopg2
+    python3-psycopg2 openssl iproute2
 
 # As root in somebody's tree (sudo make ..): packages as root, files as theirs.
 OWNER := $(shell [ "$$(id -u)" = 0 ] && [ "$$(stat -c %u .)" != 0 ] && \
@@ -120,8 +120,15 @@ $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
 	    $(if $(findstring nth_alloc.h,$(shell cat $<)),$(WRAPS)) $(REPLACE) \
 	    $(STOREFRONT_LIBS) -lcmocka
 
+# Those with a database run on both engines.
+ON_POSTGRES = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out \
+    %/test_sqlite.c,$(shell grep -lE '"(store).h"' \
+    tests/unit/test_*.c)))
 units: $(UNITS)
-	@for unit in $(UNITS); do $$unit || exit 1; done
+	@for unit in $(filter-out %/test_pgsql,$(UNITS)); do \
+	    $$unit || exit 1; done
+	@/usr/bin/python3 tests/postgres.py sh -ec 'for unit; do $$unit; done' \
+	    sh $(ON_POSTGRES)
 
 # What tests/crash preloads into the programs: disks that fail, and their log.
 SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault)
