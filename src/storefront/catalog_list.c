@@ -74,8 +74,8 @@ split(struct arena *arena, const char *search, struct patterns *patterns)
 	}
 	word = fold(arena, arena_copyn(arena, search, length));
 	word += strspn(word, space);
-	/* Nothing asked for: nothing found. */
-	patterns->none = *word == '\0';
+	/* Nothing asked for, or no text that could be there: nothing found. */
+	patterns->none = *word == '\0' || !utf8_clean(word);
 	for (; *word != '\0' && n < WORDS_MAX; n++) {
 		length = strcspn(word, space);
 		patterns->any[n] = pattern(arena, "%", word, length, "%");

@@ -16,7 +16,23 @@
    older shop to this version: so far by making the tables that are missing. */
 #define SCHEMA_VERSION "2"
 
-static const struct engine *const engines[] = {&db_sqlite};
+static const struct engine *const engines[] = {&db_pgsql, &db_sqlite};
+
+/* Notes how a transaction fares, whoever's statement it is. */
+static int64_t
+noted_sql(void *conn, const char *sql, int n, const char *const *arg,
+    klaviyo_row *row, void *rowarg)
+{
+	struct db *db = conn;
+	bool inside = db->engine->inside(db);
+	int64_t result = db->engine->sql(db, sql, n, arg, row, rowarg);
+
+	if (result >= 0 && strcmp(sql, "BEGIN") == 0)
+		db->failed = db->again = db->unknown = false;
+	else if (result < 0 && inside)
+		db->failed = true;
+	return result;
+}
 
 int64_t
 db_sql(struct db *db, const char *sql, int n, const char *const *arg,
@@ -24,7 +40,7 @@ db_sql(struct db *db, const char *sql, int n, const char *const *arg,
 {
 	int64_t result;
 
-	result = db->engine->sql(db, sql, n, arg, row, rowarg);
+	result = noted_sql(db, sql, n, arg, row, rowarg);
 	if (result < 0 && strcmp(sql, "BEGIN") != 0)
 		shop_fail("%s", klaviyo_error());
 	return result;
@@ -43,7 +59,25 @@ db_commit(struct db *db)
 		return 0;
 	/* Busy or full: the transaction is still open, and must not be. */
 	db_rollback(db);
-	return -1;
+	return db->unknown ? DB_UNKNOWN : -1;
+}
+
+bool
+db_failed(const struct db *db)
+{
+	return db->failed;
+}
+
+bool
+db_again(const struct db *db)
+{
+	return db->again;
+}
+
+bool
+db_unknown(const struct db *db)
+{
+	return db->unknown;
 }
 
 void
@@ -66,6 +100,12 @@ db_name(const struct db *db)
 	return db->name;
 }
 
+void
+db_describe(struct db *db, char *text, size_t size)
+{
+	db->engine->describe(db, text, size);
+}
+
 /* ------------------------------------------------------------------- opening
  */
 
@@ -81,7 +121,7 @@ connect_to(const char *address, bool create)
 	if (db == NULL)
 		return NULL;
 	db->engine = *engine;
-	db->store = (struct klaviyo_store){(*engine)->sql, db};
+	db->store = (struct klaviyo_store){.sql = noted_sql, .conn = db};
 	return db;
 }
 
@@ -118,8 +158,8 @@ db_open_at(const char *address)
 	if (db_run(db, copy_value, version,
 	        "SELECT value FROM meta WHERE name = 'schema'") < 0)
 		shop_fail("%s is no shop (STOREFRONT_DB): `storefront init` "
-		          "makes one",
-		    db->name);
+		          "makes one (%s)",
+		    db->name, strdupa(shop_error()));
 	else if (num(version) < num(SCHEMA_VERSION))
 		shop_fail("%s has schema version %s, this program knows %s: "
 		          "`storefront init` brings it up to date",
@@ -246,8 +286,8 @@ settle_currency(struct db *db, const char *currency)
 	return db_run(db, NULL, NULL,
 	           "UPDATE meta SET value = $1 WHERE name = 'schema'",
 	           SCHEMA_VERSION) < 0
-	    ? -1
-	    : 0;
+	           ? -1
+	           : 0;
 }
 
 /* The transaction that makes the tables, or finds them. */

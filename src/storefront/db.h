@@ -13,7 +13,6 @@
 #include <klaviyo.h>
 
 struct engine {
-	const char *name; /* as people know it */
 	/* Is this address one of the engine's?  The last engine takes all. */
 	bool (*takes)(const char *address);
 	/* A connection, set up; ${create}: where there is no database yet,
@@ -27,14 +26,18 @@ struct engine {
 	bool (*inside)(struct db *db);
 	/* Closes the connection and frees all. */
 	void (*close)(struct db *db);
+	/* Product and version. */
+	void (*describe)(struct db *db, char *text, size_t size);
 };
 
-extern const struct engine db_sqlite;
+extern const struct engine db_sqlite, db_pgsql;
 
 struct db {
 	const struct engine *engine;
 	struct klaviyo_store store; /* the engine's sql on this connection */
 	char *script;               /* texts of statements run from a script */
+	bool failed;                /* a statement of this transaction did */
+	bool again, unknown;        /* the engine's answers; see storefront.h */
 	char name[256];             /* the address, fit to be shown */
 };
 

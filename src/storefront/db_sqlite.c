@@ -3,13 +3,20 @@
  *
  * Promises: WAL with synchronous=FULL, so that a confirmed order survives a
  * power cut (NORMAL loses it); every write transaction of every process runs
- * inside the write gate, the library's too.
+ * inside the write gate, the library's too; nobody waits for it longer than
+ * GATE_WAIT_MS, whatever is done to the system's clock.
  *
  * The write gate: SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when one
  * connection checkpoints while another commits and restarts the log.  A lock
  * file held around each BEGIN..COMMIT, and around the checkpoint that closing
  * may run, keeps the two apart; it also queues writers fairly, where SQLite's
  * busy handler lets some wait for seconds.
+ *
+ * A sync that failed: the kernel has dropped what it could not write, takes the
+ * pages for clean, and the next sync says all is well.  What this process would
+ * read, and copy on, may not be what is on the disk.  So it touches the
+ * database no more (db_lost()) and ends; the next one reads the log with its
+ * checksums.
  */
 #include "db.h"
 
@@ -17,6 +24,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -36,26 +44,74 @@ struct connection {
 /* ------------------------------------------------------------ the write gate
  */
 
-/* Threads of one process queue here, so that only processes poll the file. */
-static pthread_mutex_t gate_mutex = PTHREAD_MUTEX_INITIALIZER;
+/* Threads of one process queue here, so that only processes poll the file.  Not
+   a mutex alone: its timed lock goes by the clock that people set. */
+static struct {
+	pthread_once_t once;
+	pthread_mutex_t mutex;
+	pthread_cond_t free;
+	bool taken;
+} turn = {.once = PTHREAD_ONCE_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static int
-gate_enter(struct connection *c)
+static void
+turn_init(void)
 {
-	struct timespec until;
-	int waited = 0;
+	pthread_condattr_t attributes;
 
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&turn.free, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool
+turn_take(int64_t until_ms)
+{
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+	bool mine;
+	int over = 0;
+
+	pthread_once(&turn.once, turn_init);
+	pthread_mutex_lock(&turn.mutex);
+	while (turn.taken && over == 0)
+		over = pthread_cond_timedwait(&turn.free, &turn.mutex, &until);
+	mine = !turn.taken;
+	turn.taken = true;
+	pthread_mutex_unlock(&turn.mutex);
+	return mine;
+}
+
+static void
+turn_give(void)
+{
+	pthread_mutex_lock(&turn.mutex);
+	turn.taken = false;
+	pthread_cond_signal(&turn.free);
+	pthread_mutex_unlock(&turn.mutex);
+}
+
+/* Until the time ${until_ms}, for the turn and for the file together. */
+static int
+gate_enter(struct connection *c, int64_t until_ms)
+{
 	if (c->inside)
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += GATE_WAIT_MS / 1000;
-	if (pthread_mutex_timedlock(&gate_mutex, &until) != 0)
+	if (!turn_take(until_ms))
 		return shop_fail("the database is busy: no turn to write "
 		                 "within 5 seconds");
 	while (flock(c->gate, LOCK_EX | LOCK_NB) != 0) {
 		if ((errno != EWOULDBLOCK && errno != EINTR) ||
-		    waited++ >= GATE_WAIT_MS) {
-			pthread_mutex_unlock(&gate_mutex);
+		    now_ms() >= until_ms) {
+			turn_give();
 			return shop_fail("the database is busy: another "
 			                 "process holds its write lock");
 		}
@@ -72,7 +128,7 @@ gate_leave(struct connection *c)
 		return;
 	c->inside = false;
 	flock(c->gate, LOCK_UN);
-	pthread_mutex_unlock(&gate_mutex);
+	turn_give();
 }
 
 /* Opens the lock file beside the database. */
@@ -90,6 +146,38 @@ gate_open(struct connection *c, const char *path)
 	return 0;
 }
 
+/* ------------------------------------------------------- a sync that failed */
+
+static atomic_bool lost;
+
+bool
+db_lost(void)
+{
+	return lost;
+}
+
+/* What SQLite has to say.  Of a checkpoint's failure nothing else hears, since
+   it is not the failure of the COMMIT that ran it. */
+static void
+on_log(void *arg, int code, const char *text)
+{
+	(void)arg;
+	if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CORRUPT)
+		return;
+	shop_log("SQLite: %s", text);
+	if (code == SQLITE_IOERR_FSYNC && !atomic_exchange(&lost, true))
+		shop_log("the disk failed to flush the database: what it "
+		         "holds is not known.  This process ends; look after "
+		         "the disk, and start it again");
+}
+
+static void
+listen_to_sqlite(void)
+{
+	/* Before SQLite's first use, or not at all. */
+	sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
+}
+
 /* ------------------------------------------------------------- a connection */
 
 static bool
@@ -98,15 +186,38 @@ sqlite_inside(struct db *db)
 	return !sqlite3_get_autocommit(((struct connection *)db)->conn);
 }
 
+/* Both locks within GATE_WAIT_MS: the gate, and SQLite's own, which somebody
+   who knows nothing of the gate may hold. */
+static int64_t
+sqlite_begin(struct connection *c)
+{
+	int64_t until_ms = now_ms() + GATE_WAIT_MS, left, result;
+
+	if (gate_enter(c, until_ms) != 0)
+		return -1;
+	left = until_ms - now_ms();
+	sqlite3_busy_timeout(c->conn, left > 1 ? (int)left : 1);
+	result = klaviyo_sqlite(c->conn, "BEGIN", 0, NULL, NULL, NULL);
+	sqlite3_busy_timeout(c->conn, GATE_WAIT_MS);
+	if (result < 0) {
+		shop_fail("%s", klaviyo_error());
+		gate_leave(c);
+	}
+	return result;
+}
+
 static int64_t
 sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
     klaviyo_row *row, void *rowarg)
 {
 	struct connection *c = conn;
+	bool rollback = strcmp(sql, "ROLLBACK") == 0;
 	int64_t result;
 
-	if (strcmp(sql, "BEGIN") == 0 && gate_enter(c) != 0)
-		return -1;
+	if (db_lost() && !rollback)
+		return shop_fail("the disk failed to flush the database");
+	if (strcmp(sql, "BEGIN") == 0)
+		return sqlite_begin(c);
 	result = klaviyo_sqlite(c->conn, sql, n, arg, row, rowarg);
 	if (!sqlite_inside(&c->db))
 		gate_leave(c);
@@ -118,12 +229,14 @@ sqlite_close(struct db *db)
 {
 	struct connection *c = (struct connection *)db;
 
-	/* The last connection's close runs a checkpoint: inside the gate. */
+	/* The last connection's close runs a checkpoint: inside the gate, and
+	   not of what a failed sync has left. */
 	if (c->gate >= 0)
-		gate_enter(c);
+		gate_enter(c, now_ms() + GATE_WAIT_MS);
 	if (c->conn != NULL)
 		klaviyo_sqlite_finish(c->conn);
-	sqlite3_close(c->conn);
+	if (!db_lost())
+		sqlite3_close(c->conn);
 	gate_leave(c);
 	if (c->gate >= 0)
 		close(c->gate);
@@ -152,7 +265,7 @@ use_wal(struct connection *c, const char *path)
 {
 	int rc;
 
-	if (gate_enter(c) != 0)
+	if (gate_enter(c, now_ms() + GATE_WAIT_MS) != 0)
 		return -1;
 	rc = sqlite3_exec(c->conn, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
 	gate_leave(c);
@@ -186,8 +299,10 @@ open_files(struct connection *c, const char *path, bool create)
 static struct db *
 sqlite_open(const char *path, bool create)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct connection *c = calloc(1, sizeof(*c));
 
+	pthread_once(&once, listen_to_sqlite);
 	if (c == NULL) {
 		shop_fail("out of memory");
 		return NULL;
@@ -201,6 +316,13 @@ sqlite_open(const char *path, bool create)
 	return NULL;
 }
 
+static void
+sqlite_describe(struct db *db, char *text, size_t size)
+{
+	(void)db;
+	snprintf(text, size, "SQLite %s", sqlite3_libversion());
+}
+
 static bool
 sqlite_takes(const char *address)
 {
@@ -209,10 +331,10 @@ sqlite_takes(const char *address)
 }
 
 const struct engine db_sqlite = {
-    .name = "SQLite",
     .takes = sqlite_takes,
     .open = sqlite_open,
     .sql = sqlite_sql,
     .inside = sqlite_inside,
     .close = sqlite_close,
+    .describe = sqlite_describe,
 };

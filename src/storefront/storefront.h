@@ -99,18 +99,33 @@ typedef int db_row(void *arg, int n, const char *const col[]);
 struct db *db_open(const struct settings *settings); /* must exist */
 /* Creates the database, tables, outbox and seeds where missing. */
 struct db *db_create(const struct settings *settings);
-/* The same by an address: of SQLite, a file's path. */
+/* The same by an address: postgresql://.., or a file's path for SQLite. */
 struct db *db_open_at(const char *address);
 struct db *db_create_at(const char *address, const char *currency);
 /* The address without its secrets. */
 const char *db_name(const struct db *db);
+int db_address(const char *address, char *shown, size_t size); /* 0 it is one */
+/* "PostgreSQL 15.20" */
+void db_describe(struct db *db, char *text, size_t size);
 void db_close(struct db *db);
+/* Has a sync of the database failed?  Then no statement runs any more, and the
+ * process is to end, for another to begin anew. */
+bool db_lost(void);
 /* The connection as the library takes it: a const struct klaviyo_store *. */
 const void *db_store(struct db *db);
 
 int db_begin(struct db *db);
+/* 0; -1: it is rolled back; DB_UNKNOWN: the connection was lost before the
+ * answer, and it may be either.  Never repeat it blindly. */
+#define DB_UNKNOWN (-2)
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
+/* Of the transaction that was begun last: did a statement of it fail (whatever
+ * was made of it then); did it fail by a deadlock or the like, so that the
+ * same, begun anew, may succeed; is it unknown whether it was committed? */
+bool db_failed(const struct db *db);
+bool db_again(const struct db *db);
+bool db_unknown(const struct db *db);
 
 /*
  * Runs one statement with text parameters $1..$n; the macro counts them.

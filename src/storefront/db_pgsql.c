@@ -1,0 +1,286 @@
+/*
+ * db_pgsql.c - PostgreSQL under db.c: a connection, its settings, what to do
+ * when it is lost.
+ *
+ *   the connection is found dead   then
+ *   before BEGIN, or a SELECT      a new one, once, and the statement again
+ *   outside of a transaction
+ *   within a transaction           the statement fails, and all up to
+ *                                  ROLLBACK; nothing is committed
+ *   at COMMIT                      nobody knows: db_unknown()
+ *
+ * Promises: a COMMIT that is answered is on the server's disk
+ * (synchronous_commit); nothing waits for ever: for a lock 5 s, for a statement
+ * 30 s, for a silent network about 15 s; a server that does not answer is asked
+ * once a second, not by every statement.  The password is never printed.
+ *
+ * Rests on: the server's own fsync and full_page_writes, and, where it has
+ * replicas that may take its place, their being synchronous.
+ */
+#include "db.h"
+
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define OLDEST_SERVER 120000
+#define ASK_AGAIN_MS 1000
+
+struct connection {
+	struct db db; /* first: the one is the other */
+	PGconn *conn;
+	bool inside;      /* a transaction was begun, and is not over for us */
+	bool lost;        /* it has been said that the server is gone */
+	int64_t asked_ms; /* when it did not answer; 0 = it does */
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------- the address */
+
+static bool
+pgsql_takes(const char *address)
+{
+	return strncmp(address, "postgresql://", 13) == 0 ||
+	       strncmp(address, "postgres://", 11) == 0;
+}
+
+static const char *
+option(const PQconninfoOption *list, const char *name)
+{
+	for (; list->keyword != NULL; list++)
+		if (strcmp(list->keyword, name) == 0)
+			return list->val != NULL ? list->val : "";
+	return "";
+}
+
+int
+db_address(const char *address, char *shown, size_t size)
+{
+	PQconninfoOption *list;
+	const char *user, *port;
+
+	snprintf(shown, size, "%s", address);
+	if (!pgsql_takes(address))
+		return 0;
+	/* libpq's message repeats a part of the address: of the password? */
+	list = PQconninfoParse(address, NULL);
+	snprintf(shown, size, "postgresql://..");
+	if (list == NULL)
+		return shop_fail("is no address as libpq takes it: "
+		                 "postgresql://USER@HOST/DATABASE");
+	user = option(list, "user");
+	port = option(list, "port");
+	snprintf(shown, size, "postgresql://%s%s%s%s%s/%s", user,
+	    *user != '\0' ? "@" : "", option(list, "host"),
+	    *port != '\0' ? ":" : "", port, option(list, "dbname"));
+	PQconninfoFree(list);
+	return 0;
+}
+
+/* ---------------------------------------------------------- the connection */
+
+static bool
+dead(const struct connection *c)
+{
+	return PQstatus(c->conn) != CONNECTION_OK;
+}
+
+static void
+no_notice(void *arg, const PGresult *result)
+{
+	(void)arg, (void)result; /* "relation exists already, skipping" */
+}
+
+/* The first line of what libpq says; the others are advice. */
+static int
+fail_connection(const struct connection *c)
+{
+	const char *text = PQerrorMessage(c->conn);
+
+	return shop_fail("%s: %.*s", c->db.name, (int)strcspn(text, "\n"),
+	    *text != '\0' ? text : "out of memory");
+}
+
+static int
+run(struct connection *c, const char *sql)
+{
+	PGresult *result = PQexec(c->conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+
+	PQclear(result);
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK
+	           ? 0
+	           : fail_connection(c);
+}
+
+static int
+set_up(struct connection *c)
+{
+	const char *encoding = PQparameterStatus(c->conn, "server_encoding");
+
+	PQsetErrorVerbosity(c->conn, PQERRORS_TERSE);
+	PQsetNoticeReceiver(c->conn, no_notice, NULL);
+	if (PQserverVersion(c->conn) < OLDEST_SERVER)
+		return shop_fail("%s: PostgreSQL is older than 12", c->db.name);
+	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
+		return shop_fail("%s: the database's encoding is %s, not UTF8",
+		    c->db.name, encoding != NULL ? encoding : "unknown");
+	return run(c, "SELECT set_config('synchronous_commit', 'on', false) "
+	              "WHERE current_setting('synchronous_commit') = 'off';"
+	              "SET statement_timeout = '30s';"
+	              "SET lock_timeout = '5s';"
+	              "SET idle_in_transaction_session_timeout = '60s'");
+}
+
+/* Another session in the place of the one that is lost; -1 if there is none,
+ * or none so soon. */
+static int
+connect_again(struct connection *c)
+{
+	if (c->asked_ms != 0 && now_ms() - c->asked_ms < ASK_AGAIN_MS)
+		return -1;
+	c->inside = false;
+	PQreset(c->conn);
+	if (dead(c) ? fail_connection(c) == 0 : set_up(c) == 0) {
+		c->asked_ms = 0;
+		if (c->lost)
+			shop_log("the database is back");
+		c->lost = false;
+		return 0;
+	}
+	c->asked_ms = now_ms();
+	if (!c->lost)
+		shop_log("%s", shop_error());
+	c->lost = true;
+	return -1;
+}
+
+/* ---------------------------------------------------------- its statements */
+
+static bool
+is(const char *sql, const char *what)
+{
+	return strcmp(sql, what) == 0;
+}
+
+/* Whether the same transaction, begun anew, may fare better. */
+static bool
+passing(struct connection *c)
+{
+	const char *state = klaviyo_pgsql_state(c->conn);
+
+	return dead(c) || is(state, "40001") || is(state, "40P01");
+}
+
+static int64_t
+pgsql_sql(void *arg, const char *sql, int n, const char *const *args,
+    klaviyo_row *row, void *rowarg)
+{
+	struct connection *c = arg;
+	bool was_inside = c->inside, sent;
+	int64_t result;
+
+	if (!c->inside &&
+	    (dead(c) || PQtransactionStatus(c->conn) != PQTRANS_IDLE))
+		connect_again(c);
+	sent = !dead(c);
+	result = klaviyo_pgsql(c->conn, sql, n, args, row, rowarg);
+	/* A server that ended meanwhile is noticed by the next statement.
+	   Nothing was begun: what only reads may be said again. */
+	if (result < 0 && sent && !c->inside && dead(c) &&
+	    (is(sql, "BEGIN") || strncmp(sql, "SELECT", 6) == 0) &&
+	    connect_again(c) == 0)
+		result = klaviyo_pgsql(c->conn, sql, n, args, row, rowarg);
+	if (is(sql, "BEGIN"))
+		c->inside = result >= 0;
+	else if (is(sql, "COMMIT") || is(sql, "ROLLBACK"))
+		c->inside = false;
+	if (result < 0 && is(sql, "BEGIN"))
+		shop_fail("%s", klaviyo_error());
+	if (result < 0 && was_inside) {
+		c->db.unknown = is(sql, "COMMIT") && sent && dead(c);
+		c->db.again |= !c->db.unknown && passing(c);
+	}
+	return result;
+}
+
+static bool
+pgsql_inside(struct db *db)
+{
+	return ((struct connection *)db)->inside;
+}
+
+static void
+pgsql_close(struct db *db)
+{
+	struct connection *c = (struct connection *)db;
+
+	PQfinish(c->conn);
+	free(c);
+}
+
+static int
+open_at(struct connection *c, const char *address)
+{
+	/* What comes after the address overrules it, what comes before may be
+	   overruled by it. */
+	static const char *const names[] = {"fallback_application_name",
+	    "connect_timeout", "keepalives_idle", "keepalives_interval",
+	    "keepalives_count", "tcp_user_timeout", "dbname", "client_encoding",
+	    NULL};
+	const char *const values[] = {
+	    "storefront", "5", "5", "3", "3", "15000", address, "UTF8", NULL};
+
+	if (db_address(address, c->db.name, sizeof(c->db.name)) != 0)
+		return shop_fail("STOREFRONT_DB %s", strdupa(shop_error()));
+	c->conn = PQconnectdbParams(names, values, 1);
+	return PQstatus(c->conn) == CONNECTION_OK ? set_up(c)
+	                                          : fail_connection(c);
+}
+
+static struct db *
+pgsql_open(const char *address, bool create)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		shop_fail("out of memory");
+		return NULL;
+	}
+	/* Two that create the same tables disturb each other.  The lock is the
+	   session's, and goes with it. */
+	if (open_at(c, address) == 0 &&
+	    (!create || run(c, "SELECT pg_advisory_lock(5443710)") == 0))
+		return &c->db;
+	pgsql_close(&c->db);
+	return NULL;
+}
+
+static void
+pgsql_describe(struct db *db, char *text, size_t size)
+{
+	struct connection *c = (struct connection *)db;
+	const char *version = PQparameterStatus(c->conn, "server_version");
+
+	snprintf(text, size, "PostgreSQL %.*s",
+	    (int)strcspn(version != NULL ? version : "", " "),
+	    version != NULL ? version : "");
+}
+
+const struct engine db_pgsql = {
+    .takes = pgsql_takes,
+    .open = pgsql_open,
+    .sql = pgsql_sql,
+    .inside = pgsql_inside,
+    .close = pgsql_close,
+    .describe = pgsql_describe,
+};
