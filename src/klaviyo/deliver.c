@@ -131,7 +131,7 @@ claim_batch(struct kl_pass *pass, int want, int64_t now_ms)
 	/* A look first: polling an empty queue takes no write lock. */
 	if (want < 1)
 		return 0;
-	due = kl_outbox_due(pass->store, want, kl_now());
+	due = kl_outbox_due(pass->store, KL_ANY_LANE, want, kl_now());
 	/* Nothing is left: not after each of the last answers again. */
 	if (due < want)
 		pass->look_at = now_ms + LOOK_MS;
@@ -139,8 +139,8 @@ claim_batch(struct kl_pass *pass, int want, int64_t now_ms)
 	pass->send_by = now_ms + lease_s * 1000 / 4;
 	if (due == 0)
 		return 0;
-	if (due < 0 || kl_outbox_claim(pass->store, pass->token, (int)due,
-	                   kl_now(), kl_now() + lease_s, &pass->pending))
+	if (due < 0 || kl_outbox_claim(pass->store, pass->token, KL_ANY_LANE,
+	                   (int)due, kl_now(), kl_now() + lease_s, &pass->pending))
 		return -1;
 	for (struct kl_claim *claim = pass->pending; claim;
 	     claim = claim->next) {
@@ -352,7 +352,8 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	if (max < 1)
 		return 0;
 	if (klaviyo->dry_run) {
-		tally->claimed = kl_outbox_due(store, max, kl_now());
+		tally->claimed = kl_outbox_due(
+		    store, KL_ANY_LANE, max, kl_now());
 		if (tally->claimed < 0)
 			tally->claimed = 0, pass.failed = true;
 		tally->released = tally->claimed;

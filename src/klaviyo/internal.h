@@ -125,18 +125,25 @@ enum {
 int kl_outbox_add(const struct klaviyo_store *store,
     const struct kl_event *event, enum klaviyo_lane lane, int64_t now);
 
+enum {
+	KL_ANY_LANE = -1,
+	/* Characters of profiles and events that one claim takes at most, plus
+	   one event: what a claim costs in memory. */
+	KL_CLAIM_SIZE = 4400000,
+};
 /* A claimed row; owned texts. */
 struct kl_claim {
 	char *id, *kind, *profile, *event;
 	int lane, attempts;
 	int64_t created_at;
+	int64_t send_by; /* ms, monotonic: deliver.c's */
 	struct kl_claim *next;
 };
-/* Claims up to ${max} due rows until ${lease_end} under ${token}, in order of
- * lane, due time and age; counts the attempt before anything is sent.  Own
- * transaction. */
+/* Claims up to ${max} due rows of ${lane} until ${lease_end} under ${token}, in
+ * order of lane, due time and age; counts the attempt before anything is sent.
+ * Own transaction. */
 int kl_outbox_claim(const struct klaviyo_store *store, const char *token,
-    int max, int64_t now, int64_t lease_end, struct kl_claim **list);
+    int lane, int max, int64_t now, int64_t lease_end, struct kl_claim **list);
 void kl_claims_free(struct kl_claim *list);
 /* How a claim ended: what deliver.c decided. */
 enum kl_outcome {
@@ -164,8 +171,9 @@ int64_t kl_outbox_free(const struct klaviyo_store *store, int64_t now);
 
 /* ---------------------------------------------------------------- status.c */
 
-/* How many rows are due, counted up to ${max}; -1 on failure. */
-int64_t kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now);
+/* How many rows of ${lane} are due, counted up to ${max}; -1 on failure. */
+int64_t kl_outbox_due(
+    const struct klaviyo_store *store, int lane, int max, int64_t now);
 
 /* ---------------------------------------------------------------- sender.c */
 

@@ -188,13 +188,16 @@ by_age(const void *a, const void *b)
 }
 
 int
-kl_outbox_claim(const struct klaviyo_store *store, const char *token, int max,
-    int64_t now, int64_t lease_end, struct kl_claim **list)
+kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
+    int max, int64_t now, int64_t lease_end, struct kl_claim **list)
 {
-	struct num t, lease, far, far_lease, limit;
+	struct num t, lease, far, far_lease, limit, low, high, size;
 	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
 	    num(&far_lease, now + KL_LEASE_MAX), token, num(&lease, lease_end),
-	    num(&limit, max)};
+	    num(&limit, max),
+	    num(&low, lane == KL_ANY_LANE ? KLAVIYO_REALTIME : lane),
+	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane),
+	    num(&size, KL_CLAIM_SIZE)};
 	struct claims claims = {.max = max > 0 ? (size_t)max : 0};
 	int failed = 1;
 
@@ -205,8 +208,9 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int max,
 		return kl_fail("out of memory");
 	if (begin(store))
 		goto out;
-	/* The inner SELECT chooses in order of delivery; the outer WHERE asks
-	   again, because in PostgreSQL another sender may have come between. */
+	/* The innermost SELECT chooses in order of delivery; of these go as
+	   many as fit, and one in any case; the outer WHERE asks again, because
+	   in PostgreSQL another sender may have come between. */
 	failed = store->sql(store->conn,
 	             "UPDATE klaviyo_outbox SET claim = $4,"
 	             " due_at = CAST($5 AS BIGINT), attempts = attempts + 1"
@@ -214,16 +218,21 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int max,
 	             " AND (due_at <= CAST($1 AS BIGINT)"
 	             " OR due_at > CAST($2 AS BIGINT)"
 	             " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
-	             " AND id IN (SELECT id FROM klaviyo_outbox"
-	             " WHERE due_at IS NOT NULL"
+	             " AND id IN (SELECT id FROM (SELECT id, SUM(size) OVER"
+	             " (ORDER BY lane, due_at, created_at, id) - size AS before"
+	             " FROM (SELECT id, lane, due_at, created_at,"
+	             " LENGTH(profile) + LENGTH(event) AS size"
+	             " FROM klaviyo_outbox WHERE due_at IS NOT NULL AND lane"
+	             " BETWEEN CAST($7 AS BIGINT) AND CAST($8 AS BIGINT)"
 	             " AND (due_at <= CAST($1 AS BIGINT)"
 	             " OR due_at > CAST($2 AS BIGINT)"
 	             " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
 	             " ORDER BY lane, due_at, created_at, id"
-	             " LIMIT CAST($6 AS BIGINT))"
+	             " LIMIT CAST($6 AS BIGINT)) AS due) AS sized"
+	             " WHERE before < CAST($9 AS BIGINT))"
 	             " RETURNING id, kind, lane, profile, event, created_at,"
 	             " attempts",
-	             6, arg, claim_row, &claims) < 0;
+	             9, arg, claim_row, &claims) < 0;
 	failed = end(store, failed);
 out:
 	if (!failed)
@@ -283,21 +292,90 @@ settle(const struct klaviyo_store *store, const char *token,
 	return kl_fail("outbox: unknown outcome %d", (int)s->outcome);
 }
 
+/* Many that end alike cost one statement for each MANY of them: a round trip
+   to the server each.  Literals, for a statement is found by its text. */
+enum { FEW = 4, MANY = 100 };
+#define IDS                                                                    \
+	"($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,"     \
+	"$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,"     \
+	"$35,$36,$37,$38,$39,$40,$41,$42,$43,$44,$45,$46,$47,$48,$49,$50,"     \
+	"$51,$52,$53,$54,$55,$56,$57,$58,$59,$60,$61,$62,$63,$64,$65,$66,"     \
+	"$67,$68,$69,$70,$71,$72,$73,$74,$75,$76,$77,$78,$79,$80,$81,$82,"     \
+	"$83,$84,$85,$86,$87,$88,$89,$90,$91,$92,$93,$94,$95,$96,$97,$98,"     \
+	"$99,$100)"
+static const char *const many[] = {
+    [KL_SENT] = "UPDATE klaviyo_outbox SET profile = '', event = '',"
+                " sent_at = CAST($102 AS BIGINT), due_at = NULL,"
+                " claim = NULL, error = NULL"
+                " WHERE claim = $101 AND id IN " IDS,
+    [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
+                 " claim = NULL, error = $103"
+                 " WHERE claim = $101 AND id IN " IDS,
+    [KL_RELEASE] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
+                   " claim = NULL, attempts = attempts - 1,"
+                   " error = COALESCE($103, error)"
+                   " WHERE claim = $101 AND id IN " IDS,
+};
+
+static bool
+same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* How many of the next end alike, MANY at most. */
+static size_t
+alike(const struct kl_settlement *s, size_t n)
+{
+	size_t same_as = 1;
+
+	if (s->outcome == KL_DEAD || s->profile)
+		return 1;
+	while (same_as < n && same_as < MANY &&
+	       s[same_as].outcome == s->outcome && !s[same_as].profile &&
+	       (s->outcome == KL_SENT || s[same_as].due_at == s->due_at) &&
+	       same(s[same_as].error, s->error))
+		same_as++;
+	return same_as;
+}
+
+/* ${n} of them; an id that is NULL is no row's. */
+static int64_t
+settle_many(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *s, size_t n, int64_t now)
+{
+	struct num t;
+	bool sent = s->outcome == KL_SENT;
+	const char *arg[MANY + 3] = {[MANY] = token,
+	    [MANY + 1] = num(&t, sent ? now : s->due_at),
+	    [MANY + 2] = s->error};
+
+	for (size_t i = 0; i < n; i++)
+		arg[i] = s[i].claim->id;
+	return run(store, many[s->outcome], MANY + (sent ? 2 : 3), arg);
+}
+
 int64_t
 kl_outbox_settle(const struct klaviyo_store *store, const char *token,
     const struct kl_settlement *settlement, size_t n, int64_t now)
 {
 	struct num t;
 	int64_t rows = 0, one = 0;
+	size_t next = 0;
 	int sent = 0;
 
 	if (!n)
 		return 0;
 	if (begin(store))
 		return -1;
-	for (size_t i = 0; one >= 0 && i < n; i++) {
-		one = settle(store, token, &settlement[i], now);
-		sent |= one > 0 && settlement[i].outcome == KL_SENT;
+	for (size_t i = 0; one >= 0 && i < n; i += next) {
+		const struct kl_settlement *s = &settlement[i];
+
+		if ((next = alike(s, n - i)) > FEW)
+			one = settle_many(store, token, s, next, now);
+		else
+			one = settle(store, token, s, now), next = 1;
+		sent |= one > 0 && s->outcome == KL_SENT;
 		rows += one;
 	}
 	if (one >= 0 && sent)

@@ -23,21 +23,24 @@ one_number(void *rowarg, int n, const char *const col[])
 }
 
 int64_t
-kl_outbox_due(const struct klaviyo_store *store, int max, int64_t now)
+kl_outbox_due(const struct klaviyo_store *store, int lane, int max, int64_t now)
 {
-	struct num t, far, far_lease, limit;
+	struct num t, far, far_lease, limit, low, high;
 	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
-	    num(&far_lease, now + KL_LEASE_MAX), num(&limit, max)};
+	    num(&far_lease, now + KL_LEASE_MAX), num(&limit, max),
+	    num(&low, lane == KL_ANY_LANE ? KLAVIYO_REALTIME : lane),
+	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane)};
 	int64_t due = 0;
 
 	if (store->sql(store->conn,
 	        "SELECT COUNT(*) FROM (SELECT 1 FROM klaviyo_outbox"
-	        " WHERE due_at IS NOT NULL"
+	        " WHERE due_at IS NOT NULL AND lane"
+	        " BETWEEN CAST($5 AS BIGINT) AND CAST($6 AS BIGINT)"
 	        " AND (due_at <= CAST($1 AS BIGINT)"
 	        " OR due_at > CAST($2 AS BIGINT)"
 	        " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
 	        " LIMIT CAST($4 AS BIGINT)) AS due",
-	        4, arg, one_number, &due) < 0)
+	        6, arg, one_number, &due) < 0)
 		return -1;
 	return due;
 }

@@ -20,7 +20,7 @@ claim(const char *token, int max, int64_t now, struct kl_claim **list)
 	int n = 0;
 
 	assert_int_equal(
-	    kl_outbox_claim(&s, token, max, now, now + LEASE, list), 0);
+	    kl_outbox_claim(&s, token, KL_ANY_LANE, max, now, now + LEASE, list), 0);
 	for (const struct kl_claim *c = *list; c; c = c->next)
 		n++;
 	return n;
@@ -233,7 +233,7 @@ clock_jumps(void **state)
 		    " 0, '{}', '{}', 1, %lld, %s)",
 		    (long long)(NOW + row[i].ahead), row[i].claim);
 		store_do(sql);
-		assert_int_equal(kl_outbox_due(&s, 9, NOW), row[i].due);
+		assert_int_equal(kl_outbox_due(&s, KL_ANY_LANE, 9, NOW), row[i].due);
 		assert_int_equal(claim_count("t", 9, NOW), row[i].due);
 	}
 	assert_int_equal(kl_pause_left(NOW + 300, NOW), 300);
@@ -346,7 +346,7 @@ status_and_retry(void **state)
 	kl_sender_load(&s, &loaded);
 	assert_int_equal(loaded.paused_until, NOW);
 	assert_int_equal(loaded.refused_run, 3);
-	assert_int_equal(kl_outbox_due(&s, 99, NOW), 4);
+	assert_int_equal(kl_outbox_due(&s, KL_ANY_LANE, 99, NOW), 4);
 	assert_int_equal(store_number("SELECT SUM(attempts) FROM klaviyo_outbox"
 	                              " WHERE id IN ('dead', 'later')"),
 	    0);
@@ -375,7 +375,7 @@ faults(void **state)
 		list = NULL;
 		n = 0;
 		store_fail_at = at;
-		ok = kl_outbox_claim(&s, "t", 9, now, now + LEASE, &list) == 0;
+		ok = kl_outbox_claim(&s, "t", KL_ANY_LANE, 9, now, now + LEASE, &list) == 0;
 		if (!ok)
 			assert_null(list);
 		for (c = list; c; c = c->next)

@@ -185,7 +185,7 @@ dropped(void **state)
 
 	(void)state;
 	store_fill("a", 4, KLAVIYO_REALTIME, NOW);
-	assert_int_equal(kl_outbox_claim(&s, "t", 1, NOW, NOW + 60, &list), 0);
+	assert_int_equal(kl_outbox_claim(&s, "t", KL_ANY_LANE, 1, NOW, NOW + 60, &list), 0);
 	/* Being sent: not to be had. */
 	assert_int_equal(klaviyo_outbox_drop(&s, list->id, NOW), 0);
 	store_do("UPDATE klaviyo_outbox SET due_at = NULL"
@@ -229,7 +229,7 @@ erased(void **state)
 	store_do("UPDATE klaviyo_outbox SET due_at = NULL"
 	         " WHERE id LIKE '%/1'"); /* a dead letter of each */
 	store_do("UPDATE klaviyo_outbox SET due_at = 5 WHERE id LIKE 'W%/0'");
-	assert_int_equal(kl_outbox_claim(&s, "t", 1, NOW, NOW + 60, &list), 0);
+	assert_int_equal(kl_outbox_claim(&s, "t", KL_ANY_LANE, 1, NOW, NOW + 60, &list), 0);
 	assert_string_equal(list->id, "Wrote Review/0");
 	assert_int_equal(klaviyo_outbox_erase(&s, &nobody), 0);
 	assert_int_equal(klaviyo_outbox_erase(&s, &by_mail), 3);

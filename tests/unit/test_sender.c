@@ -70,7 +70,7 @@ taken_over(void **state)
 	store_fill("a", 3, KLAVIYO_REALTIME, NOW);
 	assert_int_equal(hold(&a, NOW), 1);
 	assert_int_equal(
-	    kl_outbox_claim(&s, "token-a", 2, NOW, NOW + 60, &list), 0);
+	    kl_outbox_claim(&s, "token-a", KL_ANY_LANE, 2, NOW, NOW + 60, &list), 0);
 	/* a is stopped; its lease ends. */
 	assert_int_equal(hold(&b, NOW + SECONDS), 1);
 	assert_int_equal(

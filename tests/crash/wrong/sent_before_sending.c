@@ -11,19 +11,19 @@
 #include <stdlib.h>
 
 int __real_kl_outbox_claim(const struct klaviyo_store *store, const char *token,
-    int max, int64_t now, int64_t lease_end, struct kl_claim **list);
+    int lane, int max, int64_t now, int64_t lease_end, struct kl_claim **list);
 int __wrap_kl_outbox_claim(const struct klaviyo_store *store, const char *token,
-    int max, int64_t now, int64_t lease_end, struct kl_claim **list);
+    int lane, int max, int64_t now, int64_t lease_end, struct kl_claim **list);
 
 int
 __wrap_kl_outbox_claim(const struct klaviyo_store *store, const char *token,
-    int max, int64_t now, int64_t lease_end, struct kl_claim **list)
+    int lane, int max, int64_t now, int64_t lease_end, struct kl_claim **list)
 {
 	struct kl_settlement *marks;
 	struct kl_claim *claim;
 	size_t n = 0;
-	int rc =
-	    __real_kl_outbox_claim(store, token, max, now, lease_end, list);
+	int rc = __real_kl_outbox_claim(
+	    store, token, lane, max, now, lease_end, list);
 
 	if (rc != 0 || !*list)
 		return rc;
