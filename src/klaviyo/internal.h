@@ -24,6 +24,8 @@ int64_t kl_monotonic_ms(void);
 
 /* strdup() that sets the error. */
 char *kl_copy(const char *text);
+/* Concatenates ${n} texts; owned. */
+char *kl_join(const char *const part[], size_t n);
 
 /* ----------------------------------------------------------------- money.c */
 
@@ -85,6 +87,13 @@ cJSON *kl_started_checkout_properties(const struct klaviyo_cart *cart);
 cJSON *kl_order_properties(const struct klaviyo_order *order);
 cJSON *kl_ordered_product_properties(
     const struct klaviyo_order *order, size_t line);
+/* Whether the parts of a change are the order's. */
+int kl_change_check(
+    const struct klaviyo_order *order, const struct klaviyo_change *change);
+int kl_change_value(const struct klaviyo_order *order,
+    const struct klaviyo_change *change, int64_t *value);
+cJSON *kl_change_properties(enum klaviyo_metric metric,
+    const struct klaviyo_order *order, const struct klaviyo_change *change);
 
 /* --------------------------------------------------------------- profile.c */
 

@@ -134,6 +134,35 @@ struct klaviyo_order {
 	struct klaviyo_profile profile;
 };
 
+/* Some units of one of an order's items. */
+struct klaviyo_part {
+	size_t item;  /* index into the order's items */
+	int quantity; /* 1 up to that item's */
+};
+
+/*
+ * What happened to an order after it was placed, or before it could be (guide:
+ * "Fulfilled Order, Canceled Order, and Refunded Order", "Shipping
+ * Notifications", "Created Invoice", "Failed Payment").  What does not apply
+ * stays NULL or 0.
+ */
+struct klaviyo_change {
+	const char *id;           /* within the order; see
+	                             klaviyo_queue_change() */
+	int64_t time;             /* when it happened */
+	int64_t value;            /* minor units; 0 = of the parts, or the
+	                             order's total */
+	const struct klaviyo_part *parts; /* none = the whole order */
+	size_t nparts;
+	const char *reason;       /* of a cancellation or refund */
+	const char *tracking_number, *tracking_url, *tracking_company;
+	const char *update_type;  /* Shipping Update: "Shipped", "Out for
+	                             delivery", "Delivered" */
+	const char *payment_failure, *next_steps; /* Failed Payment */
+	const char *const *missing; /* Created Invoice: what is missing */
+	size_t nmissing;
+};
+
 /* The metrics of the guide.  Klaviyo's spelling: klaviyo_metric_name(). */
 enum klaviyo_metric {
 	KLAVIYO_VIEWED_PRODUCT,
@@ -141,6 +170,13 @@ enum klaviyo_metric {
 	KLAVIYO_STARTED_CHECKOUT,
 	KLAVIYO_PLACED_ORDER,
 	KLAVIYO_ORDERED_PRODUCT,
+	/* of klaviyo_queue_change() */
+	KLAVIYO_FULFILLED_ORDER,
+	KLAVIYO_CANCELED_ORDER,
+	KLAVIYO_REFUNDED_ORDER,
+	KLAVIYO_SHIPPING_UPDATE,
+	KLAVIYO_CREATED_INVOICE,
+	KLAVIYO_FAILED_PAYMENT,
 	KLAVIYO_METRICS /* how many there are */
 };
 /* NULL for what is no metric. */
@@ -286,6 +322,25 @@ enum klaviyo_lane {
 KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
     enum klaviyo_metric metric, const struct klaviyo_order *order,
     enum klaviyo_lane lane, int64_t now);
+
+/*
+ * Queues one event about an order: what happened to it, and to which part.
+ * The unique_id is
+ *
+ *   Fulfilled Order, Failed Payment    order:id, of a shipment or an attempt
+ *   Canceled Order, Refunded Order     order, for the first: Klaviyo takes it
+ *                                      off the customer's lifetime value only
+ *                                      under the Placed Order's id; order:id
+ *                                      for a further one ("c2", "r2")
+ *   Shipping Update                    order:id:update_type
+ *   Created Invoice                    id, the invoice's
+ *
+ * with ${change}'s id, which only a first cancellation or refund may lack.
+ * Same rules and results as klaviyo_queue_order().
+ */
+KLAVIYO_API int klaviyo_queue_change(const struct klaviyo_store *store,
+    enum klaviyo_metric metric, const struct klaviyo_order *order,
+    const struct klaviyo_change *change, enum klaviyo_lane lane, int64_t now);
 
 /*
  * Queues one event of any metric (guide: "Server-side metrics").

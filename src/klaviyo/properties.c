@@ -10,9 +10,10 @@
  * Klaviyo takes such values for never set; no segment would find them.
  *
  * Does not: check limits (limits.c), nor know of API envelopes (event.c).
- * Profiles are in profile.c, for their length alone.
+ * Here are browsing and carts; orders are in properties_order.c and profiles in
+ * profile.c, for their length alone.
  */
-#include "internal.h"
+#include "properties.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,13 +27,12 @@ static const struct {
     [KLAVIYO_STARTED_CHECKOUT] = {"Started Checkout", KL_WORTH_LOW},
     [KLAVIYO_PLACED_ORDER] = {"Placed Order", KL_WORTH_ORDER},
     [KLAVIYO_ORDERED_PRODUCT] = {"Ordered Product", KL_WORTH_ORDER},
-    /* Not built from structs, queued by klaviyo_queue_event(). */
-    {"Fulfilled Order", KL_WORTH_ORDER},
-    {"Canceled Order", KL_WORTH_ORDER},
-    {"Refunded Order", KL_WORTH_ORDER},
-    {"Shipping Update", KL_WORTH_ORDER},
-    {"Created Invoice", KL_WORTH_ORDER},
-    {"Failed Payment", KL_WORTH_ORDER},
+    [KLAVIYO_FULFILLED_ORDER] = {"Fulfilled Order", KL_WORTH_ORDER},
+    [KLAVIYO_CANCELED_ORDER] = {"Canceled Order", KL_WORTH_ORDER},
+    [KLAVIYO_REFUNDED_ORDER] = {"Refunded Order", KL_WORTH_ORDER},
+    [KLAVIYO_SHIPPING_UPDATE] = {"Shipping Update", KL_WORTH_ORDER},
+    [KLAVIYO_CREATED_INVOICE] = {"Created Invoice", KL_WORTH_ORDER},
+    [KLAVIYO_FAILED_PAYMENT] = {"Failed Payment", KL_WORTH_ORDER},
 };
 
 const char *
@@ -54,8 +54,8 @@ kl_metric_worth(const char *metric)
 
 /* ---------------------------------------------------------- building blocks */
 
-static bool
-put_count(cJSON *to, const char *name, int count)
+bool
+kl_put_count(cJSON *to, const char *name, int count)
 {
 	return count == 0 || kl_put(to, name, cJSON_CreateNumber(count));
 }
@@ -80,6 +80,18 @@ append(cJSON *list, cJSON *value)
 	return false;
 }
 
+cJSON *
+kl_texts(const char *const *text, size_t n)
+{
+	cJSON *list = new_list();
+	bool ok = list != NULL;
+
+	for (size_t i = 0; ok && i < n; i++)
+		if (text[i] != NULL && *text[i] != '\0')
+			ok = append(list, cJSON_CreateString(text[i]));
+	return kl_group(list, ok);
+}
+
 static bool
 append_new(cJSON *list, const char *text)
 {
@@ -96,9 +108,8 @@ append_new(cJSON *list, const char *text)
 /* ------------------------------------------------------- lists over the items
  */
 
-/* The different categories of ${n} items, in order of first appearance. */
-static cJSON *
-categories(const struct klaviyo_item *items, size_t n)
+cJSON *
+kl_categories(const struct klaviyo_item *items, size_t n)
 {
 	cJSON *list = new_list();
 	bool ok = list != NULL;
@@ -110,8 +121,8 @@ categories(const struct klaviyo_item *items, size_t n)
 	return kl_group(list, ok);
 }
 
-static cJSON *
-brands(const struct klaviyo_item *items, size_t n)
+cJSON *
+kl_brands(const struct klaviyo_item *items, size_t n)
 {
 	cJSON *list = new_list();
 	bool ok = list != NULL;
@@ -122,9 +133,8 @@ brands(const struct klaviyo_item *items, size_t n)
 	return kl_group(list, ok);
 }
 
-/* One name a line, so that two lines of one book are two names. */
-static cJSON *
-item_names(const struct klaviyo_item *items, size_t n)
+cJSON *
+kl_item_names(const struct klaviyo_item *items, size_t n)
 {
 	cJSON *list = new_list();
 	bool ok = list != NULL;
@@ -136,12 +146,10 @@ item_names(const struct klaviyo_item *items, size_t n)
 	return kl_group(list, ok);
 }
 
-enum dialect { CART, ORDER };
-
 static cJSON *
-line(const struct klaviyo_item *item, const char *currency, enum dialect in)
+line(const struct klaviyo_item *item, const char *currency, enum kl_dialect in)
 {
-	const char *name = in == CART ? "ProductCategories" : "Categories";
+	const char *name = in == KL_CART ? "ProductCategories" : "Categories";
 	int64_t total;
 	cJSON *to;
 	bool ok;
@@ -152,19 +160,19 @@ line(const struct klaviyo_item *item, const char *currency, enum dialect in)
 	ok = kl_put_text(to, "ProductID", item->product_id) &&
 	     kl_put_text(to, "SKU", item->sku) &&
 	     kl_put_text(to, "ProductName", item->name) &&
-	     put_count(to, "Quantity", item->quantity) &&
+	     kl_put_count(to, "Quantity", item->quantity) &&
 	     kl_put_money(to, "ItemPrice", item->price, currency) &&
 	     kl_put_money(to, "RowTotal", total, currency) &&
 	     kl_put_text(to, "ProductURL", item->url) &&
 	     kl_put_text(to, "ImageURL", item->image_url) &&
-	     kl_put_group(to, name, categories(item, 1)) &&
-	     (in == CART || kl_put_text(to, "Brand", item->brand));
+	     kl_put_group(to, name, kl_categories(item, 1)) &&
+	     (in == KL_CART || kl_put_text(to, "Brand", item->brand));
 	return kl_group(to, ok);
 }
 
-static cJSON *
-lines(const struct klaviyo_item *items, size_t n, const char *currency,
-    enum dialect in)
+cJSON *
+kl_lines(const struct klaviyo_item *items, size_t n, const char *currency,
+    enum kl_dialect in)
 {
 	cJSON *list = new_list(), *one;
 	bool ok = list != NULL;
@@ -193,7 +201,7 @@ kl_viewed_product_properties(
 	ok = to != NULL && kl_put_text(to, "ProductName", item->name) &&
 	     kl_put_text(to, "ProductID", item->product_id) &&
 	     kl_put_text(to, "SKU", item->sku) &&
-	     kl_put_group(to, "Categories", categories(item, 1)) &&
+	     kl_put_group(to, "Categories", kl_categories(item, 1)) &&
 	     kl_put_text(to, "ImageURL", item->image_url) &&
 	     kl_put_text(to, "URL", item->url) &&
 	     kl_put_text(to, "Brand", item->brand) &&
@@ -229,7 +237,7 @@ kl_viewed_item_properties(const struct klaviyo_item *item, const char *currency)
 	to = kl_object();
 	ok = to != NULL && kl_put_text(to, "Title", item->name) &&
 	     kl_put_text(to, "ItemId", item->product_id) &&
-	     kl_put_group(to, "Categories", categories(item, 1)) &&
+	     kl_put_group(to, "Categories", kl_categories(item, 1)) &&
 	     kl_put_text(to, "ImageUrl", item->image_url) &&
 	     kl_put_text(to, "Url", item->url) &&
 	     kl_put_group(to, "Metadata", metadata(item, currency));
@@ -287,14 +295,14 @@ kl_added_to_cart_properties(
 	     kl_put_text(to, "AddedItemProductName", item->name) &&
 	     kl_put_text(to, "AddedItemProductID", item->product_id) &&
 	     kl_put_text(to, "AddedItemSKU", item->sku) &&
-	     kl_put_group(to, "AddedItemCategories", categories(items, n)) &&
+	     kl_put_group(to, "AddedItemCategories", kl_categories(items, n)) &&
 	     kl_put_text(to, "AddedItemImageURL", item->image_url) &&
 	     kl_put_text(to, "AddedItemURL", item->url) &&
 	     kl_put_money(to, "AddedItemPrice", item->price, currency) &&
-	     put_count(to, "AddedItemQuantity", quantity) &&
-	     kl_put_group(to, "ItemNames", item_names(items, n)) &&
+	     kl_put_count(to, "AddedItemQuantity", quantity) &&
+	     kl_put_group(to, "ItemNames", kl_item_names(items, n)) &&
 	     kl_put_text(to, "CheckoutURL", cart->checkout_url) &&
-	     kl_put_group(to, "Items", lines(items, n, currency, CART));
+	     kl_put_group(to, "Items", kl_lines(items, n, currency, KL_CART));
 	return kl_group(to, ok);
 }
 
@@ -311,74 +319,9 @@ kl_started_checkout_properties(const struct klaviyo_cart *cart)
 	ok = to != NULL &&
 	     put_event_id(to, changed ? cart->id : NULL, '_', changed) &&
 	     put_value(to, cart->value, currency) &&
-	     kl_put_group(to, "ItemNames", item_names(items, n)) &&
+	     kl_put_group(to, "ItemNames", kl_item_names(items, n)) &&
 	     kl_put_text(to, "CheckoutURL", cart->checkout_url) &&
-	     kl_put_group(to, "Categories", categories(items, n)) &&
-	     kl_put_group(to, "Items", lines(items, n, currency, CART));
-	return kl_group(to, ok);
-}
-
-/* ------------------------------------------------------------------- order */
-
-static cJSON *
-address(const struct klaviyo_address *of)
-{
-	cJSON *to = kl_object();
-	bool ok;
-
-	ok = to != NULL && kl_put_text(to, "FirstName", of->first_name) &&
-	     kl_put_text(to, "LastName", of->last_name) &&
-	     kl_put_text(to, "Company", of->company) &&
-	     kl_put_text(to, "Address1", of->address1) &&
-	     kl_put_text(to, "Address2", of->address2) &&
-	     kl_put_text(to, "City", of->city) &&
-	     kl_put_text(to, "Region", of->region) &&
-	     kl_put_text(to, "RegionCode", of->region_code) &&
-	     kl_put_text(to, "Country", of->country) &&
-	     kl_put_text(to, "CountryCode", of->country_code) &&
-	     kl_put_text(to, "Zip", of->zip) &&
-	     kl_put_text(to, "Phone", of->phone);
-	return kl_group(to, ok);
-}
-
-cJSON *
-kl_order_properties(const struct klaviyo_order *order)
-{
-	const struct klaviyo_item *items = order->items;
-	const char *currency = order->currency;
-	size_t n = order->nitems;
-	cJSON *to = kl_object();
-	bool ok;
-
-	ok = to != NULL && kl_put_text(to, "OrderId", order->id) &&
-	     kl_put_group(to, "Categories", categories(items, n)) &&
-	     kl_put_group(to, "ItemNames", item_names(items, n)) &&
-	     kl_put_text(to, "DiscountCode", order->discount_code) &&
-	     kl_put_money(to, "DiscountValue", order->discount, currency) &&
-	     kl_put_text(to, "ShippingMethod", order->shipping_method) &&
-	     kl_put_group(to, "Brands", brands(items, n)) &&
-	     kl_put_group(to, "Items", lines(items, n, currency, ORDER)) &&
-	     kl_put_group(to, "BillingAddress", address(&order->billing)) &&
-	     kl_put_group(to, "ShippingAddress", address(&order->shipping));
-	return kl_group(to, ok);
-}
-
-/* Without prices, as in the guide: the event's value is price x quantity. */
-cJSON *
-kl_ordered_product_properties(const struct klaviyo_order *order, size_t index)
-{
-	const struct klaviyo_item *item = &order->items[index];
-	cJSON *to = kl_object();
-	bool ok;
-
-	ok = to != NULL && kl_put_text(to, "OrderId", order->id) &&
-	     kl_put_text(to, "ProductID", item->product_id) &&
-	     kl_put_text(to, "SKU", item->sku) &&
-	     kl_put_text(to, "ProductName", item->name) &&
-	     put_count(to, "Quantity", item->quantity) &&
-	     kl_put_text(to, "ProductURL", item->url) &&
-	     kl_put_text(to, "ImageURL", item->image_url) &&
-	     kl_put_group(to, "Categories", categories(item, 1)) &&
-	     kl_put_text(to, "ProductBrand", item->brand);
+	     kl_put_group(to, "Categories", kl_categories(items, n)) &&
+	     kl_put_group(to, "Items", kl_lines(items, n, currency, KL_CART));
 	return kl_group(to, ok);
 }

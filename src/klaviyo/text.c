@@ -153,3 +153,20 @@ kl_monotonic_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+char *
+kl_join(const char *const part[], size_t n)
+{
+	size_t size = 1, i;
+	char *text, *to;
+
+	for (i = 0; i < n; i++)
+		size += strlen(part[i]);
+	if ((text = malloc(size)) == NULL) {
+		kl_fail("out of memory");
+		return NULL;
+	}
+	for (to = text, i = 0; i < n; i++)
+		to = stpcpy(to, part[i]);
+	return text;
+}

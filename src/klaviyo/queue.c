@@ -1,0 +1,243 @@
+/*
+ * queue.c - the way into the outbox: an order, what happens to it, any event.
+ *
+ * Promises: a call queues all of its events or none, and the host's
+ * transaction goes on in either case.  The unique_ids are made here, by the
+ * table in klaviyo.h.
+ *
+ * Does not: begin, commit or roll back the host's transaction; a savepoint
+ * named klaviyo is all.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+run(const struct klaviyo_store *store, const char *sql)
+{
+	return store->sql(store->conn, sql, 0, NULL, NULL, NULL) < 0 ? -1 : 0;
+}
+
+/* All or none.  The savepoint also saves a PostgreSQL transaction, which a
+   failed statement would otherwise end.  1: the queue is full. */
+static int
+queue(const struct klaviyo_store *store, const struct kl_event *events,
+    size_t n, enum kl_worth worth, enum klaviyo_lane lane, int64_t now)
+{
+	char why[512];
+	size_t i = 0;
+	int room;
+
+	if (run(store, "SAVEPOINT klaviyo") != 0)
+		return -1;
+	room = kl_bound_room(
+	    store, lane == KLAVIYO_HISTORICAL ? KL_WORTH_LOW : worth);
+	while (room > 0 && i < n &&
+	       kl_outbox_add(store, &events[i], lane, now) == 0)
+		i++;
+	if ((room == 0 || i == n) &&
+	    run(store, "RELEASE SAVEPOINT klaviyo") == 0)
+		return room == 0;
+	/* The first error is the one to tell. */
+	snprintf(why, sizeof(why), "%s", klaviyo_error());
+	if (run(store, "ROLLBACK TO SAVEPOINT klaviyo") == 0)
+		run(store, "RELEASE SAVEPOINT klaviyo");
+	return kl_fail("%s", why);
+}
+
+/* The unique_id of an order's line: order:line. */
+static int
+make_line(struct kl_event *event, const struct klaviyo_order *order, size_t i,
+    enum klaviyo_lane lane, int64_t now)
+{
+	const struct klaviyo_item *item = &order->items[i];
+	char position[24], *unique_id;
+	const char *const part[] = {order->id, ":",
+	    item->line != NULL && *item->line != '\0' ? item->line : position};
+	cJSON *properties;
+	int64_t value;
+	int rc = -1;
+
+	snprintf(position, sizeof(position), "%zu", i + 1);
+	if (kl_money_times(item->price, item->quantity, &value) != 0)
+		return -1;
+	if ((unique_id = kl_join(part, 3)) == NULL)
+		return -1;
+	properties = kl_ordered_product_properties(order, i);
+	if (properties != NULL)
+		rc = kl_event_make(event,
+		    klaviyo_metric_name(KLAVIYO_ORDERED_PRODUCT), unique_id,
+		    order->time, &order->profile, value, order->currency,
+		    properties, lane, now);
+	free(unique_id);
+	return rc;
+}
+
+/* Queueing an id twice is a no-op, so that of two lines with one id, the
+   second would be lost. */
+static bool
+queued_before(const struct kl_event *events, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(events[i].id, events[n].id) == 0)
+			return true;
+	return false;
+}
+
+int
+klaviyo_queue_order(const struct klaviyo_store *store,
+    enum klaviyo_metric metric, const struct klaviyo_order *order,
+    enum klaviyo_lane lane, int64_t now)
+{
+	struct kl_event *events;
+	cJSON *properties;
+	size_t n = 0, i;
+	int rc = -1;
+
+	if (metric != KLAVIYO_PLACED_ORDER)
+		return kl_fail("only Placed Order is queued from an order");
+	if (klaviyo_exponent(order->currency) < 0)
+		return kl_fail("data.attributes.value_currency: "
+		               "not an ISO 4217 code");
+	if ((events = calloc(order->nitems + 1, sizeof(*events))) == NULL)
+		return kl_fail("out of memory");
+	/* First, for it says what is wrong with the order as a whole: once it
+	   is made, the order has an id. */
+	if ((properties = kl_order_properties(order)) == NULL ||
+	    kl_event_make(&events[n++], klaviyo_metric_name(metric), order->id,
+	        order->time, &order->profile, order->total, order->currency,
+	        properties, lane, now) != 0)
+		goto out;
+	for (i = 0; i < order->nitems; i++) {
+		if (make_line(&events[n++], order, i, lane, now) != 0)
+			goto out;
+		if (queued_before(events, n - 1)) {
+			kl_fail("Items[%zu]: another line has its id", i);
+			goto out;
+		}
+	}
+	rc = queue(store, events, n, KL_WORTH_ORDER, lane, now);
+out:
+	while (n > 0)
+		kl_event_free(&events[--n]);
+	free(events);
+	return rc;
+}
+
+/* What klaviyo.h's table says; owned. */
+static char *
+change_id(enum klaviyo_metric metric, const struct klaviyo_order *order,
+    const struct klaviyo_change *change)
+{
+	bool named = change->id != NULL && *change->id != '\0';
+	bool first = metric == KLAVIYO_CANCELED_ORDER ||
+	             metric == KLAVIYO_REFUNDED_ORDER;
+	const char *part[] = {
+	    order->id, ":", change->id, ":", change->update_type};
+
+	if (!named && !first) {
+		kl_fail("id: a %s needs one", klaviyo_metric_name(metric));
+		return NULL;
+	}
+	if (!named)
+		return kl_copy(order->id);
+	if (metric == KLAVIYO_CREATED_INVOICE)
+		return kl_copy(change->id);
+	if (metric != KLAVIYO_SHIPPING_UPDATE)
+		return kl_join(part, 3);
+	if (change->update_type == NULL || *change->update_type == '\0') {
+		kl_fail("UpdateType: a Shipping Update needs one");
+		return NULL;
+	}
+	return kl_join(part, 5);
+}
+
+int
+klaviyo_queue_change(const struct klaviyo_store *store,
+    enum klaviyo_metric metric, const struct klaviyo_order *order,
+    const struct klaviyo_change *change, enum klaviyo_lane lane, int64_t now)
+{
+	struct kl_event event;
+	cJSON *properties;
+	char *unique_id;
+	int64_t value;
+	int rc = -1;
+
+	if (metric < KLAVIYO_FULFILLED_ORDER || metric > KLAVIYO_FAILED_PAYMENT)
+		return kl_fail("this metric is not a change of an order");
+	if (order->id == NULL || *order->id == '\0')
+		return kl_fail("OrderId: missing");
+	if (klaviyo_exponent(order->currency) < 0)
+		return kl_fail("data.attributes.value_currency: "
+		               "not an ISO 4217 code");
+	if (kl_change_check(order, change) != 0 ||
+	    kl_change_value(order, change, &value) != 0 ||
+	    (unique_id = change_id(metric, order, change)) == NULL)
+		return -1;
+	properties = kl_change_properties(metric, order, change);
+	if (properties != NULL &&
+	    kl_event_make(&event, klaviyo_metric_name(metric), unique_id,
+	        change->time, &order->profile, value, order->currency,
+	        properties, lane, now) == 0) {
+		rc = queue(store, &event, 1, KL_WORTH_ORDER, lane, now);
+		kl_event_free(&event);
+	}
+	free(unique_id);
+	return rc;
+}
+
+/* Takes out what Klaviyo would treat as never set.  An array keeps its places:
+   only objects in it lose members. */
+static void
+prune(cJSON *group)
+{
+	cJSON *one, *next;
+	bool empty;
+
+	for (one = group->child; one != NULL; one = next) {
+		next = one->next;
+		if (cJSON_IsObject(one) || cJSON_IsArray(one)) {
+			prune(one);
+			empty = one->child == NULL;
+		} else if (cJSON_IsString(one))
+			empty = *one->valuestring == '\0';
+		else
+			empty = cJSON_IsNull(one) ||
+			        (cJSON_IsRaw(one) && one->valuedouble == 0);
+		if (empty && cJSON_IsObject(group))
+			cJSON_Delete(cJSON_DetachItemViaPointer(group, one));
+	}
+}
+
+int
+klaviyo_queue_event(const struct klaviyo_store *store, const char *metric,
+    const char *unique_id, int64_t when, const struct klaviyo_profile *profile,
+    int64_t value, const char *currency, const char *properties,
+    enum klaviyo_lane lane, int64_t now)
+{
+	static const char field[] = "data.attributes.properties";
+	struct kl_event event;
+	cJSON *tree = NULL;
+	int rc;
+
+	if (properties != NULL && *properties != '\0') {
+		tree = kl_json_read(properties, KL_DEPTH, field);
+		if (tree == NULL)
+			return -1;
+		if (!cJSON_IsObject(tree)) {
+			cJSON_Delete(tree);
+			return kl_fail("%s: not an object", field);
+		}
+		prune(tree);
+	}
+	if (kl_event_make(&event, metric, unique_id, when, profile, value,
+	        currency, tree, lane, now) != 0)
+		return -1;
+	rc = queue(store, &event, 1, kl_metric_worth(metric), lane, now);
+	kl_event_free(&event);
+	return rc;
+}
