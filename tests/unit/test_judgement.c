@@ -423,7 +423,8 @@ probe_then_all(void **state)
 	struct klaviyo *klaviyo;
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	struct nowhere place = {0};
-	int moved, one = 1;
+	int moved, open, one = 1;
+	pid_t second;
 
 	(void)state;
 	server_script(202, "", "");
@@ -447,7 +448,9 @@ probe_then_all(void **state)
 	    bind(place.listener, (struct sockaddr *)&address, sizeof(address)),
 	    0);
 	assert_int_equal(listen(place.listener, 64), 0);
-	pid_t second = fork();
+	server->rule[RULES - 1].delay_ms = 20;
+	server->most_open = open = server->open;
+	second = fork();
 	if (second == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		server_serve(place.listener);
@@ -455,6 +458,7 @@ probe_then_all(void **state)
 	pass(klaviyo);
 	assert_int_equal(tally.sent, 50);
 	assert_int_equal(tally.wait_ms, 0);
+	assert_true(server->most_open > open + 1); /* not one by one */
 	leave(klaviyo);
 	kill(second, SIGKILL);
 	waitpid(second, NULL, 0);
@@ -764,8 +768,8 @@ suspicion_ends_by_itself(void **state)
 	(void)state;
 	server_script(202, "", "");
 	strcpy(server_rule(0, "\"bad", -1, 400)->body, REFUSAL("time"));
-	store_fill("bad", 25, KLAVIYO_REALTIME, 1000);
-	store_fill("good", 30, KLAVIYO_REALTIME, 2000);
+	store_fill("bad", 25, KLAVIYO_REALTIME, kl_now());
+	store_fill("good", 30, KLAVIYO_REALTIME, kl_now());
 	while (rows(WAITING) > 0 && passes++ < 60) {
 		pass(klaviyo);
 		/* Only the time of the pause passes, not the queue's order. */
