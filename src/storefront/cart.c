@@ -4,7 +4,9 @@
  * Promises: every change raises the cart's revision by one and notes its time,
  * so that a changed cart makes a new event id and a reload repeats an old one;
  * quantities stay within 1..999, lines within 100; what is added is within the
- * stock.  Prices are the catalogue's at the time of reading, never a form's.
+ * stock.  Of two changes at once the second waits for the first, and starts from
+ * what that made: the cart's row is the lock.  Prices are the catalogue's at the
+ * time of reading, never a form's.
  */
 #include "storefront.h"
 
@@ -171,6 +173,18 @@ offer_load(struct db *db, const char *cart, int64_t variant, struct offer *offer
 	    cart, NUM(variant));
 }
 
+/* Takes the cart's row, before anything of the cart is read that is to be
+ * changed.  SQLite has one writer anyway. */
+static int
+lock(struct db *db, const char *cart)
+{
+	return db_run(db, NULL, NULL,
+	           "UPDATE cart SET revision = revision WHERE id = $1",
+	           cart) < 0
+	    ? -1
+	    : 0;
+}
+
 /* One more revision of a cart; makes the cart if need be. */
 static int
 touch(struct db *db, const char *cart, int64_t now, int64_t *revision)
@@ -214,6 +228,8 @@ cart_set(struct db *db, const char *cart, int64_t variant, int quantity,
 	int64_t found, lines = 0;
 
 	*added = 0;
+	if (lock(db, cart) != 0)
+		return CART_FAILED;
 	found = offer_load(db, cart, variant, &offer);
 	if (found < 0)
 		return CART_FAILED;
@@ -252,7 +268,8 @@ cart_add(struct db *db, struct arena *arena, const char **cart, int64_t variant,
 	struct offer offer;
 	int added;
 
-	if (id == NULL || offer_load(db, id, variant, &offer) < 0)
+	if (id == NULL || lock(db, id) != 0 ||
+	    offer_load(db, id, variant, &offer) < 0)
 		return CART_FAILED;
 	change = cart_set(db, id, variant, (int)offer.quantity + quantity, now,
 	    revision, &added);

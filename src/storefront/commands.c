@@ -140,7 +140,7 @@ init_command(const struct settings *settings, int argc, char **argv)
 		failed();
 	else if (catalog == NULL && products > 0)
 		code = printf("%s is there already, with %lld products\n",
-		           settings->db, (long long)products) < 0;
+		           db_name(db), (long long)products) < 0;
 	else
 		code = load_catalog(db, settings, catalog) != 0 ? failed() : 0;
 	db_close(db);
@@ -245,6 +245,7 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 	int faults = settings_report(stdout);
 	unsigned char secret[32];
 	struct settings settings;
+	char version[64];
 	struct db *db;
 
 	(void)loaded, (void)argv;
@@ -257,7 +258,9 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 	faults += finding(tpl_load(settings.templates) == 0, "templates");
 	faults += finding(secret_load(&settings, secret) == 0, "secret file");
 	db = db_open(&settings);
-	faults += finding(db != NULL, "database");
+	if (db != NULL)
+		db_describe(db, version, sizeof(version));
+	faults += finding(db != NULL, db != NULL ? version : "database");
 	db_close(db);
 	faults += check_key(&settings);
 	if (*settings.public_key == '\0')

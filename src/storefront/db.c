@@ -28,7 +28,7 @@ noted_sql(void *conn, const char *sql, int n, const char *const *arg,
 	int64_t result = db->engine->sql(db, sql, n, arg, row, rowarg);
 
 	if (result >= 0 && strcmp(sql, "BEGIN") == 0)
-		db->failed = db->again = db->unknown = false;
+		db->failed = db->again = false;
 	else if (result < 0 && inside)
 		db->failed = true;
 	return result;
@@ -78,6 +78,12 @@ bool
 db_unknown(const struct db *db)
 {
 	return db->unknown;
+}
+
+void
+db_known(struct db *db)
+{
+	db->unknown = false;
 }
 
 void

@@ -74,9 +74,12 @@ db_address(const char *address, char *shown, size_t size)
 	/* libpq's message repeats a part of the address: of the password? */
 	list = PQconninfoParse(address, NULL);
 	snprintf(shown, size, "postgresql://..");
-	if (list == NULL)
+	/* An @ in a password ends it, and the rest is taken for a host. */
+	if (list == NULL || strchr(option(list, "host"), '@') != NULL) {
+		PQconninfoFree(list);
 		return shop_fail("is no address as libpq takes it: "
 		                 "postgresql://USER@HOST/DATABASE");
+	}
 	user = option(list, "user");
 	port = option(list, "port");
 	snprintf(shown, size, "postgresql://%s%s%s%s%s/%s", user,
@@ -207,8 +210,10 @@ pgsql_sql(void *arg, const char *sql, int n, const char *const *args,
 	if (result < 0 && is(sql, "BEGIN"))
 		shop_fail("%s", klaviyo_error());
 	if (result < 0 && was_inside) {
-		c->db.unknown = is(sql, "COMMIT") && sent && dead(c);
-		c->db.again |= !c->db.unknown && passing(c);
+		bool unknown = is(sql, "COMMIT") && sent && dead(c);
+
+		c->db.unknown |= unknown;
+		c->db.again |= !unknown && passing(c);
 	}
 	return result;
 }

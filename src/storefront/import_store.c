@@ -1,7 +1,8 @@
 /*
  * import_store.c - checked products into the tables.
  *
- * Promises: within the caller's transaction.  A product is found again by its
+ * Promises: within the caller's transaction; of two imports at once the second
+ * waits for the first.  A product is found again by its
  * ID, without one by its handle; it keeps its place in the shop, and its
  * variants of the same name keep their ids, so that carts and links hold.
  * Variants that the file no longer has go; products that it does not have stay.
@@ -201,7 +202,9 @@ import_store(struct db *db, struct arena *arena, struct draft *drafts)
 	struct found last = {.arena = arena};
 	int64_t position, now = time(NULL);
 
-	if (db_run(db, first_column, &last,
+	if (db_run(db, NULL, NULL,
+	        "UPDATE meta SET value = value WHERE name = 'schema'") < 0 ||
+	    db_run(db, first_column, &last,
 	        "SELECT COALESCE(MAX(position), 0) FROM product") < 0 ||
 	    make_way(db, drafts) != 0)
 		return -1;

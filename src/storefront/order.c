@@ -6,12 +6,18 @@
  * one idempotency key makes one order, and the same key with another body is a
  * conflict; ids are random, never a counter.
  *
+ * Several may place orders at the same moment.  The cart's row is taken first:
+ * who waited for it asks for the key again.  Stock is taken by an UPDATE that
+ * asks whether there is enough, in the order of the variants' ids, so that two
+ * orders of the same goods never wait for each other in a circle.
+ *
  * Never builds JSON and knows nothing of Klaviyo: the caller queues the events
  * in the same transaction.
  */
 #include "storefront.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ the sums */
@@ -162,6 +168,22 @@ order_by_key(struct db *db, struct arena *arena, const char *key,
 	    "SELECT id, body_hash FROM orders WHERE key = $1", key);
 }
 
+/* ORDER_PLACED when the key is free. */
+static enum order_result
+used_before(struct db *db, struct arena *arena, struct order *order,
+    const char *key, const char *body_hash)
+{
+	const char *id, *hash;
+	int used = order_by_key(db, arena, key, &id, &hash);
+
+	if (used < 0)
+		return ORDER_FAILED;
+	if (used == 0)
+		return ORDER_PLACED;
+	order->id = id;
+	return strcmp(hash, body_hash) == 0 ? ORDER_AGAIN : ORDER_CONFLICT;
+}
+
 /* Eight fields of an address in one text; none of them holds a newline. */
 static char *
 pack(struct arena *arena, const struct address *a)
@@ -186,24 +208,23 @@ unpack(struct arena *arena, const char *text, struct address *a)
 	}
 }
 
-static int
+/* 1, or 0 when the key is another order's. */
+static int64_t
 insert_order(struct db *db, struct arena *arena, const struct order *o,
     const char *session, const char *key, const char *body_hash)
 {
 	return db_run(db, NULL, NULL,
-	           "INSERT INTO orders (id, session, key, body_hash, time, "
-	           "currency, status, email, phone, shipping_address, "
-	           "billing_address, shipping_name, discount_code, subtotal, "
-	           "discount, shipping, total) VALUES ($1, $2, $3, $4, $5, "
-	           "$6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-	           o->id, session, key, body_hash, NUM(o->time), o->currency,
-	           o->status, o->email, o->phone,
-	           pack(arena, &o->shipping_address),
-	           pack(arena, &o->billing_address), o->shipping_name,
-	           o->discount_code, NUM(o->subtotal), NUM(o->discount),
-	           NUM(o->shipping), NUM(o->total)) < 0
-	    ? -1
-	    : 0;
+	    "INSERT INTO orders (id, session, key, body_hash, time, "
+	    "currency, status, email, phone, shipping_address, "
+	    "billing_address, shipping_name, discount_code, subtotal, "
+	    "discount, shipping, total) VALUES ($1, $2, $3, $4, $5, "
+	    "$6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
+	    "ON CONFLICT (key) DO NOTHING",
+	    o->id, session, key, body_hash, NUM(o->time), o->currency,
+	    o->status, o->email, o->phone, pack(arena, &o->shipping_address),
+	    pack(arena, &o->billing_address), o->shipping_name,
+	    o->discount_code, NUM(o->subtotal), NUM(o->discount),
+	    NUM(o->shipping), NUM(o->total));
 }
 
 /* The names of a line's categories, newline-separated. */
@@ -247,6 +268,39 @@ take_stock(struct db *db, const struct line *line)
 }
 
 static int
+by_id(const void *a, const void *b)
+{
+	const struct line *x = *(const struct line *const *)a;
+	const struct line *y = *(const struct line *const *)b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The units of all lines, or which line has not enough. */
+static enum order_result
+take_all_stock(
+    struct db *db, const struct cart *cart, const struct line **sold_out)
+{
+	const struct line *lines[LINES_MAX];
+	int n = 0;
+
+	for (const struct line *l = cart->lines; l && n < LINES_MAX; l = l->next)
+		lines[n++] = l;
+	qsort(lines, (size_t)n, sizeof(*lines), by_id);
+	for (int i = 0; i < n; i++) {
+		int64_t taken = take_stock(db, lines[i]);
+
+		if (taken < 0)
+			return ORDER_FAILED;
+		if (taken == 0) {
+			*sold_out = lines[i];
+			return ORDER_SOLD_OUT;
+		}
+	}
+	return ORDER_PLACED;
+}
+
+static int
 revision_row(void *arg, int n, const char *const col[])
 {
 	(void)n;
@@ -280,41 +334,62 @@ order_place(struct db *db, struct arena *arena, struct order *order,
     const struct cart *cart, const char *session, const char *key,
     const char *body_hash, const struct line **sold_out)
 {
-	const char *id, *hash;
 	enum order_result result;
-	int64_t n = 0;
-	int used;
+	int64_t n = 0, inserted;
 
-	used = order_by_key(db, arena, key, &id, &hash);
-	if (used < 0)
-		return ORDER_FAILED;
-	if (used > 0) {
-		order->id = id;
-		return strcmp(hash, body_hash) == 0 ? ORDER_AGAIN
-		                                    : ORDER_CONFLICT;
-	}
+	result = used_before(db, arena, order, key, body_hash);
+	if (result != ORDER_PLACED)
+		return result;
 	result = take_cart(db, cart, order->time);
+	if (result == ORDER_CART_CHANGED) {
+		/* By an order of this key, that we waited for? */
+		result = used_before(db, arena, order, key, body_hash);
+		return result == ORDER_PLACED ? ORDER_CART_CHANGED : result;
+	}
 	if (result != ORDER_PLACED)
 		return result;
 	order->id = random_id(arena, 16);
 	order->lines = cart->lines;
 	order->nlines = cart->nlines;
 	order->units = cart->units;
-	if (order->id == NULL ||
-	    insert_order(db, arena, order, session, key, body_hash) != 0)
+	if (order->id == NULL)
 		return ORDER_FAILED;
-	for (const struct line *line = cart->lines; line; line = line->next) {
-		int64_t taken = take_stock(db, line);
-
-		if (taken < 0 ||
-		    insert_line(db, arena, order->id, ++n, line) != 0)
+	inserted = insert_order(db, arena, order, session, key, body_hash);
+	if (inserted < 0)
+		return ORDER_FAILED;
+	if (inserted == 0) /* of another cart, meanwhile */
+		return used_before(db, arena, order, key, body_hash);
+	result = take_all_stock(db, cart, sold_out);
+	if (result != ORDER_PLACED)
+		return result;
+	for (const struct line *line = cart->lines; line; line = line->next)
+		if (insert_line(db, arena, order->id, ++n, line) != 0)
 			return ORDER_FAILED;
-		if (taken == 0) {
-			*sold_out = line;
-			return ORDER_SOLD_OUT;
-		}
-	}
 	return arena_failed(arena) ? ORDER_FAILED : ORDER_PLACED;
+}
+
+enum order_result
+order_settle(struct db *db, struct arena *arena, struct order *order,
+    const struct cart *cart, const char *key, const char *body_hash)
+{
+	enum order_result result = ORDER_FAILED;
+
+	if (db_begin(db) != 0)
+		return ORDER_FAILED;
+	/* The server may be committing still: it holds the cart's row then. */
+	if (db_run(db, NULL, NULL,
+	        "UPDATE cart SET revision = revision WHERE id = $1",
+	        cart->id) >= 0)
+		result = used_before(db, arena, order, key, body_hash);
+	db_rollback(db);
+	if (result != ORDER_FAILED)
+		db_known(db);
+	if (result == ORDER_PLACED) {
+		shop_fail("the database went away at the commit; the order "
+		          "was not placed");
+		return ORDER_FAILED;
+	}
+	return result;
 }
 
 /* ------------------------------------------------------------------- reading */
@@ -413,7 +488,7 @@ order_load(struct db *db, struct arena *arena, const char *id,
 	    "SELECT id, time, currency, status, email, phone, "
 	    "shipping_address, billing_address, shipping_name, discount_code, "
 	    "subtotal, discount, shipping, total FROM orders "
-	    "WHERE id = $1 AND ($2 IS NULL OR session = $2)",
+	    "WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR session = $2)",
 	    id, session);
 	if (found <= 0)
 		return (int)found;

@@ -94,10 +94,10 @@ shop_open(struct shop *shop, const struct settings *settings)
 		return -1;
 	if (db_run(shop->db, currency_row, shop,
 	        "SELECT value FROM meta WHERE name = 'currency'") < 1) {
+		shop_fail("%s has no currency: `storefront init` again",
+		    db_name(shop->db));
 		shop_close(shop);
-		return shop_fail("%s has no currency: `storefront init` "
-		                 "again",
-		    settings->db);
+		return -1;
 	}
 	shop->currency = shop->currency_text;
 	return 0;
@@ -480,17 +480,21 @@ static const struct refusal {
         "Nothing was changed. Please try again in a moment."},
 };
 
-void
-shop_refuse(struct shop *shop, int status, struct response *response)
+static const struct refusal unknown = {503, "We cannot tell this minute",
+    "The answer of our database was lost: what you sent may have been done or "
+    "not. An order's form can be sent again as it is; nothing is ordered "
+    "twice."};
+
+static void
+answer_refusal(
+    struct shop *shop, const struct refusal *r, struct response *response)
 {
-	const struct refusal *r = refusals;
+	int status = r->status;
 	struct arena *arena = arena_new();
 	struct request request = {.arena = arena, .method = "GET", .path = "/"};
 	struct visit visit = {shop, &request, response, arena, {.id = ""}, ""};
 
 	visit.session.cart = visit.session.email = "";
-	while (r->status != status && r->status != 500)
-		r++;
 	start_over(response);
 	if (arena == NULL ||
 	    page_message(&visit, status, r->heading, r->text, "/",
@@ -510,17 +514,31 @@ shop_refuse(struct shop *shop, int status, struct response *response)
 }
 
 void
+shop_refuse(struct shop *shop, int status, struct response *response)
+{
+	const struct refusal *r = refusals;
+
+	while (r->status != status && r->status != 500)
+		r++;
+	answer_refusal(shop, r, response);
+}
+
+void
 shop_handle(
     struct shop *shop, struct request *request, struct response *response)
 {
 	struct visit visit = {
 	    shop, request, response, request->arena, {.id = ""}, ""};
 
+	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {
 		shop_log("%s %s: %s", request->method, request->path,
 		    shop_error());
 		db_rollback(shop->db);
-		shop_refuse(shop, 503, response);
+		if (db_unknown(shop->db))
+			answer_refusal(shop, &unknown, response);
+		else
+			shop_refuse(shop, 503, response);
 		return;
 	}
 	if (response->bad || response->body.failed ||

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define KEY_LENGTH 26
+#define TRIES 3 /* of a transaction that met a deadlock, or lost its server */
 
 enum which {
 	EMAIL,
@@ -482,34 +483,62 @@ changed_page(struct visit *visit, struct checkout *c, const char *trouble)
 	return checkout_show(visit, c, 409);
 }
 
-/* Order, lines, stock, events: one transaction, and the answer after it. */
+/* Order, lines, stock, events: one transaction. */
+static enum order_result
+place_once(struct visit *visit, struct checkout *c, const char *body_hash,
+    const struct line **sold_out)
+{
+	struct db *db = visit->shop->db;
+	enum order_result result;
+
+	if (db_begin(db) != 0)
+		return ORDER_FAILED;
+	result = order_place(db, visit->arena, &c->order, &c->cart,
+	    visit->session.id, c->key, body_hash, sold_out);
+	if (result == ORDER_PLACED &&
+	    tracking_order(visit->shop, &c->order, visit->request->now) != 0) {
+		/* Klaviyo's rules cannot stop an order: all or none of its
+		   events are in; the log says whose are missing.  A database
+		   that cannot take them does stop it. */
+		if (db_failed(db))
+			result = ORDER_FAILED;
+		else
+			shop_log("order %s has no events: %s", c->order.id,
+			    shop_error());
+	}
+	if (result == ORDER_PLACED && identify(visit, c) != 0)
+		result = ORDER_FAILED;
+	if (result != ORDER_PLACED) {
+		db_rollback(db);
+		return result;
+	}
+	switch (db_commit(db)) {
+	case 0:
+		return ORDER_PLACED;
+	case DB_UNKNOWN:
+		return order_settle(db, visit->arena, &c->order, &c->cart,
+		    c->key, body_hash);
+	default:
+		return ORDER_FAILED;
+	}
+}
+
+/* The answer follows the commit. */
 static int
 place(struct visit *visit, struct checkout *c)
 {
-	struct db *db = visit->shop->db;
 	const struct line *sold_out = NULL;
+	const char *body_hash = hash_form(visit, c);
 	enum order_result result;
+	int tries = 0;
 
 	fill_order(visit, c);
-	if (db_begin(db) != 0)
-		return -1;
-	result = order_place(db, visit->arena, &c->order, &c->cart,
-	    visit->session.id, c->key, hash_form(visit, c), &sold_out);
-	if (result == ORDER_PLACED &&
-	    tracking_order(visit->shop, &c->order, visit->request->now) != 0)
-		/* Klaviyo cannot stop an order.  All or none of its events
-		   are in; the log says whose are missing. */
-		shop_log("order %s has no events: %s", c->order.id,
-		    shop_error());
-	if (result == ORDER_PLACED) {
-		if (identify(visit, c) != 0 || db_commit(db) != 0) {
-			db_rollback(db);
-			return -1;
-		}
-		return placed_page(visit, c->order.id);
-	}
-	db_rollback(db);
+	do
+		result = place_once(visit, c, body_hash, &sold_out);
+	while (result == ORDER_FAILED && db_again(visit->shop->db) &&
+	    !db_unknown(visit->shop->db) && ++tries < TRIES);
 	switch (result) {
+	case ORDER_PLACED:
 	case ORDER_AGAIN:
 		return placed_page(visit, c->order.id);
 	case ORDER_CONFLICT:
@@ -528,28 +557,46 @@ place(struct visit *visit, struct checkout *c)
 	}
 }
 
+/* The answer when this form's order is there already; 1: it is not. */
+static int
+placed_before(struct visit *visit, const struct checkout *c)
+{
+	const char *id, *hash;
+	int used =
+	    order_by_key(visit->shop->db, visit->arena, c->key, &id, &hash);
+
+	if (used <= 0)
+		return used < 0 ? -1 : 1;
+	return strcmp(hash, hash_form(visit, c)) == 0 ? placed_page(visit, id)
+	                                              : conflict_page(visit);
+}
+
+static bool
+cart_changed(const struct checkout *c)
+{
+	return num(c->key + KEY_LENGTH + 1) != c->cart.revision;
+}
+
 int
 checkout_post(struct visit *visit)
 {
 	const char *action = field(&visit->request->form, "action");
 	struct checkout c = {0};
-	const char *id, *hash;
-	int checked = form_checked(visit), used;
+	int checked = form_checked(visit), before;
 
 	if (checked != 1)
 		return checked;
 	read_form(visit, &c);
 	if (!key_ok(c.key))
 		return page_redirect(visit, "/checkout");
-	used = order_by_key(visit->shop->db, visit->arena, c.key, &id, &hash);
-	if (used < 0)
-		return -1;
-	if (used > 0)
-		return strcmp(hash, hash_form(visit, &c)) == 0
-		    ? placed_page(visit, id)
-		    : conflict_page(visit);
+	before = placed_before(visit, &c);
+	if (before != 1)
+		return before;
 	if (load_sums(visit, &c) != 0)
 		return -1;
+	/* By the same form, sent twice at the same moment? */
+	if (cart_changed(&c) && (before = placed_before(visit, &c)) != 1)
+		return before;
 	if (c.cart.nlines == 0)
 		return page_redirect(visit, "/cart");
 	if (action != NULL && strcmp(action, "apply") == 0)
@@ -557,7 +604,7 @@ checkout_post(struct visit *visit)
 	check_form(visit, &c);
 	if (c.errors > 0)
 		return show_again(visit, &c, 422);
-	if (num(c.key + KEY_LENGTH + 1) != c.cart.revision)
+	if (cart_changed(&c))
 		return changed_page(visit, &c,
 		    "Your cart has changed meanwhile: please look again");
 	if (strcmp(c.value[PAYMENT], "decline") == 0) {

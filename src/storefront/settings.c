@@ -21,6 +21,20 @@ check_any(const char *value)
 }
 
 static const char *
+check_db(const char *value)
+{
+	char shown[256];
+
+	if (*value == '\0')
+		return check_any(value);
+	/* Not by its own words: they may hold a part of the password. */
+	return db_address(value, shown, sizeof(shown)) == 0
+	    ? NULL
+	    : "must be a file, or postgresql://USER@HOST/DATABASE (the "
+	      "password in PGPASSFILE)";
+}
+
+static const char *
 check_optional(const char *value)
 {
 	(void)value;
@@ -158,7 +172,7 @@ static const struct setting {
 	check *check;
 } table[] = {
 #define AT(member) offsetof(struct settings, member)
-    {"STOREFRONT_DB", AT(db), "storefront.db", check_any},
+    {"STOREFRONT_DB", AT(db), "storefront.db", check_db},
     {"STOREFRONT_URL", AT(url), "http://127.0.0.1:8080", check_url},
     {"STOREFRONT_LISTEN", AT(listen), "unix:/run/storefront/storefront.sock",
         check_listen},
@@ -207,10 +221,15 @@ settings_report(FILE *out)
 	for (size_t i = 0; i < SETTINGS; i++) {
 		const char *value = getenv(table[i].name), *wrong;
 		const char *source = value != NULL ? "environment" : "default";
+		char address[256];
 
 		if (value == NULL)
 			value = table[i].fallback;
 		wrong = table[i].check(value);
+		if (table[i].check == check_db) { /* without its password */
+			db_address(value, address, sizeof(address));
+			value = address;
+		}
 		/* A key put into the wrong variable is not repeated here. */
 		fprintf(out, "%-25s %-11s %s\n", table[i].name, source,
 		    strstr(value, "pk_") != NULL ? "(hidden)"

@@ -67,7 +67,7 @@ char *fold(struct arena *arena, const char *text);
 
 /* The environment's settings, checked.  Texts are the environment's own. */
 struct settings {
-	const char *db;         /* STOREFRONT_DB: a path */
+	const char *db;         /* STOREFRONT_DB: a path, postgresql://.. */
 	const char *url;        /* STOREFRONT_URL: no trailing slash */
 	const char *listen;     /* STOREFRONT_LISTEN: unix:PATH, 127.0.0.1:PORT */
 	const char *threads;    /* STOREFRONT_THREADS */
@@ -104,7 +104,8 @@ struct db *db_open_at(const char *address);
 struct db *db_create_at(const char *address, const char *currency);
 /* The address without its secrets. */
 const char *db_name(const struct db *db);
-int db_address(const char *address, char *shown, size_t size); /* 0 it is one */
+/* The same of any address, or "postgresql://.." of one that is none: -1. */
+int db_address(const char *address, char *shown, size_t size);
 /* "PostgreSQL 15.20" */
 void db_describe(struct db *db, char *text, size_t size);
 void db_close(struct db *db);
@@ -120,12 +121,15 @@ int db_begin(struct db *db);
 #define DB_UNKNOWN (-2)
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
-/* Of the transaction that was begun last: did a statement of it fail (whatever
- * was made of it then); did it fail by a deadlock or the like, so that the
- * same, begun anew, may succeed; is it unknown whether it was committed? */
+/* Of the transaction that was begun last: did a statement of it fail, whatever
+ * was made of it then; did it fail by a deadlock or the like, so that the same,
+ * begun anew, may succeed? */
 bool db_failed(const struct db *db);
 bool db_again(const struct db *db);
+/* Was there a COMMIT of unknown outcome, until somebody found out or need not
+ * know: db_known()? */
 bool db_unknown(const struct db *db);
+void db_known(struct db *db);
 
 /*
  * Runs one statement with text parameters $1..$n; the macro counts them.
@@ -448,6 +452,14 @@ enum order_result {
 enum order_result order_place(struct db *db, struct arena *arena,
     struct order *order, const struct cart *cart, const char *session,
     const char *key, const char *body_hash, const struct line **sold_out);
+/*
+ * After a COMMIT of unknown outcome: what became of the order?  ORDER_AGAIN, it
+ * is placed, ${order->id}; ORDER_FAILED, it is not, or, while db_unknown(),
+ * that cannot be told yet.  Own transaction.
+ */
+enum order_result order_settle(struct db *db, struct arena *arena,
+    struct order *order, const struct cart *cart, const char *key,
+    const char *body_hash);
 /* Has this key been used?  1 yes: ${id} and ${body_hash}. */
 int order_by_key(struct db *db, struct arena *arena, const char *key,
     const char **id, const char **body_hash);
