@@ -93,11 +93,15 @@ def test_only_they_call_the_library():
             assert not re.search(r"\b(klaviyo|KLAVIYO)_\w+", code), name
 
 
+# Where Klaviyo's names are spelled, in the whole program.
+SPELL = ("properties.c", "properties_order.c", "profile.c")
+
+
 def klaviyo_names():
-    """The names of metrics and properties, read off properties.c and
-    profile.c: one word or two, that no other sense could have."""
+    """The names of metrics and properties, read off the files that spell
+    them: one word or two, that no other sense could have."""
     names = set()
-    for name in ("properties.c", "profile.c"):
+    for name in SPELL:
         names.update(text for text in texts(ROOMS["klaviyo"][name])
                      if re.fullmatch(r"[A-Z][a-z]+(?:[A-Z]+[a-z]*)+"
                                      r"|[A-Z][a-z]+ (?:to )?[A-Z][a-z]+"
@@ -123,11 +127,11 @@ def test_pages_never_spell_a_klaviyo_name():
 
 
 def test_property_names_are_spelled_in_one_place():
-    """Of the whole program only properties.c and profile.c know them."""
+    """Of the whole program only properties*.c and profile.c know them."""
     names = {n for n in klaviyo_names() if n != "$value"}
     for room in ("klaviyo", "storefront"):
         for file, code in ROOMS[room].items():
-            if file in ("properties.c", "profile.c") or file.endswith(".h"):
+            if file in SPELL or file.endswith(".h"):
                 continue
             spelled = names.intersection(texts(code))
             assert not spelled, f"{file}: {spelled}"
