@@ -6,6 +6,7 @@ harness.py - starts the real programs for a test, and ends them.
         shop.run("outbox", "status").stdout      # a storefront command
         shop.sandbox_url                         # http://127.0.0.1:PORT
         visitor = shop.visitor()                 # keeps cookies, posts forms
+        shop.query("SELECT ..")                  # rows of its database
 
 Promises: everything lies in one temporary directory and listens on free ports;
 every program is ended by the pid that was started; a program that does not end,
@@ -15,23 +16,29 @@ by root, the programs run as www-data: as in a real installation, and Apache
 insists.
 
 Environment: STOREFRONT_BUILD is where the binaries are (default build/);
+TEST_ENGINE=postgresql puts every shop that does not say otherwise on a
+PostgreSQL server of the tests' own, each in a database of its own;
 STOREFRONT_WRAP is put before "storefront serve" and "storefront worker"
 ("valgrind -q --error-exitcode=99").
 """
+import atexit
+import contextlib
 import http.client
 import os
-import pwd
 import random
 import re
 import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
 import urllib.parse
 
+import postgres
+from postgres import user
 from visitor import Forms, Reply, Visitor  # noqa: F401 (for tests)
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -50,18 +57,15 @@ REPORTS = re.compile(rb"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer"
 WAYS = ("nginx", "nginx-tcp", "apache", "apache-fcgid", "apache-cgi")
 
 running = []  # shops, for conftest.py
+servers = []  # PostgreSQL, started with the first shop that wants it
 
 
-def user():
-    """Whom programs run as: None = as we are."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("www-data", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            pass
-    raise RuntimeError("there is no user www-data")
+def server():
+    """The PostgreSQL server of this run."""
+    if not servers:
+        servers.append(postgres.Server())
+        atexit.register(servers[0].close)
+    return servers[0]
 
 
 def free_port():
@@ -109,11 +113,15 @@ class Shop:
     env      settings that differ
     catalog  a CSV file for init instead of the demo catalogue
     serve    False: init only; start() things yourself
+    engine   "sqlite" or "postgresql"; None = as TEST_ENGINE says, or sqlite
+    server   the PostgreSQL server, if not the run's
     """
 
     def __init__(self, way="direct", sandbox=False, worker=False, env=None,
-                 catalog=None, serve=True):
+                 catalog=None, serve=True, engine=None, server=None):
         assert way == "direct" or way in WAYS, way
+        self.engine = engine or os.environ.get("TEST_ENGINE", "sqlite")
+        assert self.engine in ("sqlite", "postgresql"), self.engine
         self.way, self.keep, self.programs = way, False, {}
         self.user = user()
         self.dir = tempfile.mkdtemp(prefix="shop-")
@@ -121,7 +129,12 @@ class Shop:
         self._own(self.dir)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.db = self.path("shop.db")
+        self.db = self.path("shop.db")  # what STOREFRONT_DB says
+        self.server = self.database = None
+        if self.engine == "postgresql":
+            self.server = server or globals()["server"]()
+            self.database = self.server.create()
+            self.db = self.server.url(self.database)
         self.socket = self.path("storefront.sock")
         self.fcgi = self.socket  # what a raw FastCGI client connects to
         listen = "unix:" + self.socket
@@ -301,14 +314,14 @@ class Shop:
                        "-D", "FOREGROUND", *define],
             lambda: answers(("127.0.0.1", self.port)))
 
-    def start_sandbox(self, arguments=()):
+    def start_sandbox(self, arguments=(), env=None):
         line = re.compile(r"klaviyo-sandbox: listening on (http://\S+?)/\s")
         before = len(self.log("sandbox"))
         self.spawn("sandbox",
                    [os.path.join(self.binaries, "klaviyo-sandbox"),
                     *([] if "--listen" in arguments
                       else ["--listen", "127.0.0.1:0"]), *arguments],
-                   lambda: line.search(self.log("sandbox")[before:]))
+                   lambda: line.search(self.log("sandbox")[before:]), env=env)
         self.sandbox_url = line.search(self.log("sandbox")[before:]).group(1)
         self.env["KLAVIYO_API_URL"] = self.sandbox_url
         self.env["KLAVIYO_ONSITE_URL"] = self.sandbox_url
@@ -382,16 +395,33 @@ class Shop:
 
     def wait_delivered(self, count=None):
         """Until nothing waits in the outbox (and ${count} rows were sent)."""
-        import sqlite3
-
         def done():
-            with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as db:
-                waiting, sent = db.execute(
-                    "SELECT count(*) FILTER (WHERE due_at IS NOT NULL),"
-                    " count(*) FILTER (WHERE sent_at IS NOT NULL)"
-                    " FROM klaviyo_outbox").fetchone()
+            waiting, sent = self.query(
+                "SELECT count(*) FILTER (WHERE due_at IS NOT NULL),"
+                " count(*) FILTER (WHERE sent_at IS NOT NULL)"
+                " FROM klaviyo_outbox")[0]
             return waiting == 0 and (count is None or sent >= count)
         wait_for(done, "the outbox to be delivered")
+
+    # ---------------------------------------------------------- database
+
+    def query(self, sql, *arguments):
+        """The rows of a SELECT, with ? for each argument."""
+        if self.server:
+            return self.server.run(self.database, sql.replace("?", "%s"),
+                                   *arguments)
+        with contextlib.closing(sqlite3.connect(
+                f"file:{self.db}?mode=ro", uri=True, timeout=60)) as db:
+            return db.execute(sql, arguments).fetchall()
+
+    def execute(self, sql, *arguments):
+        """Changes rows behind the shop's back."""
+        if self.server:
+            self.server.run(self.database, sql.replace("?", "%s"), *arguments)
+            return
+        with contextlib.closing(sqlite3.connect(self.db, timeout=60)) as db:
+            with db:
+                db.execute(sql, arguments)
 
     # --------------------------------------------------------------- end
 
@@ -409,6 +439,8 @@ class Shop:
                 wrong.append(f"a sanitizer's report in {name}")
         if self in running:
             running.remove(self)
+        if self.server and self.server.process:
+            self.server.drop(self.database)
         if wrong and not quietly:
             self.keep = True
             raise AssertionError(f"{'; '.join(wrong)}\n{self.logs()}")

@@ -9,12 +9,10 @@
     fill_cart(visitor, shop, [(sku, n)]); checkout(visitor, **fields)
 """
 import base64
-import contextlib
 import hashlib
 import html.parser
 import json
 import re
-import sqlite3
 
 ADDRESS = {
     "email": "sarah.mason@klaviyo-demo.com", "phone": "+15005550006",
@@ -146,15 +144,12 @@ def check_page(reply):
 # ----------------------------------------------------------------- database
 
 def rows(shop, sql, *arguments):
-    with sqlite3.connect(f"file:{shop.db}?mode=ro", uri=True) as db:
-        return db.execute(sql, arguments).fetchall()
+    return shop.query(sql, *arguments)
 
 
 def execute(shop, sql):
     """Changes a row behind the shop's back."""
-    with contextlib.closing(sqlite3.connect(shop.db, timeout=60)) as db:
-        with db:
-            db.execute(sql)
+    shop.execute(sql)
 
 
 def one(shop, sql, *arguments):

@@ -54,9 +54,7 @@ def body(shop):
 
 
 def carts(shop):
-    import sqlite3
-    with sqlite3.connect(f"file:{shop.db}?mode=ro", uri=True) as db:
-        return db.execute("SELECT count(*) FROM cart").fetchone()[0]
+    return shop.query("SELECT count(*) FROM cart")[0][0]
 
 
 def test_whole(shop):
