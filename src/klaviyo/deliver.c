@@ -1,6 +1,6 @@
 /*
- * deliver.c - one delivery pass: claim due events, post them with many
- * requests in flight, and hand each answer to outcome.c.
+ * deliver.c - one delivery pass: claim due events and post them with many
+ * requests in flight (route.c), and hand each answer to outcome.c.
  *
  *   mode   claims             becomes
  *   PROBE  one at a time      RUN once that one is sent; END on a verdict that
@@ -33,19 +33,13 @@
 enum {
 	BURST = 350,   /* Klaviyo's limits for single events (XL): a second, */
 	STEADY = 3500, /* and a minute; headers lower them */
+	BULK_BURST = 10,
+	BULK_STEADY = 150,
 	MIN_LEASE = 60,
-	MAX_BATCH = 1000,
-	FLUSH_MS = 200,  /* an answer is settled after so long at the latest */
-	LOOK_MS = 100,   /* ${stop} is looked at so often */
+	FLUSH_MS = 200, /* an answer is settled after so long at the latest */
 	STANDBY_MS = 1000, /* a sender that stands by looks so often */
-	GRACE_MS = 3000, /* told to stop: requests in flight may finish */
+	GRACE_MS = 3000,   /* told to stop: requests in flight may finish */
 };
-
-static int
-least(int a, int b)
-{
-	return a < b ? a : b;
-}
 
 /* -------------------------------------------------------------- the sender */
 
@@ -79,7 +73,8 @@ klaviyo_new(const struct klaviyo_options *options)
 		klaviyo_free(klaviyo);
 		return NULL;
 	}
-	kl_pacer_init(&klaviyo->pacer, BURST, STEADY);
+	kl_pacer_init(&klaviyo->pacer[KL_SINGLE], BURST, STEADY);
+	kl_pacer_init(&klaviyo->pacer[KL_BULK], BULK_BURST, BULK_STEADY);
 	if (!only_count && !(klaviyo->client = kl_client_new(&o))) {
 		klaviyo_free(klaviyo);
 		return NULL;
@@ -98,139 +93,11 @@ klaviyo_free(struct klaviyo *klaviyo)
 
 /* ---------------------------------------------------------------- one pass */
 
-static struct kl_claim *
-pop(struct kl_claim **list)
-{
-	struct kl_claim *claim = *list;
-
-	*list = claim->next;
-	return claim;
-}
-
-static void
-release(struct kl_pass *pass, struct kl_claim **list)
-{
-	while (*list)
-		kl_pass_note(pass, pop(list), KL_RELEASE, kl_now(), NULL, NULL);
-}
-
-static void
-limits_wait(struct kl_pass *pass, int64_t wait_ms)
-{
-	if (wait_ms > KL_LONG_WAIT_MS)
-		kl_pass_end(
-		    pass, wait_ms, "the account's rate limit is reached");
-}
-
-static int
-claim_batch(struct kl_pass *pass, int want, int64_t now_ms)
-{
-	int lease_s = pass->klaviyo->lease_s;
-	int64_t due;
-
-	/* A look first: polling an empty queue takes no write lock. */
-	if (want < 1)
-		return 0;
-	due = kl_outbox_due(pass->store, KL_ANY_LANE, want, kl_now());
-	/* Nothing is left: not after each of the last answers again. */
-	if (due < want)
-		pass->look_at = now_ms + LOOK_MS;
-	/* The lease runs from before the transaction, not from after it. */
-	pass->send_by = now_ms + lease_s * 1000 / 4;
-	if (due == 0)
-		return 0;
-	if (due < 0 || kl_outbox_claim(pass->store, pass->token, KL_ANY_LANE,
-	                   (int)due, kl_now(), kl_now() + lease_s, &pass->pending))
-		return -1;
-	for (struct kl_claim *claim = pass->pending; claim;
-	     claim = claim->next) {
-		pass->tally->claimed++;
-		pass->left--;
-	}
-	return 0;
-}
-
-/* Claims what can be sent soon; ends the pass when all is done. */
-static void
-claim_more(struct kl_pass *pass)
-{
-	struct klaviyo *klaviyo = pass->klaviyo;
-	int64_t now_ms = kl_monotonic_ms();
-	int want = least(pass->left, least(klaviyo->in_flight * 8, MAX_BATCH));
-	int room = kl_pacer_room(&klaviyo->pacer, now_ms);
-
-	if (want > 0 && room < 1) {
-		limits_wait(pass, kl_pacer_wait(&klaviyo->pacer, now_ms));
-		return;
-	}
-	want = least(want, pass->mode == KL_PROBE ? 1 : room);
-	if (claim_batch(pass, want, now_ms)) {
-		pass->failed = true;
-		return;
-	}
-	if (!pass->pending && !pass->flying && !pass->ndone)
-		kl_pass_end(pass, 0, "");
-}
-
-static char *
-body_of(const struct kl_claim *claim)
-{
-	if (strcmp(claim->kind, "event") == 0)
-		return kl_event_body(claim->profile, claim->event);
-	kl_fail("this version cannot send a %s", claim->kind);
-	return NULL;
-}
-
-static void
-post(struct kl_pass *pass, struct kl_claim *claim, char *body)
-{
-	struct klaviyo *klaviyo = pass->klaviyo;
-	struct kl_answer none;
-
-	if (body &&
-	    kl_client_post(klaviyo->client, "/api/events", body, claim) == 0) {
-		claim->next = pass->flying;
-		pass->flying = claim;
-		return;
-	}
-	kl_answer_clear(&none);
-	kl_pacer_learn(&klaviyo->pacer, &none, kl_monotonic_ms());
-	kl_pass_retry(pass, claim, 0, strdup(klaviyo_error()));
-}
-
-/* Sends while the limits and the pool allow.  Returns the milliseconds until
-   the limits allow the next. */
-static int64_t
-send_pending(struct kl_pass *pass)
-{
-	struct klaviyo *klaviyo = pass->klaviyo;
-	int busy = kl_client_busy(klaviyo->client);
-	struct kl_claim *claim;
-	int64_t wait;
-	char *body;
-
-	for (; pass->pending && busy < klaviyo->in_flight; busy++) {
-		if (kl_monotonic_ms() > pass->send_by) {
-			release(pass, &pass->pending); /* the lease wears out */
-			break;
-		}
-		wait = kl_pacer_take(&klaviyo->pacer, kl_monotonic_ms());
-		if (wait) {
-			limits_wait(pass, wait);
-			return wait;
-		}
-		claim = pop(&pass->pending);
-		body = body_of(claim);
-		post(pass, claim, body);
-	}
-	return 0;
-}
-
 /* Waits for one answer, ${timeout_ms} at most. */
 static int
 take_answer(struct kl_pass *pass, int64_t timeout_ms)
 {
-	struct kl_claim **at = &pass->flying, *claim;
+	struct kl_job **at = &pass->flying, *job;
 	struct kl_answer answer;
 	void *tag;
 	int got = kl_client_next(
@@ -238,10 +105,11 @@ take_answer(struct kl_pass *pass, int64_t timeout_ms)
 
 	if (got <= 0)
 		return got;
-	for (claim = tag; *at != claim;)
+	for (job = tag; *at != job;)
 		at = &(*at)->next;
-	*at = claim->next;
-	kl_pass_answer(pass, claim, &answer);
+	*at = job->next;
+	pass->nflying[job->endpoint]--;
+	kl_pass_answer(pass, job, &answer);
 	free(answer.body);
 	return 0;
 }
@@ -251,8 +119,7 @@ static void
 break_off(struct kl_pass *pass)
 {
 	kl_client_drop(pass->klaviyo->client);
-	pass->klaviyo->pacer.in_flight = 0;
-	release(pass, &pass->flying);
+	kl_route_drop(pass);
 }
 
 static void
@@ -263,23 +130,13 @@ stand_by(struct klaviyo_tally *tally, const char *other)
 	snprintf(tally->reason, sizeof(tally->reason), "%s", other);
 }
 
-static bool
-may_claim(const struct kl_pass *pass, int64_t now)
-{
-	if (pass->mode == KL_END || pass->pending)
-		return false;
-	if (!pass->flying)
-		return true;
-	return pass->mode == KL_RUN && now >= pass->look_at;
-}
-
 /* Is this still the active sender?  If not, it settles nothing more. */
 static bool
 still_mine(struct kl_pass *pass)
 {
 	char other[256];
-	int mine = kl_lease_hold(pass->store, &pass->klaviyo->lease, kl_now(),
-	    other, sizeof(other));
+	int mine = kl_lease_hold(
+	    pass->store, &pass->klaviyo->lease, kl_now(), other, sizeof(other));
 
 	if (mine > 0)
 		return true;
@@ -290,6 +147,24 @@ still_mine(struct kl_pass *pass)
 	return false;
 }
 
+/* Claims and sends what can go now; ends the pass when that is nothing.
+   Returns how long to wait for answers. */
+static int64_t
+work(struct kl_pass *pass, int64_t now_ms)
+{
+	int64_t wait = kl_route_claim(pass, now_ms), busy;
+
+	if (pass->failed)
+		return 0;
+	busy = kl_route_send(pass);
+	if (!pass->alone && !pass->jobs && !pass->flying && !pass->ndone &&
+	    (!wait || wait > KL_LONG_WAIT_MS))
+		kl_pass_end(pass, wait, "the account's rate limit is reached");
+	if (busy && (!wait || busy < wait))
+		wait = busy;
+	return wait && wait < KL_LOOK_MS ? wait : KL_LOOK_MS;
+}
+
 static int
 run_pass(struct kl_pass *pass, const volatile int *stop)
 {
@@ -298,17 +173,18 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 
 	while (!pass->failed && still_mine(pass)) {
 		now = kl_monotonic_ms();
+		wait = KL_LOOK_MS;
 		if (stop && *stop && !stop_at) {
 			stop_at = now + GRACE_MS;
 			kl_pass_end(pass, 0, "");
 		}
-		if (may_claim(pass, now))
-			claim_more(pass);
-		wait = pass->mode == KL_END ? 0 : send_pending(pass);
-		if (pass->mode == KL_END)
-			release(pass, &pass->pending);
-		if (pass->mode == KL_END && !pass->flying)
-			break;
+		if (pass->mode != KL_END)
+			wait = work(pass, now);
+		if (pass->mode == KL_END) {
+			kl_route_release(pass);
+			if (!pass->flying)
+				break;
+		}
 		if (stop_at && now >= stop_at) {
 			break_off(pass);
 			break;
@@ -318,8 +194,7 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 			kl_pass_flush(pass);
 			continue;
 		}
-		if (take_answer(
-		        pass, wait && wait < LOOK_MS ? wait : LOOK_MS)) {
+		if (take_answer(pass, wait)) {
 			break_off(pass);
 			result = -1;
 			break;
@@ -328,7 +203,7 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 	kl_pass_flush(pass);
 	if (pass->failed) {
 		/* The leases give the rest back. */
-		release(pass, &pass->pending);
+		kl_route_release(pass);
 		break_off(pass);
 	}
 	return pass->failed && !pass->lost ? -1 : result;
@@ -352,8 +227,8 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	if (max < 1)
 		return 0;
 	if (klaviyo->dry_run) {
-		tally->claimed = kl_outbox_due(
-		    store, KL_ANY_LANE, max, kl_now());
+		tally->claimed =
+		    kl_outbox_due(store, KL_ANY_LANE, max, kl_now());
 		if (tally->claimed < 0)
 			tally->claimed = 0, pass.failed = true;
 		tally->released = tally->claimed;
@@ -374,7 +249,11 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		pass.mode = KL_PROBE;
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(pass.token, sizeof(pass.token), random, sizeof(random));
-	return run_pass(&pass, stop);
+	left = run_pass(&pass, stop);
+	if (!*tally->reason && kl_monotonic_ms() < klaviyo->bulk_off_until)
+		snprintf(tally->reason, sizeof(tally->reason), "%s",
+		    klaviyo->bulk_off);
+	return (int)left;
 }
 
 int

@@ -285,6 +285,8 @@ int64_t kl_pacer_take(struct kl_pacer *pacer, int64_t now_ms);
 int64_t kl_pacer_wait(struct kl_pacer *pacer, int64_t now_ms);
 /* How many may go within the minute; 0 while take would say "wait". */
 int kl_pacer_room(struct kl_pacer *pacer, int64_t now_ms);
+/* No answer comes to what is in flight. */
+void kl_pacer_drop(struct kl_pacer *pacer, int64_t now_ms);
 /* Learns from the answer to each take, whatever it was. */
 void kl_pacer_learn(
     struct kl_pacer *pacer, const struct kl_answer *answer, int64_t now_ms);

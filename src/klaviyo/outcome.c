@@ -13,6 +13,18 @@
  *              the 20th in a row and every one    pauses KL_PAUSE_S, probes
  *              after it: due behind the others
  *
+ * A bulk job is judged as a single event is, and what becomes of it becomes of
+ * all of its events, but for this:
+ *
+ *   WAIT       released                           bulk waits, the rest goes on
+ *   PAUSE      released                           bulk is off for KL_PAUSE_S; a
+ *                                                 single event finds out more
+ *   REFUSED    halves go as jobs again; ALONE     -
+ *              events or fewer go one by one
+ *
+ * So that only a single event is ever called bad, and a bulk endpoint that
+ * fails does not hold up an order.
+ *
  * "Behind the others" makes the next probe take another event, so that one
  * event that Klaviyo, or a firewall in front of it, cannot stomach does not
  * hold up the rest for ever.
@@ -29,7 +41,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOWN_MAX_S = 300 };
+enum {
+	HOUR = 3600,
+	DOWN_MAX_S = 300,
+	/* Half of a refused job costs a 150th of bulk's minute, a single event
+	   a 3500th of its own: from here on single ones are the cheaper. */
+	ALONE = 16,
+};
 
 static int64_t
 seconds(int64_t ms)
@@ -61,11 +79,13 @@ count(struct klaviyo_tally *tally, enum kl_outcome outcome)
 void
 kl_pass_flush(struct kl_pass *pass)
 {
-	if (pass->ndone && kl_outbox_settle(pass->store, pass->token,
-	                       pass->done, pass->ndone, kl_now()) < 0)
+	struct kl_settlement *done = pass->klaviyo->done;
+
+	if (pass->ndone && kl_outbox_settle(pass->store, pass->token, done,
+	                       pass->ndone, kl_now()) < 0)
 		pass->failed = true;
 	for (size_t i = 0; i < pass->ndone; i++) {
-		struct kl_settlement *s = &pass->done[i];
+		struct kl_settlement *s = &done[i];
 
 		count(pass->tally, pass->failed ? KL_RELEASE : s->outcome);
 		kl_claims_free(s->claim);
@@ -85,9 +105,12 @@ kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
     enum kl_outcome outcome, int64_t due_at, char *error, char *profile)
 {
 	claim->next = NULL;
+	/* What is left to say takes the id. */
+	free(claim->event);
+	claim->event = NULL;
 	if (!pass->ndone)
 		pass->done_since = kl_monotonic_ms();
-	pass->done[pass->ndone++] = (struct kl_settlement){
+	pass->klaviyo->done[pass->ndone++] = (struct kl_settlement){
 	    .claim = claim,
 	    .outcome = outcome,
 	    .due_at = due_at,
@@ -150,37 +173,74 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
 	snprintf(reason, sizeof(reason), "Klaviyo cannot be reached: %s",
 	    words ? words : "");
 	free(words);
-	/* A pause as any other: status shows it, and it outlives the process. */
+	/* A pause as any other: status shows it, and it outlives the process.
+	 */
 	pause_queue(pass, wait * 1000, reason);
 }
 
-/* --------------------------------------------------------------- the event */
+/* ------------------------------------------------- the event, or a job's all
+ */
 
+/* Of one event, or of all of a job, whose words may quote any of them. */
 static char *
-words(const struct kl_claim *claim, const struct kl_answer *answer)
+words(const struct kl_job *job, const struct kl_answer *answer)
 {
-	return kl_refusal_about(answer, claim->profile);
+	return job->n == 1 ? kl_refusal_about(answer, job->claims->profile)
+	                   : kl_refusal_text(answer);
+}
+
+/* Takes ${job} and ${error}. */
+static void
+note_all(struct kl_pass *pass, struct kl_job *job, enum kl_outcome outcome,
+    int64_t due_at, char *error)
+{
+	struct kl_claim *claim, *next;
+
+	for (claim = job->claims; claim; claim = next) {
+		next = claim->next;
+		kl_pass_note(pass, claim, outcome, due_at,
+		    error ? strdup(error) : NULL, NULL);
+	}
+	free(error);
+	free(job);
+}
+
+/* Due after a backoff of that many seconds, the same for all that were tried
+   as often; takes ${job} and ${error}. */
+static void
+retry(struct kl_pass *pass, struct kl_job *job, int64_t at_least_s,
+    int64_t at_most_s, char *error)
+{
+	uint32_t random = randombytes_random();
+	int64_t now = kl_now(), wait;
+	struct kl_claim *claim, *next;
+
+	for (claim = job->claims; claim; claim = next) {
+		next = claim->next;
+		wait = kl_backoff(claim->attempts, random);
+		if (wait < at_least_s)
+			wait = at_least_s;
+		if (wait > at_most_s)
+			wait = at_most_s;
+		kl_pass_note(pass, claim, KL_RETRY, now + wait,
+		    error ? strdup(error) : NULL, NULL);
+	}
+	free(error);
+	free(job);
 }
 
 void
-kl_pass_retry(struct kl_pass *pass, struct kl_claim *claim, int64_t at_least_s,
-    char *error)
+kl_pass_unsent(struct kl_pass *pass, struct kl_job *job)
 {
-	int64_t wait = kl_backoff(claim->attempts, randombytes_random());
-
-	if (at_least_s > 3600)
-		at_least_s = 3600;
-	if (wait < at_least_s)
-		wait = at_least_s;
-	kl_pass_note(pass, claim, KL_RETRY, kl_now() + wait, error, NULL);
+	retry(pass, job, 0, HOUR, strdup(klaviyo_error()));
 }
 
 static void
-sent(struct kl_pass *pass, struct kl_claim *claim)
+sent(struct kl_pass *pass, struct kl_job *job)
 {
 	struct kl_sender *sender = &pass->sender;
 
-	kl_pass_note(pass, claim, KL_SENT, 0, NULL, NULL);
+	note_all(pass, job, KL_SENT, 0, NULL);
 	pass->klaviyo->downs = pass->klaviyo->failed_run = 0;
 	if (sender->refused_run) {
 		sender->refused_run = 0;
@@ -198,15 +258,20 @@ sent(struct kl_pass *pass, struct kl_claim *claim)
 }
 
 static void
-told_to_wait(struct kl_pass *pass, struct kl_claim *claim,
-    const struct kl_answer *answer)
+told_to_wait(
+    struct kl_pass *pass, struct kl_job *job, const struct kl_answer *answer)
 {
-	int64_t wait_ms = kl_pacer_stop(
-	    &pass->klaviyo->pacer, answer->retry_after, kl_monotonic_ms());
+	int64_t now = kl_now();
+	int64_t wait_ms = kl_pacer_stop(&pass->klaviyo->pacer[job->endpoint],
+	    answer->retry_after, kl_monotonic_ms());
 	char reason[256];
 
-	kl_pass_note(
-	    pass, claim, KL_RELEASE, kl_now() + seconds(wait_ms), NULL, NULL);
+	if (job->endpoint == KL_BULK) {
+		/* Its pacer waits; real time may go by single requests. */
+		note_all(pass, job, KL_RELEASE, now, NULL);
+		return;
+	}
+	note_all(pass, job, KL_RELEASE, now + seconds(wait_ms), NULL);
 	snprintf(reason, sizeof(reason),
 	    "Klaviyo asks to wait %lld s (HTTP 429, rate limit)",
 	    (long long)seconds(wait_ms));
@@ -217,26 +282,64 @@ told_to_wait(struct kl_pass *pass, struct kl_claim *claim,
 		kl_pass_end(pass, wait_ms, reason);
 }
 
+/* Nothing is wrong with the events: with the bulk endpoint, or with all? */
 static void
-not_the_event(struct kl_pass *pass, struct kl_claim *claim,
-    const struct kl_answer *answer)
+bulk_off(
+    struct kl_pass *pass, struct kl_job *job, const struct kl_answer *answer)
+{
+	struct klaviyo *klaviyo = pass->klaviyo;
+	char why[256], text[256];
+
+	kl_pause_reason(answer, why, sizeof(why));
+	snprintf(text, sizeof(text),
+	    "events go one by one, for bulk requests fail: %.200s", why);
+	set_text(klaviyo->bulk_off, sizeof(klaviyo->bulk_off), text);
+	klaviyo->bulk_off_until = kl_monotonic_ms() + KL_PAUSE_S * 1000;
+	note_all(pass, job, KL_RELEASE, kl_now(), words(job, answer));
+	if (pass->mode != KL_RUN)
+		return;
+	kl_route_release(pass);
+	pass->mode = KL_PROBE;
+}
+
+static void
+not_the_event(
+    struct kl_pass *pass, struct kl_job *job, const struct kl_answer *answer)
 {
 	char reason[256];
 
-	kl_pass_note(pass, claim, KL_RELEASE,
-	    kl_now() + KL_PAUSE_S + KL_BEHIND_S, words(claim, answer), NULL);
+	note_all(pass, job, KL_RELEASE, kl_now() + KL_PAUSE_S + KL_BEHIND_S,
+	    words(job, answer));
 	kl_pause_reason(answer, reason, sizeof(reason));
 	pause_queue(pass, KL_PAUSE_S * 1000, reason);
 }
 
+/* One bad event is enough for the whole job to be refused: which one? */
 static void
-refused(struct kl_pass *pass, struct kl_claim *claim,
-    const struct kl_answer *answer)
+bisect(struct kl_pass *pass, struct kl_job *job)
 {
-	char *error = words(claim, answer), reason[600];
+	struct kl_job *half = job->n > ALONE ? kl_job_halve(job) : NULL;
+
+	if (!half) {
+		kl_claims_append(&pass->alone, job->claims);
+		free(job);
+		return;
+	}
+	half->next = pass->jobs;
+	job->next = half;
+	pass->jobs = job;
+}
+
+static void
+refused(
+    struct kl_pass *pass, struct kl_job *job, const struct kl_answer *answer)
+{
+	struct kl_claim *claim = job->claims;
+	char *error = words(job, answer), reason[600];
 	char *repaired = kl_repair(answer, claim->profile);
 	struct kl_sender *sender = &pass->sender;
 
+	free(job);
 	if (repaired) {
 		kl_pass_note(pass, claim, KL_RETRY, kl_now(), error, repaired);
 		return;
@@ -257,20 +360,20 @@ refused(struct kl_pass *pass, struct kl_claim *claim,
 }
 
 void
-kl_pass_answer(struct kl_pass *pass, struct kl_claim *claim,
-    const struct kl_answer *answer)
+kl_pass_answer(
+    struct kl_pass *pass, struct kl_job *job, const struct kl_answer *answer)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
-	int64_t wait;
+	bool bulk = job->endpoint == KL_BULK;
 
-	kl_pacer_learn(&klaviyo->pacer, answer, kl_monotonic_ms());
+	kl_pacer_learn(
+	    &klaviyo->pacer[job->endpoint], answer, kl_monotonic_ms());
 	switch (kl_judge(answer)) {
 	case KL_V_SENT:
-		sent(pass, claim);
+		sent(pass, job);
 		return;
 	case KL_V_RETRY:
-		kl_pass_retry(
-		    pass, claim, answer->retry_after, words(claim, answer));
+		retry(pass, job, answer->retry_after, HOUR, words(job, answer));
 		/* Spends one event's attempt, not everyone's. */
 		if (++klaviyo->failed_run >= KL_SUSPECT ||
 		    pass->mode == KL_PROBE)
@@ -278,20 +381,18 @@ kl_pass_answer(struct kl_pass *pass, struct kl_claim *claim,
 		return;
 	case KL_V_DEAD_NET:
 		/* Never sent: when the network is back, it goes soon. */
-		wait = kl_backoff(claim->attempts, randombytes_random());
-		kl_pass_note(pass, claim, KL_RETRY,
-		    kl_now() + (wait < DOWN_MAX_S ? wait : DOWN_MAX_S),
-		    words(claim, answer), NULL);
+		retry(pass, job, 0, DOWN_MAX_S, words(job, answer));
 		network_down(pass, answer);
 		return;
 	case KL_V_WAIT:
-		told_to_wait(pass, claim, answer);
+		told_to_wait(pass, job, answer);
 		return;
 	case KL_V_PAUSE:
-		not_the_event(pass, claim, answer);
+		bulk ? bulk_off(pass, job, answer)
+		     : not_the_event(pass, job, answer);
 		return;
 	case KL_V_REFUSED:
-		refused(pass, claim, answer);
+		bulk ? bisect(pass, job) : refused(pass, job, answer);
 		return;
 	}
 }

@@ -3,8 +3,11 @@
  * its headers, and the waits between attempts.
  *
  * Klaviyo counts in fixed windows of a second and of a minute that we cannot
- * see.  So that no such window holds more than its limit wherever it begins,
- * our windows slide: KL_SLOTS full slots and the one that has begun.
+ * see, at a moment between our sending and its answer.  So that no such window
+ * holds more than its limit wherever it begins, and however long a request is
+ * on its way, our windows slide: KL_SLOTS full slots and the one that has
+ * begun; and a request is in them from its sending until it left them, counted
+ * from its answer.
  *
  *   take says  because
  *   wait       a 429 came: nothing goes before Retry-After
@@ -72,11 +75,11 @@ window_slide(struct kl_window *window, int64_t now_ms)
 	}
 }
 
-/* Milliseconds until one more fits. */
+/* Milliseconds until one more fits beside those in flight. */
 static int64_t
-window_wait(const struct kl_window *window, int64_t now_ms)
+window_wait(const struct kl_window *window, int in_flight, int64_t now_ms)
 {
-	int left = window->total;
+	int left = window->total + in_flight;
 	int64_t slot = window->newest - KL_SLOTS;
 
 	if (left < window->limit)
@@ -91,10 +94,11 @@ window_wait(const struct kl_window *window, int64_t now_ms)
 }
 
 static void
-window_count(struct kl_window *window)
+window_count(struct kl_window *window, int n, int64_t now_ms)
 {
-	window->used[window->newest % SLOTS]++;
-	window->total++;
+	window_slide(window, now_ms);
+	window->used[window->newest % SLOTS] += n;
+	window->total += n;
 }
 
 /* ------------------------------------------------------------------- pacer */
@@ -116,8 +120,10 @@ kl_pacer_wait(struct kl_pacer *pacer, int64_t now_ms)
 
 	window_slide(&pacer->second, now_ms);
 	window_slide(&pacer->minute, now_ms);
-	wait = most(wait, window_wait(&pacer->second, now_ms));
-	wait = most(wait, window_wait(&pacer->minute, now_ms));
+	wait =
+	    most(wait, window_wait(&pacer->second, pacer->in_flight, now_ms));
+	wait =
+	    most(wait, window_wait(&pacer->minute, pacer->in_flight, now_ms));
 	if (pacer->budget <= 0)
 		wait = most(wait, pacer->budget_until - now_ms);
 	return most(wait, 0);
@@ -130,8 +136,6 @@ kl_pacer_take(struct kl_pacer *pacer, int64_t now_ms)
 
 	if (wait)
 		return wait;
-	window_count(&pacer->second);
-	window_count(&pacer->minute);
 	pacer->budget--; /* means nothing after budget_until */
 	pacer->in_flight++;
 	return 0;
@@ -144,10 +148,25 @@ kl_pacer_room(struct kl_pacer *pacer, int64_t now_ms)
 
 	if (kl_pacer_wait(pacer, now_ms))
 		return 0;
-	room = pacer->minute.limit - pacer->minute.total;
+	room = pacer->minute.limit - pacer->minute.total - pacer->in_flight;
 	if (now_ms < pacer->budget_until)
 		room = least(room, pacer->budget);
 	return (int)room;
+}
+
+/* ${n} of those in flight are none any more. */
+static void
+arrived(struct kl_pacer *pacer, int n, int64_t now_ms)
+{
+	pacer->in_flight -= n;
+	window_count(&pacer->second, n, now_ms);
+	window_count(&pacer->minute, n, now_ms);
+}
+
+void
+kl_pacer_drop(struct kl_pacer *pacer, int64_t now_ms)
+{
+	arrived(pacer, pacer->in_flight, now_ms);
 }
 
 /* The account's tier may be lower than ours.  The header names the minute's
@@ -169,7 +188,7 @@ kl_pacer_learn(
 	int64_t budget, until;
 
 	if (pacer->in_flight > 0)
-		pacer->in_flight--;
+		arrived(pacer, 1, now_ms);
 	if (!answer->status)
 		return;
 	if (answer->status != 429)

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#define BATCH 512
+/* A pass is what a report and a look at old ids come between. */
+#define BATCH 20000
 #define IDLE_MS 500
 #define REPORT_SECONDS 60
 #define PRUNE_SECONDS 3600
@@ -190,7 +191,7 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 			return 1;
 		}
 		add_tally(&sum, &pass);
-		if (*pass.reason != '\0')
+		if (pass.wait_ms > 0 && *pass.reason != '\0')
 			break;
 		if (pass.wait_ms > 0)
 			rest(pass.wait_ms, open);

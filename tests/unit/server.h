@@ -99,14 +99,16 @@ server_reset(int fd)
 static inline void
 server_note(const char *body)
 {
-	const char *id = strstr(body, "\"unique_id\":\"");
+	const char *id = body;
 	int n = server->nseen;
 
-	if (!id || n >= SEEN)
-		return;
-	snprintf(server->seen[n], sizeof(server->seen[n]), "%.*s",
-	    (int)strcspn(id + 13, "\""), id + 13);
-	server->nseen = n + 1;
+	while ((id = strstr(id, "\"unique_id\":\"")) && n < SEEN) {
+		id += 13;
+		snprintf(server->seen[n], sizeof(server->seen[n]), "%.*s",
+		    (int)strcspn(id, "\""), id);
+		n++;
+	}
+	server->nseen = n;
 }
 
 static inline struct rule
@@ -208,7 +210,7 @@ static inline void *
 server_connection(void *arg)
 {
 	int fd = (int)(long)arg, open = ++server->open, one = 1;
-	size_t n = 0, room = 1 << 20, need;
+	size_t n = 0, room = 6 << 20, need;
 	char *text = malloc(room), *end, *length;
 	struct rule rule;
 	ssize_t got;
