@@ -1,5 +1,5 @@
 """
-feeder.py - puts events into a shop's SQLite outbox, as an order would, and
+feeder.py - puts events into a shop's outbox, as an order would, and
 looks at the queue.
 
     feed = Feeder(shop)
@@ -7,8 +7,8 @@ looks at the queue.
     feed.count("due_at IS NOT NULL")   # rows
     feed.do("UPDATE ..")
 
-Promises: writes inside the storefront's write gate, so it may run beside the
-worker.
+Promises: on SQLite it writes inside the storefront's write gate, so it may run
+beside the worker.
 """
 import fcntl
 import json
@@ -37,13 +37,21 @@ def profile(**attributes):
 
 class Feeder:
     def __init__(self, shop):
-        self.db = sqlite3.connect(shop.db, timeout=60, isolation_level=None,
-                                  check_same_thread=False)
-        self.gate = os.open(shop.db + ".lock", os.O_RDWR)
+        self.gate = None
+        if shop.engine == "postgresql":
+            import psycopg2
+            self.db = psycopg2.connect(shop.server.url(shop.database))
+            self.db.autocommit = True
+        else:
+            self.db = sqlite3.connect(shop.db, timeout=60,
+                                      isolation_level=None,
+                                      check_same_thread=False)
+            self.gate = os.open(shop.db + ".lock", os.O_RDWR)
 
     def close(self):
         self.db.close()
-        os.close(self.gate)
+        if self.gate is not None:
+            os.close(self.gate)
 
     def __enter__(self):
         return self
@@ -52,18 +60,25 @@ class Feeder:
         self.close()
 
     def do(self, *statements):
-        """Each is an SQL text or (text, list of argument rows)."""
-        fcntl.flock(self.gate, fcntl.LOCK_EX)
+        """One transaction.  Each is an SQL text or (text, [arguments])."""
+        if self.gate is not None:
+            fcntl.flock(self.gate, fcntl.LOCK_EX)
         try:
-            self.db.execute("BEGIN IMMEDIATE")
+            cursor = self.db.cursor()
+            cursor.execute("BEGIN" if self.gate is None
+                           else "BEGIN IMMEDIATE")
             for statement in statements:
                 if isinstance(statement, str):
-                    self.db.execute(statement)
+                    cursor.execute(statement)
+                elif self.gate is None:
+                    cursor.executemany(statement[0].replace("?", "%s"),
+                                       statement[1])
                 else:
-                    self.db.executemany(*statement)
-            self.db.execute("COMMIT")
+                    cursor.executemany(*statement)
+            cursor.execute("COMMIT")
         finally:
-            fcntl.flock(self.gate, fcntl.LOCK_UN)
+            if self.gate is not None:
+                fcntl.flock(self.gate, fcntl.LOCK_UN)
 
     def add(self, prefix, n, first=0, **attributes):
         """Events ${prefix}${first}.. of n persons, or of the one given."""
@@ -76,12 +91,14 @@ class Feeder:
                    event(f"{prefix}{i}"), now, now)
                   for i in range(first, first + n)]))
 
-    def count(self, where="1"):
-        return self.db.execute("SELECT count(*) FROM klaviyo_outbox WHERE "
-                               + where).fetchone()[0]
-
     def rows(self, sql):
-        return self.db.execute(sql).fetchall()
+        cursor = self.db.cursor()
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+    def count(self, where="id <> ''"):
+        return self.rows("SELECT count(*) FROM klaviyo_outbox WHERE "
+                         + where)[0][0]
 
     def time_passes(self):
         """Every wait is over."""

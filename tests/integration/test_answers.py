@@ -6,7 +6,6 @@ Time: where a pause of five minutes must pass, the worker's wall clock runs 150
 times faster (libfaketime); its monotonic clock, and so its time limits, do not.
 """
 import json
-import os
 import re
 import statistics
 import time
@@ -14,24 +13,11 @@ import urllib.request
 
 import pytest
 
+from clock import fast_clock
 from feeder import DEAD, SENT, WAITING, Feeder
 from harness import PRIVATE_KEY, Shop, answers, free_port, wait_for
 from shop_kit import checkout, fill_cart, order_of
 from tls import Authority, nginx_conf, nginx_tls
-
-FAKETIME = "/usr/lib/{}/faketime/libfaketimeMT.so.1"
-
-
-def fast_clock(rate=150):
-    """The worker's environment: a wall clock that runs faster."""
-    library = FAKETIME.format(os.uname().machine + "-linux-gnu")
-    assert os.path.exists(library), "Debian's faketime is missing"
-    return {"LD_PRELOAD": library, "FAKETIME": f"+0 x{rate}",
-            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            # A sanitizer insists on being the first library.
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
-            + ":verify_asan_link_order=0"}
-
 
 def sandbox(shop, path, body=None):
     with urllib.request.urlopen(
@@ -243,7 +229,7 @@ def test_key_revoked_and_restored():
                                 shop.path("sandbox.data"),
                                 "--private-key", key])
         start(PRIVATE_KEY)
-        shop.start_worker(env=fast_clock())
+        shop.start_worker(env=fast_clock(150))
         feed.add("before", 20)
         wait_for(lambda: feed.count(SENT) == 20, "20 events")
         shop.end("sandbox")
@@ -275,7 +261,7 @@ def test_everything_refused_is_a_pause():
             Feeder(shop) as feed:
         fault(shop, "/api/events 400")
         feed.add("a", 100)
-        shop.start_worker(env=fast_clock())
+        shop.start_worker(env=fast_clock(150))
         wait_for(lambda: "in a row were refused" in status(shop)
                  ["paused_reason"], "the pause")
         assert "in a row were refused" in shop.log("worker")
@@ -305,7 +291,7 @@ def test_every_fault_on_the_way():
     with Shop(sandbox=["--rate", "off", "--fault", "script:" + steps],
               serve=False) as shop, Feeder(shop) as feed:
         feed.add("a", 60)
-        shop.start_worker(env=fast_clock())
+        shop.start_worker(env=fast_clock(150))
         wait_for(lambda: feed.count(SENT) == 60, "all events")
         assert feed.count(DEAD) == 0
         shop.end("worker")
