@@ -9,7 +9,8 @@
  *	otherwise		FastCGI on STOREFRONT_LISTEN
  *
  * Promises: one thread, one shop, one request at a time; after SIGTERM or
- *SIGINT what was begun is finished, and the process ends within END_SECONDS.
+ * SIGINT what was begun is finished, and the process ends within END_SECONDS;
+ * so it does, with exit code 1, once the database is lost (db_lost()).
  *
  * libfcgi is given connections that we accept ourselves: its own loop ends at
  * EMFILE, keeps threads waiting for ever on silent peers, and leaves threads
@@ -126,9 +127,11 @@ thread_run(void *arg)
 		if (end == 0 && p[1].revents != 0)
 			end = seconds() + DRAIN_SECONDS;
 		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
+		if (fd >= 0) {
 			connection_serve(shop, fd);
-		else if (accept_failed(errno) != 0)
+			if (db_lost())
+				stop(0);
+		} else if (accept_failed(errno) != 0)
 			break;
 		if (end != 0 && (fd < 0 || seconds() > end))
 			break;
@@ -167,14 +170,20 @@ threads_start(struct server *server, int count)
 static int
 threads_join(struct server *server)
 {
-	struct timespec end;
+	double end = seconds() + END_SECONDS - 1;
 	int left = 0;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += END_SECONDS - 1;
-	for (int i = 0; i < server->started; i++)
-		if (pthread_timedjoin_np(server->threads[i], NULL, &end) != 0)
-			left++;
+	for (int i = 0; i < server->started; i++) {
+		bool joined;
+
+		/* Not pthread_timedjoin_np(): it goes by the clock that people
+		   set. */
+		while (!(joined = pthread_tryjoin_np(
+		             server->threads[i], NULL) == 0) &&
+		    seconds() < end)
+			nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		left += !joined;
+	}
 	return left;
 }
 
@@ -246,6 +255,8 @@ serve_fcgi(const struct settings *settings)
 		;
 	listener_unlink(&server->listener);
 	left = threads_join(server);
+	if (db_lost())
+		result = -1;
 	if (left > 0) {
 		shop_log("%d requests did not end in time", left);
 		_exit(result == 0 ? 0 : 1);

@@ -127,7 +127,15 @@ prune(const struct klaviyo_store *store, time_t *next)
 	*next = n == batch ? now : now + PRUNE_SECONDS;
 }
 
-/* Passes until SIGTERM.  A failing database is waited for: never give up. */
+/* Why a pass failed: the lock that it waited for in vain is no statement's. */
+static const char *
+why(void)
+{
+	return *shop_error() != '\0' ? shop_error() : klaviyo_error();
+}
+
+/* Passes until SIGTERM.  A failing database is waited for: never give up; but
+   one that is lost is a new process's to open. */
 static int
 run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
     const sigset_t *open)
@@ -141,12 +149,15 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		sigset_t had;
 		int failed;
 
+		shop_fail("%s", "");
 		pthread_sigmask(SIG_SETMASK, open, &had);
 		failed = klaviyo_deliver(
 		    klaviyo, store, BATCH, &stopping, &pass);
 		pthread_sigmask(SIG_SETMASK, &had, NULL);
+		if (db_lost())
+			return 1;
 		if (failed) {
-			shop_log("worker: %s", klaviyo_error());
+			shop_log("worker: %s", why());
 			rest(5000, open);
 			continue;
 		}
@@ -263,7 +274,7 @@ worker_command(const struct settings *settings, int argc, char **argv)
 		code = run_once(klaviyo, db_store(db), &open);
 	else
 		code = run_forever(klaviyo, db_store(db), &open);
-	if (klaviyo_leave(klaviyo, db_store(db)) != 0)
+	if (!db_lost() && klaviyo_leave(klaviyo, db_store(db)) != 0)
 		shop_log("worker: %s", klaviyo_error());
 	db_close(db);
 	klaviyo_free(klaviyo);
