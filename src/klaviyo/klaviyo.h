@@ -247,6 +247,38 @@ KLAVIYO_API int klaviyo_exponent(const char *currency);
 /* Whether a phone number is E.164 as Klaviyo takes it. */
 KLAVIYO_API int klaviyo_phone_ok(const char *phone_number);
 
+/* ------------------------------------------------------------ catalog feed */
+/*
+ * The custom catalog feed (guide: "Catalog Feed Integration"): a file that
+ * Klaviyo fetches about every six hours, flat, one item a product.
+ */
+enum klaviyo_feed_format { KLAVIYO_FEED_JSON, KLAVIYO_FEED_XML };
+
+struct klaviyo_feed_item {
+	const char *id;          /* equal to product_id in events */
+	const char *title, *link, *description, *image_link; /* not blank */
+	int64_t price;           /* minor units of ${currency} */
+	const char *currency;
+	const char *const *categories;
+	size_t ncategories;
+	int64_t inventory_quantity;
+	int inventory_policy;    /* 1: not recommended when out of stock; 0 and
+	                            2: shown all the same */
+};
+/* Takes a piece of the feed; non-zero ends it. */
+typedef int klaviyo_write(void *arg, const char *data, size_t n);
+
+struct klaviyo_feed;
+/* Begins a feed; NULL on failure.  Memory is 64 KiB, however long it gets. */
+KLAVIYO_API struct klaviyo_feed *klaviyo_feed_new(
+    enum klaviyo_feed_format format, klaviyo_write *write, void *arg);
+/* 0; 1 if the item may not be in a feed (klaviyo_error() says why) and was left
+   out; -1 when ${write} failed. */
+KLAVIYO_API int klaviyo_feed_add(
+    struct klaviyo_feed *feed, const struct klaviyo_feed_item *item);
+/* Ends and frees it, also after a failure.  The number of items, or -1. */
+KLAVIYO_API int64_t klaviyo_feed_end(struct klaviyo_feed *feed);
+
 /* ------------------------------------------------------------------- store */
 /*
  * The one seam: a function that runs one SQL statement on the host's

@@ -1,0 +1,302 @@
+/*
+ * feed.c - the catalog feed, JSON or XML, one item after the other.
+ *
+ *   JSON  [{"id":"1111","title":"..","link":"..","description":"..",
+ *          "price":9.99,"image_link":"..","categories":["..",".."],
+ *          "inventory_quantity":3,"inventory_policy":1}, ..]
+ *   XML   <Products><Product><id>1111</id>..<categories>a,b</categories>..
+ *
+ * Promises: flat, as Klaviyo reads it; an item that lacks a required field, or
+ * is no UTF-8, is refused, and the feed goes on without it; numbers are
+ * numbers; whatever a product is called, the file is well-formed.  Memory does
+ * not grow with the feed: what is written leaves in pieces of about 64 KiB.
+ *
+ * XML has no way to write a comma within a category's name, nor a control
+ * character at all: the one becomes a space, the other nothing.
+ *
+ * Does not open files, nor compress.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 65536 };
+
+struct klaviyo_feed {
+	enum klaviyo_feed_format format;
+	klaviyo_write *write;
+	void *arg;
+	bool failed;
+	int64_t items;
+	size_t n;
+	char piece[PIECE];
+};
+
+/* ------------------------------------------------------------------ writing */
+
+static void
+flush(struct klaviyo_feed *feed)
+{
+	if (feed->n && !feed->failed &&
+	    feed->write(feed->arg, feed->piece, feed->n) != 0)
+		feed->failed = true;
+	feed->n = 0;
+}
+
+static void
+put(struct klaviyo_feed *feed, const char *data, size_t n)
+{
+	while (n > 0) {
+		size_t fits = PIECE - feed->n;
+
+		if (fits > n)
+			fits = n;
+		memcpy(feed->piece + feed->n, data, fits);
+		feed->n += fits;
+		data += fits;
+		n -= fits;
+		if (feed->n == PIECE)
+			flush(feed);
+	}
+}
+
+static void
+puts_(struct klaviyo_feed *feed, const char *text)
+{
+	put(feed, text, strlen(text));
+}
+
+/* Runs of plain bytes are copied as they are; ${special} says how the others
+   are written, NULL for plain ones. */
+static void
+put_escaped(struct klaviyo_feed *feed, const char *text,
+    const char *(*special)(unsigned char c, char buffer[8]))
+{
+	const char *run = text, *other;
+	char buffer[8];
+
+	for (; *text; text++) {
+		/* U+FFFE and U+FFFF are no characters, and not for XML. */
+		bool none = strncmp(text, "\xef\xbf\xbe", 3) == 0 ||
+		            strncmp(text, "\xef\xbf\xbf", 3) == 0;
+
+		other = none ? "" : special((unsigned char)*text, buffer);
+		if (!other)
+			continue;
+		put(feed, run, (size_t)(text - run));
+		puts_(feed, other);
+		text += none ? 2 : 0;
+		run = text + 1;
+	}
+	put(feed, run, (size_t)(text - run));
+}
+
+static const char *
+json_special(unsigned char c, char buffer[8])
+{
+	if (c == '"')
+		return "\\\"";
+	if (c == '\\')
+		return "\\\\";
+	if (c >= ' ')
+		return NULL;
+	snprintf(buffer, 8, "\\u%04x", c);
+	return buffer;
+}
+
+static const char *
+xml_special(unsigned char c, char buffer[8])
+{
+	(void)buffer;
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '\t':
+	case '\n':
+		return NULL;
+	default:
+		return c < ' ' || c == 0x7f ? "" : NULL;
+	}
+}
+
+static const char *
+xml_category(unsigned char c, char buffer[8])
+{
+	return c == ',' ? " " : xml_special(c, buffer);
+}
+
+/* ---------------------------------------------------------------- one field */
+
+static void
+put_name(struct klaviyo_feed *feed, const char *name, bool first)
+{
+	if (feed->format == KLAVIYO_FEED_XML) {
+		puts_(feed, "<");
+		puts_(feed, name);
+		puts_(feed, ">");
+		return;
+	}
+	puts_(feed, first ? "{\"" : ",\"");
+	puts_(feed, name);
+	puts_(feed, "\":");
+}
+
+static void
+end_field(struct klaviyo_feed *feed, const char *name)
+{
+	if (feed->format != KLAVIYO_FEED_XML)
+		return;
+	puts_(feed, "</");
+	puts_(feed, name);
+	puts_(feed, ">");
+}
+
+static void
+put_text(struct klaviyo_feed *feed, const char *name, const char *text)
+{
+	put_name(feed, name, strcmp(name, "id") == 0);
+	if (feed->format == KLAVIYO_FEED_XML) {
+		put_escaped(feed, text, xml_special);
+	} else {
+		puts_(feed, "\"");
+		put_escaped(feed, text, json_special);
+		puts_(feed, "\"");
+	}
+	end_field(feed, name);
+}
+
+static void
+put_number(struct klaviyo_feed *feed, const char *name, const char *digits)
+{
+	put_name(feed, name, false);
+	puts_(feed, digits);
+	end_field(feed, name);
+}
+
+static void
+put_categories(struct klaviyo_feed *feed, const struct klaviyo_feed_item *item)
+{
+	bool json = feed->format == KLAVIYO_FEED_JSON;
+
+	if (item->ncategories == 0)
+		return;
+	put_name(feed, "categories", false);
+	puts_(feed, json ? "[" : "");
+	for (size_t i = 0; i < item->ncategories; i++) {
+		puts_(feed, i ? "," : "");
+		puts_(feed, json ? "\"" : "");
+		put_escaped(feed, item->categories[i],
+		    json ? json_special : xml_category);
+		puts_(feed, json ? "\"" : "");
+	}
+	puts_(feed, json ? "]" : "");
+	end_field(feed, "categories");
+}
+
+/* --------------------------------------------------------------------- feed */
+
+struct klaviyo_feed *
+klaviyo_feed_new(
+    enum klaviyo_feed_format format, klaviyo_write *write, void *arg)
+{
+	struct klaviyo_feed *feed = malloc(sizeof(*feed));
+
+	if (!feed) {
+		kl_fail("out of memory");
+		return NULL;
+	}
+	feed->format = format;
+	feed->write = write;
+	feed->arg = arg;
+	feed->failed = false;
+	feed->items = 0;
+	feed->n = 0;
+	puts_(feed, format == KLAVIYO_FEED_JSON
+	                ? "["
+	                : "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	                  "<Products>");
+	return feed;
+}
+
+/* 0, or 1 with the error set. */
+static int
+check(const struct klaviyo_feed_item *item)
+{
+	const struct {
+		const char *name, *value;
+	} required[] = {
+	    {"id", item->id},
+	    {"title", item->title},
+	    {"link", item->link},
+	    {"description", item->description},
+	    {"image_link", item->image_link},
+	};
+
+	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++) {
+		const char *value = required[i].value;
+
+		if (!value || !value[strspn(value, " \t\r\n")])
+			return -kl_fail(
+			    "%s: blank, and required", required[i].name);
+		if (!kl_utf8_ok(value))
+			return -kl_fail("%s: not UTF-8", required[i].name);
+	}
+	for (size_t i = 0; i < item->ncategories; i++)
+		if (!item->categories[i] || !kl_utf8_ok(item->categories[i]))
+			return -kl_fail("categories[%zu]: not UTF-8", i);
+	return 0;
+}
+
+int
+klaviyo_feed_add(
+    struct klaviyo_feed *feed, const struct klaviyo_feed_item *item)
+{
+	bool json = feed->format == KLAVIYO_FEED_JSON;
+	char *price, number[24];
+
+	if (feed->failed)
+		return kl_fail("the feed cannot be written");
+	if (check(item))
+		return 1;
+	if (!(price = klaviyo_money(item->price, item->currency)))
+		return 1;
+	puts_(feed, json ? (feed->items ? ",\n" : "\n") : "\n<Product>");
+	put_text(feed, "id", item->id);
+	put_text(feed, "title", item->title);
+	put_text(feed, "link", item->link);
+	put_text(feed, "description", item->description);
+	put_number(feed, "price", price);
+	put_text(feed, "image_link", item->image_link);
+	put_categories(feed, item);
+	snprintf(number, sizeof(number), "%lld",
+	    (long long)item->inventory_quantity);
+	put_number(feed, "inventory_quantity", number);
+	snprintf(number, sizeof(number), "%d", item->inventory_policy);
+	put_number(feed, "inventory_policy", number);
+	puts_(feed, json ? "}" : "</Product>");
+	free(price);
+	feed->items++;
+	return feed->failed ? kl_fail("the feed cannot be written") : 0;
+}
+
+int64_t
+klaviyo_feed_end(struct klaviyo_feed *feed)
+{
+	int64_t items = -1;
+
+	puts_(feed,
+	    feed->format == KLAVIYO_FEED_JSON ? "\n]\n" : "\n</Products>\n");
+	flush(feed);
+	if (!feed->failed)
+		items = feed->items;
+	else
+		kl_fail("the feed cannot be written");
+	free(feed);
+	return items;
+}
