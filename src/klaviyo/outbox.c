@@ -59,6 +59,13 @@ static const char *const tables[] = {
     /* What was sent in the last minute, and what is old enough to go. */
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_sent"
     " ON klaviyo_outbox (sent_at) WHERE sent_at IS NOT NULL",
+    /* What a sender that takes over frees. */
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_claimed"
+    " ON klaviyo_outbox (due_at) WHERE claim IS NOT NULL",
+    /* Dead and dropped. */
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_ended"
+    " ON klaviyo_outbox (created_at)"
+    " WHERE due_at IS NULL AND sent_at IS NULL",
     /* One row each, and apart: the heartbeat, the settlement and the queueing
        of three processes do not wait for each other's row. */
     "CREATE TABLE IF NOT EXISTS klaviyo_sender ("
@@ -193,11 +200,10 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
 {
 	struct num t, lease, far, far_lease, limit, low, high, size;
 	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
-	    num(&far_lease, now + KL_LEASE_MAX), token, num(&lease, lease_end),
-	    num(&limit, max),
+	    num(&far_lease, now + KL_LEASE_MAX), num(&limit, max),
 	    num(&low, lane == KL_ANY_LANE ? KLAVIYO_REALTIME : lane),
-	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane),
-	    num(&size, KL_CLAIM_SIZE)};
+	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane), token,
+	    num(&lease, lease_end), num(&size, KL_CLAIM_SIZE)};
 	struct claims claims = {.max = max > 0 ? (size_t)max : 0};
 	int failed = 1;
 
@@ -211,28 +217,31 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
 	/* The innermost SELECT chooses in order of delivery; of these go as
 	   many as fit, and one in any case; the outer WHERE asks again, because
 	   in PostgreSQL another sender may have come between. */
-	failed = store->sql(store->conn,
-	             "UPDATE klaviyo_outbox SET claim = $4,"
-	             " due_at = CAST($5 AS BIGINT), attempts = attempts + 1"
-	             " WHERE due_at IS NOT NULL"
-	             " AND (due_at <= CAST($1 AS BIGINT)"
-	             " OR due_at > CAST($2 AS BIGINT)"
-	             " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
-	             " AND id IN (SELECT id FROM (SELECT id, SUM(size) OVER"
-	             " (ORDER BY lane, due_at, created_at, id) - size AS before"
-	             " FROM (SELECT id, lane, due_at, created_at,"
-	             " LENGTH(profile) + LENGTH(event) AS size"
-	             " FROM klaviyo_outbox WHERE due_at IS NOT NULL AND lane"
-	             " BETWEEN CAST($7 AS BIGINT) AND CAST($8 AS BIGINT)"
-	             " AND (due_at <= CAST($1 AS BIGINT)"
-	             " OR due_at > CAST($2 AS BIGINT)"
-	             " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
-	             " ORDER BY lane, due_at, created_at, id"
-	             " LIMIT CAST($6 AS BIGINT)) AS due) AS sized"
-	             " WHERE before < CAST($9 AS BIGINT))"
-	             " RETURNING id, kind, lane, profile, event, created_at,"
-	             " attempts",
-	             9, arg, claim_row, &claims) < 0;
+	failed =
+	    store->sql(store->conn,
+	        "UPDATE klaviyo_outbox SET claim = $7,"
+	        " due_at = CAST($8 AS BIGINT), attempts = attempts + 1"
+	        " WHERE due_at IS NOT NULL"
+	        " AND (due_at <= CAST($1 AS BIGINT)"
+	        " OR due_at > CAST($2 AS BIGINT)"
+	        " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
+	        " AND id IN (SELECT id FROM (SELECT id, SUM(size) OVER"
+	        " (ORDER BY lane, due_at, created_at, id) - size AS before"
+	        " FROM (SELECT id, lane, due_at, created_at,"
+	        " LENGTH(profile) + LENGTH(event) AS size"
+	        " FROM klaviyo_outbox WHERE id IN (SELECT id FROM " KL_DUE(
+	            "id, lane, due_at, created_at") " ORDER BY lane, due_at, "
+	                                            "created_at, id"
+	                                            " LIMIT CAST($4 AS "
+	                                            "BIGINT))) AS chosen) AS "
+	                                            "sized"
+	                                            " WHERE before < CAST($9 "
+	                                            "AS BIGINT))"
+	                                            " RETURNING id, kind, "
+	                                            "lane, profile, event, "
+	                                            "created_at,"
+	                                            " attempts",
+	        9, arg, claim_row, &claims) < 0;
 	failed = end(store, failed);
 out:
 	if (!failed)
@@ -393,7 +402,7 @@ kl_outbox_free(const struct klaviyo_store *store, int64_t now)
 	return run(store,
 	    "UPDATE klaviyo_outbox SET claim = NULL,"
 	    " due_at = CAST($1 AS BIGINT)"
-	    " WHERE due_at IS NOT NULL AND claim IS NOT NULL",
+	    " WHERE claim IS NOT NULL AND due_at IS NOT NULL",
 	    1, (const char *[]){num(&t, now)});
 }
 
@@ -402,24 +411,36 @@ klaviyo_outbox_retry(
     const struct klaviyo_store *store, const char *id, int64_t now)
 {
 	struct num t;
-	const char *arg[] = {id, num(&t, now)};
-	int64_t rows;
+	const char *arg[] = {num(&t, now), id};
+	int64_t rows, waiting = 0;
 
 	if (begin(store))
 		return -1;
-	rows = run(store,
-	    "UPDATE klaviyo_outbox SET due_at = CAST($2 AS BIGINT),"
-	    " attempts = 0 WHERE sent_at IS NULL AND event <> ''"
-	    " AND (due_at IS NULL"
-	    " OR (claim IS NULL AND due_at > CAST($2 AS BIGINT)))"
-	    " AND (CAST($1 AS TEXT) IS NULL OR id = $1)",
-	    2, arg);
+	if (id)
+		rows = run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+		    " attempts = 0 WHERE id = $2 AND sent_at IS NULL"
+		    " AND event <> '' AND (due_at IS NULL"
+		    " OR (claim IS NULL AND due_at > CAST($1 AS BIGINT)))",
+		    2, arg);
+	else
+		rows = run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+		    " attempts = 0 WHERE due_at IS NULL AND sent_at IS NULL"
+		    " AND event <> ''",
+		    1, arg);
+	if (rows >= 0 && !id)
+		waiting = run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+		    " attempts = 0 WHERE claim IS NULL"
+		    " AND due_at > CAST($1 AS BIGINT)",
+		    1, arg);
 	/* A pause that is over, and not 0, asks for a probe. */
-	if (rows >= 0 && !id &&
+	if (rows >= 0 && waiting >= 0 && !id &&
 	    run(store,
 	        "UPDATE klaviyo_sender SET paused_until = CAST($1 AS BIGINT)"
 	        " WHERE paused_until > CAST($1 AS BIGINT)",
-	        1, &arg[1]) < 0)
+	        1, arg) < 0)
 		rows = -1;
-	return end(store, rows < 0) ? -1 : rows;
+	return end(store, rows < 0 || waiting < 0) ? -1 : rows + waiting;
 }

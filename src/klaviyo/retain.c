@@ -117,7 +117,7 @@ klaviyo_outbox_prune(const struct klaviyo_store *store, int64_t before, int max)
 		    " (SELECT id FROM klaviyo_outbox"
 		    " WHERE due_at IS NULL AND sent_at IS NULL"
 		    " AND event = '' AND created_at < CAST($1 AS BIGINT)"
-		    " LIMIT CAST($2 AS BIGINT))",
+		    " ORDER BY created_at LIMIT CAST($2 AS BIGINT))",
 		    2, arg);
 	}
 	if (end(store, rows < 0 || dropped < 0))
@@ -137,15 +137,21 @@ klaviyo_outbox_drop(
 		return -1;
 	/* One that is being sent may arrive yet: it is not to be had.  By name
 	   a waiting one may go; all means all dead letters. */
-	rows = run(store,
-	    "UPDATE klaviyo_outbox SET profile = '', event = '',"
-	    " due_at = NULL, claim = NULL"
-	    " WHERE sent_at IS NULL AND event <> ''"
-	    " AND NOT (claim IS NOT NULL AND due_at IS NOT NULL"
-	    " AND due_at > CAST($2 AS BIGINT)"
-	    " AND due_at <= CAST($3 AS BIGINT))"
-	    " AND ((CAST($1 AS TEXT) IS NULL AND due_at IS NULL) OR id = $1)",
-	    3, arg);
+	if (id)
+		rows = run(store,
+		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
+		    " due_at = NULL, claim = NULL"
+		    " WHERE id = $1 AND sent_at IS NULL AND event <> ''"
+		    " AND NOT (claim IS NOT NULL AND due_at IS NOT NULL"
+		    " AND due_at > CAST($2 AS BIGINT)"
+		    " AND due_at <= CAST($3 AS BIGINT))",
+		    3, arg);
+	else
+		rows = run(store,
+		    "UPDATE klaviyo_outbox SET profile = '', event = ''"
+		    " WHERE due_at IS NULL AND sent_at IS NULL"
+		    " AND event <> ''",
+		    0, NULL);
 	return end(store, rows < 0) ? -1 : rows;
 }
 

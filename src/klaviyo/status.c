@@ -32,17 +32,10 @@ kl_outbox_due(const struct klaviyo_store *store, int lane, int max, int64_t now)
 	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane)};
 	int64_t due = 0;
 
-	if (store->sql(store->conn,
-	        "SELECT COUNT(*) FROM (SELECT 1 FROM klaviyo_outbox"
-	        " WHERE due_at IS NOT NULL AND lane"
-	        " BETWEEN CAST($5 AS BIGINT) AND CAST($6 AS BIGINT)"
-	        " AND (due_at <= CAST($1 AS BIGINT)"
-	        " OR due_at > CAST($2 AS BIGINT)"
-	        " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
-	        " LIMIT CAST($4 AS BIGINT)) AS due",
-	        6, arg, one_number, &due) < 0)
+	if (store->sql(store->conn, "SELECT COUNT(*) FROM " KL_DUE("id"), 6,
+	        arg, one_number, &due) < 0)
 		return -1;
-	return due;
+	return due < max ? due : max;
 }
 
 struct listing {
@@ -114,7 +107,8 @@ status_row(void *rowarg, int n, const char *const col[])
 	return 0;
 }
 
-/* A claim of a lease that is over, or too far ahead, is waiting again. */
+/* A claim of a lease that is over, or too far ahead, is waiting again.  Each
+   count is an index's: a monitor asks every minute, with years of sent ids. */
 static int
 count_states(const struct klaviyo_store *store, int64_t now,
     struct klaviyo_status *status)
@@ -123,25 +117,22 @@ count_states(const struct klaviyo_store *store, int64_t now,
 	const char *arg[] = {num(&t, now), num(&far, now + KL_LEASE_MAX)};
 
 	return store->sql(store->conn,
-	           "SELECT COALESCE(SUM(CASE WHEN due_at IS NOT NULL"
-	           " AND NOT (claim IS NOT NULL"
-	           " AND due_at > CAST($1 AS BIGINT)"
-	           " AND due_at <= CAST($2 AS BIGINT)) THEN 1 ELSE 0 END), 0),"
-	           " COALESCE(SUM(CASE WHEN claim IS NOT NULL"
-	           " AND due_at > CAST($1 AS BIGINT)"
-	           " AND due_at <= CAST($2 AS BIGINT) THEN 1 ELSE 0 END), 0),"
-	           " COUNT(sent_at),"
-	           " COALESCE(SUM(CASE WHEN due_at IS NULL"
-	           " AND sent_at IS NULL AND event <> ''"
-	           " THEN 1 ELSE 0 END), 0),"
-	           " COALESCE(SUM(CASE WHEN due_at IS NULL"
-	           " AND sent_at IS NULL AND event = ''"
-	           " THEN 1 ELSE 0 END), 0),"
-	           " COALESCE(MIN(CASE WHEN due_at IS NOT NULL"
-	           " THEN created_at END), 0),"
-	           " COALESCE(MIN(CASE WHEN due_at IS NOT NULL AND lane = 0"
-	           " THEN created_at END), 0)"
-	           " FROM klaviyo_outbox",
+	           "SELECT unsent.n - claimed.n, claimed.n, sent.n,"
+	           " ended.n - ended.dropped, ended.dropped,"
+	           " unsent.oldest, unsent.oldest_realtime"
+	           " FROM (SELECT COUNT(*) AS n,"
+	           " COALESCE(MIN(created_at), 0) AS oldest,"
+	           " COALESCE(MIN(CASE WHEN lane = 0 THEN created_at END), 0)"
+	           " AS oldest_realtime"
+	           " FROM klaviyo_outbox WHERE due_at IS NOT NULL) AS unsent,"
+	           " (SELECT COUNT(*) AS n FROM klaviyo_outbox"
+	           " WHERE claim IS NOT NULL AND due_at > CAST($1 AS BIGINT)"
+	           " AND due_at <= CAST($2 AS BIGINT)) AS claimed,"
+	           " (SELECT COUNT(*) AS n FROM klaviyo_outbox"
+	           " WHERE sent_at IS NOT NULL) AS sent,"
+	           " (SELECT COUNT(*) AS n, COUNT(CASE WHEN event = ''"
+	           " THEN 1 END) AS dropped FROM klaviyo_outbox"
+	           " WHERE due_at IS NULL AND sent_at IS NULL) AS ended",
 	           2, arg, status_row, status) < 0
 	           ? -1
 	           : 0;

@@ -1,0 +1,88 @@
+/*
+ * test_plans.c - no statement of a sender's daily work reads the whole outbox:
+ * years of sent ids lie in it, and at times a large backlog.
+ *
+ * SQLite is asked for its plan of each statement that comes through the seam.
+ */
+#include "store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { NOW = 1800000000 };
+
+static int seen; /* statements that were looked at */
+
+/* A scan is one of a partial index that holds little else, or fails. */
+static void
+explain(const char *sql)
+{
+	const char *step;
+	sqlite3_stmt *stmt;
+	char text[8192];
+
+	if (store_pg ||
+	    (strncmp(sql, "SELECT", 6) != 0 && strncmp(sql, "UPDATE", 6) != 0 &&
+	        strncmp(sql, "DELETE", 6) != 0))
+		return;
+	snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
+	if (sqlite3_prepare_v2(store_db, text, -1, &stmt, NULL))
+		fail_msg("%s: %s", text, sqlite3_errmsg(store_db));
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		step = (const char *)sqlite3_column_text(stmt, 3);
+		if (strstr(step, "SCAN klaviyo_outbox") &&
+		    !strstr(step, " USING "))
+			fail_msg("%s\n%s", sql, step);
+	}
+	sqlite3_finalize(stmt);
+	seen++;
+}
+
+static void
+daily_work(void **state)
+{
+	struct klaviyo_store s = store();
+	struct kl_lease a, b;
+	struct kl_claim *list;
+	struct kl_settlement done = {.outcome = KL_SENT};
+	struct klaviyo_status status;
+	char other[256];
+
+	(void)state;
+	store_fill("a", 3, KLAVIYO_REALTIME, NOW);
+	assert_int_equal(kl_lease_init(&a, "web1", 30), 0);
+	assert_int_equal(kl_lease_init(&b, "web2", 30), 0);
+	store_hook = explain;
+	assert_int_equal(kl_lease_hold(&s, &a, NOW, other, sizeof(other)), 1);
+	a.renewed_ms = 0;
+	assert_int_equal(kl_lease_hold(&s, &a, NOW, other, sizeof(other)), 1);
+	assert_int_equal(kl_bound_look(&s, true), 0);
+	assert_int_equal(kl_outbox_due(&s, KL_ANY_LANE, 9, NOW), 3);
+	assert_int_equal(
+	    kl_outbox_claim(&s, "t", KL_ANY_LANE, 2, NOW, NOW + 60, &list), 0);
+	done.claim = list;
+	assert_int_equal(kl_outbox_settle(&s, "t", &done, 1, NOW), 1);
+	kl_claims_free(list);
+	assert_int_equal(klaviyo_outbox_status(&s, NOW, &status), 0);
+	assert_int_equal(klaviyo_outbox_prune(&s, NOW, 9), 0);
+	assert_int_equal(klaviyo_outbox_retry(&s, "x", NOW), 0);
+	assert_int_equal(klaviyo_outbox_retry(&s, NULL, NOW), 0);
+	assert_int_equal(klaviyo_outbox_drop(&s, "x", NOW), 0);
+	assert_int_equal(klaviyo_outbox_drop(&s, NULL, NOW), 0);
+	assert_int_equal(kl_lease_leave(&s, &a), 0);
+	assert_int_equal(kl_lease_hold(&s, &b, NOW, other, sizeof(other)), 1);
+	store_hook = NULL;
+	assert_true(store_pg || seen > 20);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(daily_work, store_new, store_drop)};
+
+	return cmocka_run_group_tests_name("plans", tests, NULL, NULL);
+}
