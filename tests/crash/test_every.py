@@ -1,0 +1,22 @@
+"""A checkout and a delivery pass that are cut off at every SQL statement, and
+that are refused every allocation: the programs every_*.c say what holds."""
+import os
+import subprocess
+
+from harness import BUILD, PATIENCE, REPORTS, TREE
+
+
+def run(name, *arguments):
+    done = subprocess.run(
+        [os.path.join(BUILD, "tests", "crash", name), *arguments],
+        text=True, capture_output=True, timeout=PATIENCE * 5,
+        env={**os.environ,
+             "STOREFRONT_TEMPLATES": os.path.join(TREE, "templates")})
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert not REPORTS.search(done.stderr.encode()), done.stderr
+    return done.stdout
+
+
+def test_every_statement():
+    assert "came again" in run("every_statement")
