@@ -33,6 +33,8 @@ static const struct command commands[] = {
         "status | list | show | retry | drop | erase | prune",
         "what waits, was sent, was refused", outbox_command},
     {"order", "list | show ID", "the shop's orders", order_command},
+    {"feed", "json|xml [-o FILE]", "the catalogue for Klaviyo to fetch",
+        feed_command},
     {"doctor", "", "check the settings and what they point to",
         doctor_command},
 };

@@ -181,6 +181,7 @@ struct product {
 	struct category *categories;
 	struct variant *variants; /* at least one; only the first in a list */
 	int64_t price_min, price_max, compare_at;
+	int64_t stock;    /* of all variants; known to catalog_each() only */
 	bool in_stock;
 	struct product *next;
 };
@@ -209,6 +210,13 @@ bool variant_buyable(const struct variant *variant);
 /* Others of the same categories. */
 int catalog_related(struct db *db, struct arena *arena, const char *product_id,
     int limit, struct listing *listing);
+
+/* Calls ${visit} for every published product, with the lowest price, the stock
+ * of all variants and the categories' names; ${arena} is emptied now and then.
+ * ${visit} ends it by returning non-zero. */
+typedef int catalog_visit(
+    void *arg, struct arena *arena, const struct product *product);
+int catalog_each(struct db *db, catalog_visit *visit, void *arg);
 
 /*
  * import.c: loads Shopify's product CSV in one transaction: all of it, or
@@ -500,6 +508,16 @@ const char *tracking_exchange_id(struct arena *arena, const char *cookie);
 const char *tracking_hosts(const struct settings *settings,
     struct arena *arena, bool images);
 
+/* The whole catalogue as Klaviyo's feed, "json" or "xml", given to ${write} in
+ * pieces. */
+struct feed_counts {
+	int64_t items, left_out;
+};
+typedef int feed_write(void *arg, const char *data, size_t n);
+int tracking_feed(const struct settings *settings, struct db *db,
+    const char *currency, const char *format, feed_write *write, void *arg,
+    struct feed_counts *counts);
+
 /* ------------------------------------------------------- worker.c, commands.c */
 
 struct command {
@@ -510,6 +528,7 @@ int worker_command(const struct settings *settings, int argc, char **argv);
 int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
+int feed_command(const struct settings *settings, int argc, char **argv);
 int order_command(const struct settings *settings, int argc, char **argv);
 
 /* Texts put into the program by embed.S. */

@@ -1,0 +1,89 @@
+/*
+ * tracking_feed.c - the shop's catalogue as Klaviyo's catalog feed.
+ *
+ * Promises: an item's id is the ProductID of the events; a product that may not
+ * be in a feed (no picture, say) is left out, logged and counted, and never
+ * stops the others.
+ *
+ * A product that is out of stock is kept out of recommendations
+ * (inventory_policy 1) unless it is sold without stock (2).
+ */
+#include "storefront.h"
+
+#include <klaviyo.h>
+#include <string.h>
+
+struct feeding {
+	const struct settings *settings;
+	const char *currency;
+	struct klaviyo_feed *feed;
+	struct feed_counts *counts;
+};
+
+static const char *
+absolute(const struct settings *settings, struct arena *arena, const char *path)
+{
+	if (*path != '/')
+		return path;
+	return arena_printf(arena, "%s%s", settings->url, path);
+}
+
+static int
+add_product(void *arg, struct arena *arena, const struct product *p)
+{
+	const char *names[64];
+	struct feeding *f = arg;
+	struct klaviyo_feed_item item = {
+	    .id = p->id,
+	    .title = p->title,
+	    /* Required by Klaviyo, and optional in a shop. */
+	    .description = *p->body != '\0' ? p->body : p->title,
+	    .link = absolute(
+	        f->settings, arena, url_path(arena, "/products/", p->handle)),
+	    .image_link = absolute(f->settings, arena, p->image),
+	    .price = p->price_min,
+	    .currency = f->currency,
+	    .categories = names,
+	    .inventory_quantity = p->stock > 0 ? p->stock : 0,
+	    .inventory_policy = p->stock <= 0 && p->in_stock ? 2 : 1,
+	};
+	int result;
+
+	for (const struct category *c = p->categories;
+	     c != NULL && item.ncategories < sizeof(names) / sizeof(*names);
+	     c = c->next)
+		names[item.ncategories++] = c->name;
+	if (arena_failed(arena))
+		return shop_fail("out of memory");
+	result = klaviyo_feed_add(f->feed, &item);
+	if (result < 0)
+		return shop_fail("%s", klaviyo_error());
+	if (result > 0) {
+		shop_log(
+		    "feed: product %s left out: %s", p->id, klaviyo_error());
+		f->counts->left_out++;
+	}
+	return 0;
+}
+
+int
+tracking_feed(const struct settings *settings, struct db *db,
+    const char *currency, const char *format, feed_write *write, void *arg,
+    struct feed_counts *counts)
+{
+	struct feeding f = {settings, currency,
+	    klaviyo_feed_new(strcmp(format, "xml") == 0 ? KLAVIYO_FEED_XML
+	                                                : KLAVIYO_FEED_JSON,
+	        write, arg),
+	    counts};
+	int result;
+
+	*counts = (struct feed_counts){0};
+	if (f.feed == NULL)
+		return shop_fail("%s", klaviyo_error());
+	result = catalog_each(db, add_product, &f);
+	counts->items = klaviyo_feed_end(f.feed);
+	if (result == 0 && counts->items < 0)
+		result = shop_fail("%s", klaviyo_error());
+	return result;
+}

@@ -1,0 +1,104 @@
+"""`storefront feed`: the catalogue as Klaviyo fetches it."""
+import json
+import os
+import stat
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from harness import Shop
+from shop_kit import execute, rows
+
+REQUIRED = ("id", "title", "link", "description", "image_link")
+
+
+@pytest.fixture(scope="module")
+def shop():
+    with Shop(serve=False) as shop:
+        yield shop
+
+
+def test_json(shop):
+    items = json.loads(shop.run("feed", "json").stdout)
+    published = {id for id, in rows(shop, "SELECT id FROM product "
+                                    "WHERE published = 1")}
+    assert {item["id"] for item in items} == published
+    assert len(items) == len(published) > 40
+    for item in items:
+        assert all(item[name].strip() for name in REQUIRED)
+        assert item["link"].startswith(shop.url + "/products/")
+        assert item["image_link"].startswith("http")
+        assert isinstance(item["price"], (int, float))
+        assert isinstance(item["inventory_quantity"], int)
+        assert all(not isinstance(value, dict) for value in item.values())
+    names = {item["id"]: item.get("categories", []) for item in items}
+    for product in published:
+        assert names[product] == [name for name, in rows(
+            shop, "SELECT name FROM product_category WHERE product = "
+            f"'{product}' ORDER BY position")]
+
+
+def test_xml_says_the_same(shop):
+    items = json.loads(shop.run("feed", "json").stdout)
+    products = ElementTree.fromstring(shop.run("feed", "xml").stdout)
+    assert products.tag == "Products" and len(products) == len(items)
+    for item, product in zip(items, products):
+        told = {field.tag: field.text for field in product}
+        for name in REQUIRED:
+            assert told[name] == item[name]
+        assert float(told["price"]) == item["price"]
+        assert told.get("categories") == (
+            ",".join(name.replace(",", " ") for name in item["categories"])
+            if "categories" in item else None)
+
+
+def test_stock_and_what_is_left_out(shop):
+    execute(shop, "UPDATE variant SET stock = 0 WHERE product = "
+            "(SELECT id FROM product WHERE handle = 'moby-dick')")
+    execute(shop, "UPDATE product SET image = '' "
+            "WHERE handle = 'jane-eyre'")
+    execute(shop, "UPDATE product SET published = 0 "
+            "WHERE handle = 'wuthering-heights'")
+    run = shop.run("feed", "json")
+    items = {item["link"].rsplit("/", 1)[1]: item
+             for item in json.loads(run.stdout)}
+    assert items["moby-dick"]["inventory_quantity"] == 0
+    assert items["moby-dick"]["inventory_policy"] == 1
+    assert "jane-eyre" not in items and "image_link" in run.stderr
+    assert "wuthering-heights" not in items
+    execute(shop, "UPDATE variant SET oversell = 1 WHERE product = "
+            "(SELECT id FROM product WHERE handle = 'moby-dick')")
+    items = json.loads(shop.run("feed", "json").stdout)
+    assert [item["inventory_policy"] for item in items
+            if item["link"].endswith("/moby-dick")] == [2]
+
+
+def test_into_a_file(shop):
+    path = os.path.join(shop.mkdir("feeds"), "catalog.json")
+    told = shop.run("feed", "json", "-o", path).stdout
+    assert f"{len(json.load(open(path)))} items" in told
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
+    before = open(path).read()
+    run = shop.run("feed", "json", "-o", path, check=False,
+                   env={"STOREFRONT_DB": shop.path("none")})
+    assert run.returncode == 1 and "as it was" in run.stderr
+    assert open(path).read() == before
+    assert os.listdir(shop.path("feeds")) == ["catalog.json"]
+    run = shop.run("feed", "json", "-o", "/nonexistent/feed", check=False)
+    assert run.returncode == 1 and "/nonexistent/feed" in run.stderr
+    assert shop.run("feed", "csv", check=False).returncode == 2
+    assert shop.run("feed", check=False).returncode == 2
+
+
+def test_many_products_and_flat_memory(shop):
+    """A batch after the other: all of them, once, whatever their ids."""
+    path = shop.write("many.csv", "Handle,Title,Body (HTML),Vendor,Type,Tags,"
+                      "Published,Variant SKU,Variant Price,Image Src\n"
+                      + "".join(f"p-{i},Product {i},Text,V,T,,TRUE,S{i},"
+                                f"{i % 90 + 1}.50,https://x.example/{i}.png\n"
+                                for i in range(2600)))
+    shop.run("init", "--catalog", path)
+    items = json.loads(shop.run("feed", "json").stdout)
+    links = [item["link"].rsplit("/", 1)[1] for item in items]
+    assert len(links) == len(set(links))
+    assert {f"p-{i}" for i in range(2600)} <= set(links)
