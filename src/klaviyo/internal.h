@@ -189,8 +189,11 @@ int64_t kl_outbox_due(
 enum { KL_RENEWALS = 6 }; /* heartbeats within one lease */
 struct kl_lease {
 	char token[33], name[96], process[256];
-	int seconds;
+	int seconds, name_length; /* of it, without the pid */
+	long pid;
 	bool held;
+	bool orphans; /* a pass failed and left claims: the next renewal frees
+	                 them */
 	int64_t renewed_ms; /* monotonic */
 };
 /* ${name} NULL: the host's. */

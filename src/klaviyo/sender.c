@@ -24,7 +24,8 @@
  * Rests on: the hosts' clocks differing by less than a few seconds (NTP).  More
  * than that costs events sent twice, which Klaviyo drops, never an event lost.
  * That a process is gone is believed only of this boot of this host and this
- * pid namespace, and of a pid whose start time is another's or that is unused.
+ * pid namespace, and of a pid whose start time is another's or that is unused;
+ * of a child that was forked, it is not its parent's.
  *
  * Does not send, and decides nothing about events.
  */
@@ -53,17 +54,19 @@ read_line(const char *path, char *text, size_t size)
 		fclose(file);
 }
 
-/* When a process began, in ticks since boot; 0 if that cannot be told. */
+/* When a process began, in ticks since boot; 0 if that cannot be told.  ${who}
+   is its pid or "self". */
 static long long
-start_time(long pid)
+start_time(const char *who, long pid)
 {
 	char path[64], line[512], *at;
 	long long start = 0;
 
-	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	snprintf(path, sizeof(path), "/proc/%s/stat", who);
 	read_line(path, line, sizeof(line));
-	/* The second field, the name, may hold anything: begin behind it. */
-	if (!(at = strrchr(line, ')')))
+	/* A /proc of another pid namespace has others under these numbers.
+	   The second field, the name, may hold anything: begin behind it. */
+	if (strtol(line, NULL, 10) != pid || !(at = strrchr(line, ')')))
 		return 0;
 	for (int field = 2; field < 22 && at; field++)
 		at = strchr(at + 1, ' ');
@@ -87,28 +90,30 @@ host_text(char *text, size_t size)
 	return 0;
 }
 
-/* "BOOT NAMESPACE PID START": "" where there is no /proc, and then nobody can
-   see whether this process is gone. */
+/* "BOOT NAMESPACE PID START": "" where there is no /proc, or not ours, and then
+   nobody can see whether this process is gone. */
 static void
 process_text(char *text, size_t size)
 {
+	long long start = start_time("self", getpid());
 	char host[144];
 
 	text[0] = '\0';
-	if (host_text(host, sizeof(host)) == 0)
-		snprintf(text, size, "%s %ld %lld", host, (long)getpid(),
-		    start_time(getpid()));
+	if (start && host_text(host, sizeof(host)) == 0)
+		snprintf(
+		    text, size, "%s %ld %lld", host, (long)getpid(), start);
 }
 
 static bool
 process_gone(const char *process)
 {
-	char host[144];
-	long long start;
+	char host[144], who[24];
+	long long start, now;
 	size_t n;
 	long pid;
 
-	if (host_text(host, sizeof(host)) != 0)
+	/* Nor can a process that does not find itself see others. */
+	if (!start_time("self", getpid()) || host_text(host, sizeof(host)) != 0)
 		return false;
 	n = strlen(host);
 	if (strncmp(process, host, n) != 0 || process[n] != ' ' ||
@@ -116,30 +121,45 @@ process_gone(const char *process)
 		return false;
 	if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
 		return true;
-	/* 0: it cannot be looked at, so it is there. */
-	return start_time(pid) != 0 && start_time(pid) != start;
+	snprintf(who, sizeof(who), "%ld", pid);
+	now = start_time(who, pid);
+	return now != 0 && now != start; /* 0: not to be seen, but there */
 }
 
 /* --------------------------------------------------------------- the lease */
 
-int
-kl_lease_init(struct kl_lease *lease, const char *name, int seconds)
+/* Who this process is. */
+static void
+identify(struct kl_lease *lease)
 {
 	unsigned char random[16];
-	char host[64] = "";
 
-	memset(lease, 0, sizeof(*lease));
-	lease->seconds = seconds;
+	lease->pid = getpid();
+	lease->held = false;
 	process_text(lease->process, sizeof(lease->process));
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(
 	    lease->token, sizeof(lease->token), random, sizeof(random));
-	if (gethostname(host, sizeof(host) - 1) != 0)
+	snprintf(lease->name + lease->name_length,
+	    sizeof(lease->name) - (size_t)lease->name_length, " pid %ld",
+	    lease->pid);
+}
+
+int
+kl_lease_init(struct kl_lease *lease, const char *name, int seconds)
+{
+	char host[64] = "";
+
+	memset(lease, 0, sizeof(*lease));
+	lease->seconds = seconds;
+	if (gethostname(host, sizeof(host) - 1) != 0 || !*host ||
+	    !kl_utf8_ok(host))
 		snprintf(host, sizeof(host), "unknown host");
 	if (name && (!kl_utf8_ok(name) || strlen(name) >= 64))
 		return kl_fail("name: not a text of less than 64 bytes");
-	snprintf(lease->name, sizeof(lease->name), "%s pid %ld",
-	    name && *name ? name : host, (long)getpid());
+	lease->name_length = snprintf(lease->name, sizeof(lease->name), "%s",
+	    name && *name ? name : host);
+	identify(lease);
 	return 0;
 }
 
@@ -164,12 +184,16 @@ lease_row(void *rowarg, int n, const char *const col[])
 static int
 lease_read(const struct klaviyo_store *store, struct row *row)
 {
+	int64_t rows;
+
 	memset(row, 0, sizeof(*row));
-	return store->sql(store->conn,
-	           "SELECT token, name, process, until_at FROM klaviyo_lease",
-	           0, NULL, lease_row, row) < 0
-	           ? -1
-	           : 0;
+	rows = store->sql(store->conn,
+	    "SELECT token, name, process, until_at FROM klaviyo_lease", 0, NULL,
+	    lease_row, row);
+	if (rows == 0) /* to wait for it would be to wait for ever */
+		return kl_fail("the table klaviyo_lease is empty: "
+		               "klaviyo_outbox_create() mends it");
+	return rows < 0 ? -1 : 0;
 }
 
 /* 1 renewed, 0 it is another's, -1 the store failed. */
@@ -189,8 +213,12 @@ renew(const struct klaviyo_store *store, struct kl_lease *lease, int64_t now)
 	    3, arg);
 	if (rows > 0 && kl_bound_look(store, false))
 		rows = -1;
+	/* Nobody else's: whoever holds the lease has all claims. */
+	if (rows > 0 && lease->orphans && kl_outbox_free(store, now) < 0)
+		rows = -1;
 	if (end(store, rows < 0))
 		return -1;
+	lease->orphans = false;
 	if (rows > 0)
 		lease->renewed_ms = at_ms;
 	else
@@ -228,11 +256,14 @@ take(const struct klaviyo_store *store, struct kl_lease *lease,
 	return rows > 0;
 }
 
+/* Whether ${row} is not another's, or not any more. */
 static bool
-is_over(const struct row *row, int64_t now)
+is_over(const struct row *row, const struct kl_lease *lease, int64_t now)
 {
-	/* Further ahead than any lease: of a clock that was set back. */
+	/* Further ahead than any lease: of a clock that was set back.  Our own
+	   token: of a COMMIT that was said to have failed. */
 	return row->until <= now || row->until > now + KL_LEASE_MAX ||
+	       strcmp(row->token, lease->token) == 0 ||
 	       process_gone(row->process);
 }
 
@@ -244,13 +275,17 @@ kl_lease_hold(const struct klaviyo_store *store, struct kl_lease *lease,
 	struct row row;
 	int mine;
 
-	if (lease->held && age_ms < lease->seconds * 1000 / KL_RENEWALS)
+	if (lease->pid != (long)getpid())
+		identify(lease); /* forked: what is held is the parent's */
+	if (lease->held && !lease->orphans &&
+	    age_ms < lease->seconds * 1000 / KL_RENEWALS)
 		return 1;
 	if (lease->held && (mine = renew(store, lease, now)) != 0)
 		return mine;
 	if (lease_read(store, &row))
 		return -1;
-	if (is_over(&row, now) && (mine = take(store, lease, &row, now)) != 0)
+	if (is_over(&row, lease, now) &&
+	    (mine = take(store, lease, &row, now)) != 0)
 		return mine;
 	snprintf(other, size, "%s is sending, this one stands by", row.name);
 	return 0;
@@ -262,7 +297,7 @@ kl_lease_leave(const struct klaviyo_store *store, struct kl_lease *lease)
 	const char *arg[] = {lease->token};
 	int64_t rows;
 
-	if (!lease->held)
+	if (!lease->held || lease->pid != (long)getpid())
 		return 0;
 	lease->held = false;
 	if (begin(store))

@@ -150,7 +150,9 @@ kl_monotonic_ms(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* Also counts while the machine sleeps: leases do not. */
+	if (clock_gettime(CLOCK_BOOTTIME, &now) != 0)
+		clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -69,8 +69,9 @@ taken_over(void **state)
 	(void)state;
 	store_fill("a", 3, KLAVIYO_REALTIME, NOW);
 	assert_int_equal(hold(&a, NOW), 1);
-	assert_int_equal(
-	    kl_outbox_claim(&s, "token-a", KL_ANY_LANE, 2, NOW, NOW + 60, &list), 0);
+	assert_int_equal(kl_outbox_claim(&s, "token-a", KL_ANY_LANE, 2, NOW,
+	                     NOW + 60, &list),
+	    0);
 	/* a is stopped; its lease ends. */
 	assert_int_equal(hold(&b, NOW + SECONDS), 1);
 	assert_int_equal(
@@ -202,6 +203,7 @@ process_ends(void **state)
 	    read(result[0], &child, sizeof(child)), (ssize_t)sizeof(child));
 	b.renewed_ms = 0;
 	store_do("UPDATE klaviyo_lease SET token = '', until_at = 0");
+	child.pid = getpid(); /* held here in its name */
 	assert_int_equal(hold(&child, NOW), 1);
 	b.held = false;
 	assert_int_equal(hold(&b, NOW), 0);
@@ -210,6 +212,80 @@ process_ends(void **state)
 	assert_int_equal(read(result[0], &byte, 1), 0);
 	close(result[0]);
 	assert_int_equal(hold(&b, NOW), 1);
+}
+
+/* What cannot be told of a process does not make it gone. */
+static void
+process_unknown(void **state)
+{
+	struct klaviyo_store s = store();
+	struct kl_lease a, b;
+	char *last;
+
+	(void)state;
+	assert_int_equal(kl_lease_init(&a, NULL, SECONDS), 0);
+	assert_int_equal(kl_lease_init(&b, NULL, SECONDS), 0);
+	assert_true(*a.process);
+	a.process[0] = '\0';
+	assert_int_equal(hold(&a, NOW), 1);
+	assert_int_equal(hold(&b, NOW), 0);
+	assert_int_equal(kl_lease_leave(&s, &a), 0);
+	/* Another pid namespace's numbers mean nothing here. */
+	strcpy(a.process, b.process);
+	last = strrchr(a.process, ']');
+	assert_non_null(last);
+	last[-1] = last[-1] == '1' ? '2' : '1';
+	strcat(a.process, "9");
+	assert_int_equal(hold(&a, NOW), 1);
+	assert_int_equal(hold(&b, NOW), 0);
+}
+
+/* A child has its parent's struct, and must not take itself for it. */
+static void
+forked(void **state)
+{
+	struct kl_lease a;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_int_equal(kl_lease_init(&a, "web1", SECONDS), 0);
+	assert_int_equal(hold(&a, NOW), 1);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char mine[96];
+
+		/* The connection is the parent's, too. */
+		store_db = NULL;
+		store_pg = NULL;
+		if (store_connect())
+			_exit(1);
+		snprintf(mine, sizeof(mine), "web1 pid %ld", (long)getpid());
+		_exit(hold(&a, NOW) == 0 && !a.held && strcmp(a.name, mine) == 0
+		          ? 0
+		          : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(hold(&a, NOW), 1);
+}
+
+/* A COMMIT that took the lease, and was said to have failed. */
+static void
+commit_unknown(void **state)
+{
+	struct kl_lease a = elsewhere("web1");
+
+	(void)state;
+	assert_int_equal(hold(&a, NOW), 1);
+	a.held = false;
+	assert_int_equal(hold(&a, NOW), 1);
+	store_do("DELETE FROM klaviyo_lease");
+	a.held = false;
+	assert_int_equal(hold(&a, NOW), -1);
+	assert_non_null(strstr(klaviyo_error(), "klaviyo_lease is empty"));
 }
 
 /* Whatever statement fails, nobody believes to hold what the row denies. */
@@ -246,7 +322,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, store_new, store_drop)
 	const struct CMUnitTest tests[] = {T(first_come), T(taken_over),
 	    T(nobody_came), T(leaving), T(clock_set_back), T(both_at_once),
-	    T(process_ends), T(statement_fails)};
+	    T(process_ends), T(process_unknown), T(forked), T(commit_unknown),
+	    T(statement_fails)};
 
 	return cmocka_run_group_tests_name("sender", tests, NULL, NULL);
 }
