@@ -151,11 +151,16 @@ $(BUILD)/tests/crash/wrong/%: tests/crash/wrong/%.c $(STOREFRONT) $(BUILD)/libkl
 	$(LINK) -o $@ $@.o $(STOREFRONT) $(BUILD)/libklaviyo.a $(REPLACE) \
 	    $(STOREFRONT_LIBS)
 
+# What is about the database, once more on PostgreSQL.
+ENGINES = $(addprefix tests/integration/test_,checkout.py \
+    catalogue_pages.py outbox.py)
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
 	@$(OWNER) $(MAKE) --no-print-directory all units shims crash
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider tests
+	@TEST_ENGINE=postgresql STOREFRONT_BUILD=$(BUILD) $(OWNER) \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider $(ENGINES)
 
 # The tests that have a long form, in it; for hours, or a night.
 soak:

@@ -11,8 +11,8 @@
  *
  * Promises: a COMMIT that is answered is on the server's disk
  * (synchronous_commit); nothing waits for ever: for a lock 5 s, for a statement
- * 30 s, for a silent network about 15 s; a server that does not answer is asked
- * once a second, not by every statement.  The password is never printed.
+ * 30 s, for a silent network about 15 s; a server that keeps silent is not asked
+ * again by every statement of a page.  The password is never printed.
  *
  * Rests on: the server's own fsync and full_page_writes, and, where it has
  * replicas that may take its place, their being synchronous.
@@ -25,14 +25,14 @@
 #include <time.h>
 
 #define OLDEST_SERVER 120000
-#define ASK_AGAIN_MS 1000
+#define SILENT_MS 1000
 
 struct connection {
 	struct db db; /* first: the one is the other */
 	PGconn *conn;
 	bool inside;      /* a transaction was begun, and is not over for us */
 	bool lost;        /* it has been said that the server is gone */
-	int64_t asked_ms; /* when it did not answer; 0 = it does */
+	int64_t leave_ms; /* until then it is not asked, for its silence */
 };
 
 static int64_t
@@ -149,18 +149,20 @@ set_up(struct connection *c)
 static int
 connect_again(struct connection *c)
 {
-	if (c->asked_ms != 0 && now_ms() - c->asked_ms < ASK_AGAIN_MS)
+	int64_t begun = now_ms();
+
+	if (begun < c->leave_ms)
 		return -1;
 	c->inside = false;
 	PQreset(c->conn);
 	if (dead(c) ? fail_connection(c) == 0 : set_up(c) == 0) {
-		c->asked_ms = 0;
 		if (c->lost)
 			shop_log("the database is back");
 		c->lost = false;
 		return 0;
 	}
-	c->asked_ms = now_ms();
+	if (now_ms() - begun >= SILENT_MS)
+		c->leave_ms = now_ms() + SILENT_MS;
 	if (!c->lost)
 		shop_log("%s", shop_error());
 	c->lost = true;
