@@ -595,7 +595,8 @@ checkout_post(struct visit *visit)
 	if (load_sums(visit, &c) != 0)
 		return -1;
 	/* By the same form, sent twice at the same moment? */
-	if (cart_changed(&c) && (before = placed_before(visit, &c)) != 1)
+	if ((cart_changed(&c) || c.cart.nlines == 0) &&
+	    (before = placed_before(visit, &c)) != 1)
 		return before;
 	if (c.cart.nlines == 0)
 		return page_redirect(visit, "/cart");
