@@ -202,7 +202,8 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 	}
 	kl_pass_flush(pass);
 	if (pass->failed) {
-		/* The leases give the rest back. */
+		/* The rest stays claimed, until the next pass has a store. */
+		pass->klaviyo->lease.orphans = !pass->lost;
 		kl_route_release(pass);
 		break_off(pass);
 	}

@@ -475,9 +475,9 @@ static const struct refusal {
     {415, "That is no form of ours",
         "Only plain forms (application/x-www-form-urlencoded) are taken."},
     {503, "We cannot do that this minute",
-        "Nothing was changed. Please try again in a moment."},
+        "Please send it again in a moment: nothing is ordered twice."},
     {500, "Something went wrong on our side",
-        "Nothing was changed. Please try again in a moment."},
+        "Please send it again in a moment: nothing is ordered twice."},
 };
 
 static const struct refusal unknown = {503, "We cannot tell this minute",
