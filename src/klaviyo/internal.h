@@ -16,6 +16,8 @@
 
 /* Sets the thread's error text; returns -1 so that a caller can return it. */
 int kl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The error is the store's and may pass; returns -1. */
+int kl_store_failed(void);
 /* Valid UTF-8 without NUL, surrogates and overlong forms. */
 bool kl_utf8_ok(const char *text);
 /* The thread's clock: Unix seconds, and a monotonic clock in milliseconds. */

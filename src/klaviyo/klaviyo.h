@@ -48,6 +48,12 @@ extern "C" {
  */
 KLAVIYO_API const char *klaviyo_error(void);
 
+/*
+ * 1: that error lay in the store or in memory, and the same call may succeed
+ * later; 0: it lay in what was given.
+ */
+KLAVIYO_API int klaviyo_error_passes(void);
+
 /* ------------------------------------------------------------------ values */
 
 /* Where a person lives: profile location (guide: "location object"). */
@@ -350,6 +356,11 @@ enum klaviyo_lane {
  * ${metric} is KLAVIYO_PLACED_ORDER; the order needs an id, a currency and
  * lines of different ids.  Returns 0, -1, or, for a historical order only, 1:
  * not queued, the queue is full, queue it again later.
+ *
+ * After -1 ask klaviyo_error_passes().  If it does, roll the order back, too,
+ * and answer that it could not be placed: committed, it would be an order that
+ * Klaviyo never hears of.  If it does not, Klaviyo cannot be told of this order
+ * at all, which is for the log, and must not stop it.
  */
 KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
     enum klaviyo_metric metric, const struct klaviyo_order *order,

@@ -31,7 +31,7 @@ queue(const struct klaviyo_store *store, const struct kl_event *events,
 	int room;
 
 	if (run(store, "SAVEPOINT klaviyo") != 0)
-		return -1;
+		return kl_store_failed();
 	room = kl_bound_room(
 	    store, lane == KLAVIYO_HISTORICAL ? KL_WORTH_LOW : worth);
 	while (room > 0 && i < n &&
@@ -44,7 +44,8 @@ queue(const struct klaviyo_store *store, const struct kl_event *events,
 	snprintf(why, sizeof(why), "%s", klaviyo_error());
 	if (run(store, "ROLLBACK TO SAVEPOINT klaviyo") == 0)
 		run(store, "RELEASE SAVEPOINT klaviyo");
-	return kl_fail("%s", why);
+	kl_fail("%s", why);
+	return kl_store_failed();
 }
 
 /* The unique_id of an order's line: order:line. */

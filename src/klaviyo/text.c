@@ -17,6 +17,7 @@
 #include <time.h>
 
 static _Thread_local char error_text[512];
+static _Thread_local bool error_of_store;
 
 /* Length of the UTF-8 sequence at ${at}, 0 if it is none.  Reads no further
    than the first byte that does not belong, so never past the NUL. */
@@ -88,6 +89,7 @@ kl_fail(const char *format, ...)
 	length = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	memcpy(error_text, line, sizeof(line));
+	error_of_store = false;
 	if (length < 0)
 		error_text[0] = '\0';
 	while (*at) {
@@ -110,6 +112,23 @@ const char *
 klaviyo_error(void)
 {
 	return error_text;
+}
+
+int
+kl_store_failed(void)
+{
+	error_of_store = true;
+	return -1;
+}
+
+int
+klaviyo_error_passes(void)
+{
+	static const char memory[] = "out of memory";
+	size_t n = strlen(error_text), end = sizeof(memory) - 1;
+
+	return error_of_store ||
+	       (n >= end && strcmp(error_text + n - end, memory) == 0);
 }
 
 char *
