@@ -165,7 +165,7 @@ test:
 # The tests that have a long form, in it; for hours, or a night.
 soak:
 	@sh www/packages.sh $(TEST_PACKAGES)
-	@$(OWNER) $(MAKE) --no-print-directory all units shims crash
+	@SOAK=1 $(OWNER) $(MAKE) --no-print-directory all units shims crash
 	@SOAK=1 STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest \
 	    -v -rP -p no:cacheprovider $$(grep -rl --include='test_*.py' SOAK \
 	    tests)
