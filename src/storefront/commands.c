@@ -1,5 +1,5 @@
 /*
- * commands.c - init, order, doctor.  outbox is in commands_outbox.c.
+ * commands.c - init, doctor.  Others have files of their own: commands_*.c.
  *
  * Each prints for people; exit codes as main.c says.
  */
@@ -145,69 +145,6 @@ init_command(const struct settings *settings, int argc, char **argv)
 		code = load_catalog(db, settings, catalog) != 0 ? failed() : 0;
 	db_close(db);
 	return code;
-}
-
-/* --------------------------------------------------------------------- order */
-
-static int
-print_order(void *arg, const struct order *o)
-{
-	char when[32];
-	time_t time = (time_t)o->time;
-	struct tm tm;
-
-	gmtime_r(&time, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%SZ", &tm);
-	printf("%s  %s  %-9s %12s\n", o->id, when, o->status,
-	    money_text(arg, o->total, o->currency));
-	return 0;
-}
-
-static int
-show_order(struct db *db, struct arena *arena, const char *id)
-{
-	struct order o;
-	int found = order_load(db, arena, id, NULL, &o);
-
-	if (found < 0)
-		return -1;
-	if (found == 0)
-		return shop_fail("there is no order '%s': `storefront order "
-		                 "list` shows them",
-		    id);
-	print_order(arena, &o);
-	printf("%s\n", o.email);
-	for (const struct line *l = o.lines; l != NULL; l = l->next)
-		printf("%4d x %s%s%s  %s\n", l->quantity, l->title,
-		    *l->variant != '\0' ? ", " : "", l->variant,
-		    money_text(arena, l->price * l->quantity, o.currency));
-	return 0;
-}
-
-int
-order_command(const struct settings *settings, int argc, char **argv)
-{
-	const char *verb = argc > 1 ? argv[1] : "";
-	struct arena *arena;
-	struct db *db;
-	int result;
-
-	if (!(strcmp(verb, "list") == 0 && argc == 2) &&
-	    !(strcmp(verb, "show") == 0 && argc == 3))
-		return wrong_call("order takes list or show ID");
-	db = db_open(settings);
-	if (db == NULL)
-		return failed();
-	arena = arena_new();
-	if (arena == NULL)
-		result = shop_fail("out of memory");
-	else if (strcmp(verb, "list") == 0)
-		result = order_list(db, arena, 1000, print_order, arena);
-	else
-		result = show_order(db, arena, argv[2]);
-	arena_free(arena);
-	db_close(db);
-	return result != 0 ? failed() : 0;
 }
 
 /* -------------------------------------------------------------------- doctor */

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1: 0.1.0 before there was a sender's lease.  `storefront init` brings an
+/* 1: before there was a sender's lease; 2: before changes of orders.  `storefront init` brings an
    older shop to this version: so far by making the tables that are missing. */
-#define SCHEMA_VERSION "2"
+#define SCHEMA_VERSION "3"
 
 static const struct engine *const engines[] = {&db_pgsql, &db_sqlite};
 

@@ -32,7 +32,10 @@ static const struct command commands[] = {
     {"outbox",
         "status | list | show | retry | drop | erase | prune",
         "what waits, was sent, was refused", outbox_command},
-    {"order", "list | show ID", "the shop's orders", order_command},
+    {"order",
+        "list | show | fulfill | ship | cancel | refund | invoice | "
+        "payment-failed",
+        "the shop's orders, and what happens to them", order_command},
     {"feed", "json|xml [-o FILE]", "the catalogue for Klaviyo to fetch",
         feed_command},
     {"doctor", "", "check the settings and what they point to",

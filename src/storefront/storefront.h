@@ -478,6 +478,51 @@ typedef int order_each(void *arg, const struct order *order);
 int order_list(struct db *db, struct arena *arena, int limit, order_each *each,
     void *arg);
 
+/* ------------------------------------- order_change.c: after the order is placed */
+
+enum change_kind {
+	CHANGE_SHIPMENT,
+	CHANGE_STATUS,  /* of a shipment */
+	CHANGE_CANCEL,
+	CHANGE_REFUND,
+	CHANGE_INVOICE, /* something is missing before it can go on */
+	CHANGE_PAYMENT, /* a payment that failed */
+	CHANGE_KINDS
+};
+struct change_part {
+	int64_t line; /* 1.. */
+	int quantity;
+};
+/* Texts are "" where they do not apply. */
+struct change {
+	enum change_kind kind;
+	int64_t time;
+	struct change_part *parts; /* none = all that is left */
+	size_t nparts;
+	int64_t amount;         /* of a refund; 0 = of the parts */
+	const char *reason;     /* cancel, refund, payment */
+	const char *next_steps; /* payment */
+	const char *tracking, *url, *company; /* shipment */
+	const char *shipment, *status; /* status: one of shipment_statuses */
+	const char *missing;    /* invoice: newline-separated */
+	/* out */
+	const char *id;         /* within the order: s1, u1, c1, r1, i1, p1 */
+	bool whole;             /* all units of the order */
+	bool first;             /* of its kind */
+	bool fixed;             /* the amount was the caller's */
+};
+extern const char *const shipment_statuses[]; /* in their order */
+/* Checks and writes a change of ${order}, whose status it sets.  Within a
+ * transaction: the caller queues the event and commits.  -1 with the reason
+ * when it may not be. */
+int order_change(struct db *db, struct arena *arena, struct order *order,
+    struct change *change);
+typedef int change_each(
+    void *arg, const char *kind, const struct change *change);
+/* In order of time; texts are borrowed for the call. */
+int order_changes(struct db *db, const char *order, change_each *each,
+    void *arg);
+
 /* --------------------------------------------- tracking.c: shop rows -> Klaviyo */
 
 /* A page's tracking, rendered: script blocks and what the CSP must allow. */
@@ -500,8 +545,13 @@ bool tracking_on(const struct settings *settings);
 void tracking_render(struct tracking *tracking);
 /* The answer of /cart/add as JSON: the payload for klaviyo.track. */
 char *tracking_added_payload(const struct tracking *tracking);
-/* Placed Order and Ordered Product into the outbox, in the open transaction. */
+/* tracking_order.c: Placed Order and Ordered Product into the outbox, in the
+ * open transaction. */
 int tracking_order(struct shop *shop, const struct order *order, int64_t now);
+/* The event of a change that order_change() has just written, in the same
+ * transaction. */
+int tracking_change(const struct settings *settings, struct db *db,
+    const struct order *order, const struct change *change, int64_t now);
 /* The exchange id in Klaviyo's cookie, "" if there is none. */
 const char *tracking_exchange_id(struct arena *arena, const char *cookie);
 /* Origins that the CSP must allow for klaviyo.js, " https://..". */

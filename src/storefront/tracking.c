@@ -14,8 +14,8 @@
  * and changes the functions that read the shop's own structs.
  */
 #include "tpl.h"
+#include "tracking.h"
 
-#include <klaviyo.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +28,8 @@ tracking_on(const struct settings *settings)
 
 /* ------------------------------------------- the shop's structs -> Klaviyo's */
 
-/* An address on this shop; one elsewhere stays as it is. */
-static const char *
-absolute(const struct settings *settings, struct arena *arena, const char *path)
+const char *
+tracking_absolute(const struct settings *settings, struct arena *arena, const char *path)
 {
 	if (*path != '/')
 		return path;
@@ -75,15 +74,14 @@ fill_viewed(const struct tracking *t, struct klaviyo_item *item)
 	item->name = p->title;
 	item->brand = p->vendor;
 	item->url = product_url(t->settings, t->arena, p->handle);
-	item->image_url = absolute(t->settings, t->arena, p->image);
+	item->image_url = tracking_absolute(t->settings, t->arena, p->image);
 	item->price = v->price;
 	item->compare_at_price = v->compare_at;
 	fill_categories(t->arena, p->categories, item);
 }
 
-/* The lines of a cart or an order. */
-static struct klaviyo_item *
-fill_lines(const struct settings *settings, struct arena *arena,
+struct klaviyo_item *
+tracking_items(const struct settings *settings, struct arena *arena,
     const struct line *line, int n)
 {
 	struct klaviyo_item *items, *item;
@@ -95,7 +93,7 @@ fill_lines(const struct settings *settings, struct arena *arena,
 		item->name = line->title;
 		item->brand = line->vendor;
 		item->url = product_url(settings, arena, line->handle);
-		item->image_url = absolute(settings, arena, line->image);
+		item->image_url = tracking_absolute(settings, arena, line->image);
 		item->price = line->price;
 		item->compare_at_price = line->compare_at;
 		item->quantity = line->quantity;
@@ -116,79 +114,8 @@ fill_cart(const struct tracking *t, struct klaviyo_cart *cart)
 	cart->checkout_url = t->checkout_url;
 	cart->nitems = (size_t)t->cart->nlines;
 	cart->items =
-	    fill_lines(t->settings, t->arena, t->cart->lines, t->cart->nlines);
+	    tracking_items(t->settings, t->arena, t->cart->lines, t->cart->nlines);
 	return cart->items == NULL || arena_failed(t->arena) ? -1 : 0;
-}
-
-static void
-fill_address(struct klaviyo_address *to, const struct address *from,
-    const char *phone)
-{
-	to->first_name = from->first_name;
-	to->last_name = from->last_name;
-	to->address1 = from->address1;
-	to->address2 = from->address2;
-	to->city = from->city;
-	to->region = from->region;
-	to->zip = from->zip;
-	to->country_code = from->country;
-	to->phone = phone;
-}
-
-static void
-fill_profile(struct klaviyo_profile *profile, const struct order *order)
-{
-	const struct address *home = &order->billing_address;
-
-	profile->email = order->email;
-	profile->phone_number = order->phone;
-	profile->exchange_id = order->exchange_id;
-	profile->first_name = home->first_name;
-	profile->last_name = home->last_name;
-	profile->location = (struct klaviyo_location){
-	    .address1 = home->address1,
-	    .address2 = home->address2,
-	    .city = home->city,
-	    .region = home->region,
-	    .country = home->country,
-	    .zip = home->zip,
-	};
-}
-
-/* -------------------------------------------------------------- server events */
-
-int
-tracking_order(struct shop *shop, const struct order *order, int64_t now)
-{
-	struct klaviyo_order k = {
-	    .id = order->id,
-	    .time = order->time,
-	    .currency = order->currency,
-	    .total = order->total,
-	    .discount_code = order->discount_code,
-	    .discount = order->discount,
-	    .shipping_method = order->shipping_name,
-	    .nitems = (size_t)order->nlines,
-	};
-	struct arena *arena = arena_new();
-	int result = -1;
-
-	if (arena == NULL)
-		return shop_fail("out of memory");
-	k.items = fill_lines(
-	    shop->settings, arena, order->lines, order->nlines);
-	fill_address(&k.billing, &order->billing_address, order->phone);
-	fill_address(&k.shipping, &order->shipping_address, order->phone);
-	fill_profile(&k.profile, order);
-	if (k.items == NULL || arena_failed(arena))
-		shop_fail("out of memory");
-	else if (klaviyo_queue_order(db_store(shop->db), KLAVIYO_PLACED_ORDER,
-	             &k, KLAVIYO_REALTIME, now) != 0)
-		shop_fail("%s", klaviyo_error());
-	else
-		result = 0;
-	arena_free(arena);
-	return result;
 }
 
 const char *

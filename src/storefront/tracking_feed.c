@@ -8,9 +8,8 @@
  * A product that is out of stock is kept out of recommendations
  * (inventory_policy 1) unless it is sold without stock (2).
  */
-#include "storefront.h"
+#include "tracking.h"
 
-#include <klaviyo.h>
 #include <string.h>
 
 struct feeding {
@@ -19,14 +18,6 @@ struct feeding {
 	struct klaviyo_feed *feed;
 	struct feed_counts *counts;
 };
-
-static const char *
-absolute(const struct settings *settings, struct arena *arena, const char *path)
-{
-	if (*path != '/')
-		return path;
-	return arena_printf(arena, "%s%s", settings->url, path);
-}
 
 static int
 add_product(void *arg, struct arena *arena, const struct product *p)
@@ -38,9 +29,9 @@ add_product(void *arg, struct arena *arena, const struct product *p)
 	    .title = p->title,
 	    /* Required by Klaviyo, and optional in a shop. */
 	    .description = *p->body != '\0' ? p->body : p->title,
-	    .link = absolute(
+	    .link = tracking_absolute(
 	        f->settings, arena, url_path(arena, "/products/", p->handle)),
-	    .image_link = absolute(f->settings, arena, p->image),
+	    .image_link = tracking_absolute(f->settings, arena, p->image),
 	    .price = p->price_min,
 	    .currency = f->currency,
 	    .categories = names,

@@ -9,7 +9,8 @@ from harness import TREE
 
 SRC = os.path.join(TREE, "src")
 # The storefront's files that know the library.
-SEE_KLAVIYO = {"tracking.c", "tracking_feed.c", "worker.c", "history.c", "commands.c",
+SEE_KLAVIYO = {"tracking.c", "tracking_feed.c", "tracking_order.c",
+               "tracking.h", "worker.c", "history.c", "commands.c",
                "commands_outbox.c", "db.c", "db.h", "db_sqlite.c",
                "db_pgsql.c", "settings.c"}
 

@@ -1,0 +1,207 @@
+/*
+ * tracking_order.c - an order, and what happens to it, as server events; to be
+ * copied together with tracking.c.
+ *
+ * Promises: events are queued in the open transaction of the order, or of the
+ * change they report.  What Klaviyo's limits refuse for good does not stop an
+ * order: it is logged, and the order stands.
+ *
+ * Never sees a request.
+ */
+#include "tracking.h"
+
+#include <string.h>
+
+static void
+fill_address(
+    struct klaviyo_address *to, const struct address *from, const char *phone)
+{
+	to->first_name = from->first_name;
+	to->last_name = from->last_name;
+	to->address1 = from->address1;
+	to->address2 = from->address2;
+	to->city = from->city;
+	to->region = from->region;
+	to->zip = from->zip;
+	to->country_code = from->country;
+	to->phone = phone;
+}
+
+static void
+fill_profile(struct klaviyo_profile *profile, const struct order *order)
+{
+	const struct address *home = &order->billing_address;
+
+	profile->email = order->email;
+	profile->phone_number = order->phone;
+	profile->exchange_id = order->exchange_id;
+	profile->first_name = home->first_name;
+	profile->last_name = home->last_name;
+	profile->location = (struct klaviyo_location){
+	    .address1 = home->address1,
+	    .address2 = home->address2,
+	    .city = home->city,
+	    .region = home->region,
+	    .country = home->country,
+	    .zip = home->zip,
+	};
+}
+
+/* ${order} as the library takes it; texts are ${order}'s and the arena's. */
+static int
+fill_order(const struct settings *settings, struct arena *arena,
+    const struct order *order, struct klaviyo_order *k)
+{
+	*k = (struct klaviyo_order){
+	    .id = order->id,
+	    .time = order->time,
+	    .currency = order->currency,
+	    .total = order->total,
+	    .discount_code = order->discount_code,
+	    .discount = order->discount,
+	    .shipping_method = order->shipping_name,
+	    .nitems = (size_t)order->nlines,
+	};
+	k->items = tracking_items(settings, arena, order->lines, order->nlines);
+	fill_address(&k->billing, &order->billing_address, order->phone);
+	fill_address(&k->shipping, &order->shipping_address, order->phone);
+	fill_profile(&k->profile, order);
+	if (k->items == NULL || arena_failed(arena))
+		return shop_fail("out of memory");
+	return 0;
+}
+
+int
+tracking_order(struct shop *shop, const struct order *order, int64_t now)
+{
+	struct arena *arena = arena_new();
+	struct klaviyo_order k;
+	int result = -1;
+
+	if (arena == NULL)
+		return shop_fail("out of memory");
+	if (fill_order(shop->settings, arena, order, &k) != 0)
+		result = -1;
+	else if (klaviyo_queue_order(db_store(shop->db), KLAVIYO_PLACED_ORDER,
+	             &k, KLAVIYO_REALTIME, now) == 0)
+		result = 0;
+	else if (klaviyo_error_passes())
+		shop_fail("%s", klaviyo_error());
+	else {
+		/* What Klaviyo cannot be told must not stop the order. */
+		shop_log(
+		    "order %s has no events: %s", order->id, klaviyo_error());
+		result = 0;
+	}
+	arena_free(arena);
+	return result;
+}
+
+/* ------------------------------------------------------------------- changes
+ */
+
+/* Which event reports which change. */
+static const enum klaviyo_metric metrics[] = {
+    [CHANGE_SHIPMENT] = KLAVIYO_FULFILLED_ORDER,
+    [CHANGE_STATUS] = KLAVIYO_SHIPPING_UPDATE,
+    [CHANGE_CANCEL] = KLAVIYO_CANCELED_ORDER,
+    [CHANGE_REFUND] = KLAVIYO_REFUNDED_ORDER,
+    [CHANGE_INVOICE] = KLAVIYO_CREATED_INVOICE,
+    [CHANGE_PAYMENT] = KLAVIYO_FAILED_PAYMENT,
+};
+
+/* The id within the order, as klaviyo_queue_change() wants it. */
+static const char *
+change_id(
+    struct arena *arena, const struct order *order, const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_CANCEL:
+	case CHANGE_REFUND:
+		/* The first goes under the order's own id, for the customer's
+		   lifetime value. */
+		return change->first ? NULL : change->id;
+	case CHANGE_STATUS:
+		return change->shipment;
+	case CHANGE_INVOICE:
+		return arena_printf(arena, "%s:%s", order->id, change->id);
+	default:
+		return change->id;
+	}
+}
+
+static int
+fill_parts(
+    struct arena *arena, const struct change *change, struct klaviyo_change *k)
+{
+	struct klaviyo_part *parts;
+
+	/* The whole order needs no parts. */
+	if (change->whole || change->nparts == 0)
+		return 0;
+	parts = arena_alloc(arena, change->nparts * sizeof(*parts));
+	if (parts == NULL)
+		return shop_fail("out of memory");
+	for (size_t i = 0; i < change->nparts; i++)
+		parts[i] =
+		    (struct klaviyo_part){(size_t)change->parts[i].line - 1,
+		        change->parts[i].quantity};
+	k->parts = parts;
+	k->nparts = change->nparts;
+	return 0;
+}
+
+static int
+fill_missing(struct arena *arena, const char *lines, struct klaviyo_change *k)
+{
+	const char **missing = arena_alloc(arena, 64 * sizeof(*missing));
+
+	if (missing == NULL)
+		return shop_fail("out of memory");
+	while (*lines != '\0' && k->nmissing < 64) {
+		size_t n = strcspn(lines, "\n");
+
+		missing[k->nmissing++] = arena_copyn(arena, lines, n);
+		lines += lines[n] == '\n' ? n + 1 : n;
+	}
+	k->missing = missing;
+	return 0;
+}
+
+int
+tracking_change(const struct settings *settings, struct db *db,
+    const struct order *order, const struct change *change, int64_t now)
+{
+	bool money =
+	    change->kind == CHANGE_CANCEL || change->kind == CHANGE_REFUND;
+	struct klaviyo_change k = {
+	    .time = change->time,
+	    .value = money ? change->amount : 0,
+	    .reason = change->kind == CHANGE_PAYMENT ? NULL : change->reason,
+	    .payment_failure =
+	        change->kind == CHANGE_PAYMENT ? change->reason : NULL,
+	    .next_steps = change->next_steps,
+	    .tracking_number = change->tracking,
+	    .tracking_url = change->url,
+	    .tracking_company = change->company,
+	    .update_type =
+	        change->kind == CHANGE_STATUS ? change->status : NULL,
+	};
+	struct arena *arena = arena_new();
+	struct klaviyo_order o;
+	int result = -1;
+
+	if (arena == NULL)
+		return shop_fail("out of memory");
+	k.id = change_id(arena, order, change);
+	if (fill_order(settings, arena, order, &o) == 0 &&
+	    fill_parts(arena, change, &k) == 0 &&
+	    fill_missing(arena, change->missing, &k) == 0) {
+		result = klaviyo_queue_change(db_store(db),
+		    metrics[change->kind], &o, &k, KLAVIYO_REALTIME, now);
+		if (result != 0)
+			shop_fail("%s", klaviyo_error());
+	}
+	arena_free(arena);
+	return result;
+}
