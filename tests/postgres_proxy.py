@@ -8,10 +8,12 @@ of a COMMIT.
     proxy.trap("question")    # it never arrives, and the connection is lost
     proxy.trap("late")        # it arrives when proxy.release is set, and the
                               # client has lost its connection long before
+    proxy.trap("question", b"INSERT INTO orders")   # another statement
     proxy.trapped.is_set()    # has it been met?
     proxy.open = False        # whoever connects is turned away
 
-Knows of the protocol only that the word stands in the stream, ended by NUL.
+Knows of the protocol only that a statement's words stand in the stream, the
+first time that it is used on a connection; COMMIT's always, ended by NUL.
 """
 import socket
 import threading
@@ -31,10 +33,11 @@ class Proxy:
     def url(self, database):
         return f"postgresql://shop@127.0.0.1:{self.port}/{database}"
 
-    def trap(self, kind):
+    def trap(self, kind, words=COMMIT):
         assert kind in ("answer", "question", "late"), kind
         self.trapped.clear()
         self.release.clear()
+        self.words = words
         self.kind = kind
 
     def close(self):
@@ -80,7 +83,7 @@ class Connection:
         try:
             while data := self.client.recv(65536):
                 with self.proxy.lock:
-                    kind = self.proxy.kind if COMMIT in data else None
+                    kind = self.proxy.kind if self.words_in(data) else None
                     if kind:
                         self.proxy.kind = None
                 if kind:
@@ -90,6 +93,9 @@ class Connection:
         except OSError:
             pass
         self.cut()
+
+    def words_in(self, data):
+        return self.proxy.kind and self.proxy.words in data
 
     def lose(self, kind, data):
         self.muted = True

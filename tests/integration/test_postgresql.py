@@ -257,6 +257,23 @@ def ok(reply):
     return reply if reply.status < 500 else None
 
 
+@pytest.mark.parametrize("words", [
+    b"BEGIN", b"UPDATE cart SET revision = revision + 1",
+    b"INSERT INTO orders", b"UPDATE variant", b"INSERT INTO order_line",
+    b"SAVEPOINT", b"INSERT INTO klaviyo_outbox", b"UPDATE session"])
+def test_lost_within_the_transaction(lossy, words):
+    """Nothing was committed: all of it is done again, on a new connection."""
+    left = stock(lossy, "WINNIEPOOH")
+    visitor, form = visitor_with(lossy, ("WINNIEPOOH", 2), ("TALEOFTWO", 1))
+    lossy.proxy.trap("question", words)
+    reply = visitor.post("/checkout", form, follow=False)
+    assert lossy.proxy.trapped.is_set()
+    assert reply.status == 303, reply
+    balanced(lossy, [order_of(reply)])
+    assert one(lossy, "SELECT COUNT(*) FROM order_line") == 2
+    assert stock(lossy, "WINNIEPOOH") == left - 2
+
+
 def test_a_cart_whose_commit_is_lost(lossy):
     visitor = lossy.visitor()
     fill_cart(visitor, lossy, [("WINNIEPOOH", 1)])
@@ -304,6 +321,24 @@ class Customer(threading.Thread):
                 self.buy()
         except Exception as error:  # shown by the test
             self.error = error
+
+
+def test_a_restart_that_nobody_noticed():
+    """Each thread's connection is dead, and no visitor hears of it."""
+    with Server() as server, Shop("nginx", engine="postgresql",
+                                  server=server) as shop:
+        visitors = [shop.visitor() for _ in range(16)]
+        for visitor in visitors:
+            fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
+        article = variant(shop, "WINNIEPOOH")
+        for request in (lambda v: v.get("/cart"),
+                        lambda v: v.post("/cart/add", {"variant": article,
+                                                       "quantity": 1})):
+            server.stop()
+            server.start()
+            replies = at_once([lambda v=v: request(v) for v in visitors])
+            assert {r.status for r in replies} == {200}
+        assert one(shop, "SELECT SUM(quantity) FROM cart_line") == 32
 
 
 def received(shop):
