@@ -131,7 +131,8 @@ units: $(UNITS)
 	    sh $(ON_POSTGRES)
 
 # What tests/crash preloads into the programs: disks that fail, and their log.
-SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault)
+SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault \
+         condwait)
 shims: $(SHIMS)
 
 $(BUILD)/tests/crash/%.so: tests/crash/%.c tests/crash/shim.h

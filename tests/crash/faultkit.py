@@ -45,12 +45,16 @@ def preload(library, **more):
     return env
 
 
-def shims(shop, name, **more):
+def shim(shop, name):
     where = shop.reach(os.path.join(harness.BUILD, "tests", "crash"),
-                       ("powercut.so", "diskfault.so"))
+                       ("powercut.so", "diskfault.so", "condwait.so"))
     library = os.path.join(where, name + ".so")
     assert os.path.exists(library), f"{library}: `make shims` makes it"
-    return preload(library, **{"SHIM_DB": shop.db, **more})
+    return library
+
+
+def shims(shop, name, **more):
+    return preload(shim(shop, name), **{"SHIM_DB": shop.db, **more})
 
 
 def data_file(shop, name, content=b""):
