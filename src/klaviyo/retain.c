@@ -218,6 +218,14 @@ search_row(void *rowarg, int n, const char *const col[])
 	return 0;
 }
 
+static void
+search_free(struct search *search)
+{
+	while (search->n > 0)
+		free(search->id[--search->n]);
+	free(search->id);
+}
+
 int64_t
 klaviyo_outbox_erase(
     const struct klaviyo_store *store, const struct klaviyo_profile *who)
@@ -225,22 +233,24 @@ klaviyo_outbox_erase(
 	struct search search = {.who = who};
 	int64_t rows = 0, one = 0;
 
-	if (begin(store))
+	/* Not in the transaction: in a large backlog the search takes its time,
+	   and the UPDATE sees what has been sent meanwhile. */
+	if (store->sql(store->conn,
+	        "SELECT id, profile FROM klaviyo_outbox"
+	        " WHERE sent_at IS NULL AND event <> ''",
+	        0, NULL, search_row, &search) < 0 ||
+	    begin(store)) {
+		search_free(&search);
 		return -1;
-	one = store->sql(store->conn,
-	    "SELECT id, profile FROM klaviyo_outbox WHERE sent_at IS NULL"
-	    " AND event <> ''",
-	    0, NULL, search_row, &search);
+	}
 	for (size_t i = 0; one >= 0 && i < search.n; i++) {
 		one = run(store,
 		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
 		    " due_at = NULL, claim = NULL, error = 'erased'"
-		    " WHERE id = $1 AND sent_at IS NULL",
+		    " WHERE id = $1 AND sent_at IS NULL AND event <> ''",
 		    1, (const char *[]){search.id[i]});
 		rows += one;
 	}
-	while (search.n > 0)
-		free(search.id[--search.n]);
-	free(search.id);
+	search_free(&search);
 	return end(store, one < 0) ? -1 : rows;
 }

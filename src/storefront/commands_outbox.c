@@ -27,10 +27,17 @@ enum {
 	LIST_MAX = 1000,
 };
 
+/* 0 for a time that is none, or that another clock said. */
+static int64_t
+seconds_since(int64_t then, int64_t now)
+{
+	return then != 0 && now > then ? now - then : 0;
+}
+
 static const char *
 ago(char text[32], int64_t then, int64_t now)
 {
-	int64_t s = now > then ? now - then : 0;
+	int64_t s = seconds_since(then, now);
 
 	if (s < 120)
 		snprintf(text, 32, "%lld s", (long long)s);
@@ -93,10 +100,9 @@ print_json(const struct klaviyo_status *s, int64_t now)
 	    {"dropped", s->dropped},
 	    {"refused", s->refused},
 	    {"oldest", s->oldest},
-	    {"oldest_age", s->oldest != 0 ? now - s->oldest : 0},
+	    {"oldest_age", seconds_since(s->oldest, now)},
 	    {"oldest_realtime", s->oldest_realtime},
-	    {"oldest_realtime_age",
-	        s->oldest_realtime != 0 ? now - s->oldest_realtime : 0},
+	    {"oldest_realtime_age", seconds_since(s->oldest_realtime, now)},
 	    {"sent_last_minute", s->sent_minute},
 	    {"last_sent", s->last_sent},
 	    {"sender_since", s->sender_since},
@@ -139,7 +145,7 @@ outbox_status(const struct klaviyo_store *store, int argc, char **argv)
 		print_status(&s, now);
 	else if (print_json(&s, now) != 0)
 		return -1;
-	age = s.oldest_realtime != 0 ? now - s.oldest_realtime : 0;
+	age = seconds_since(s.oldest_realtime, now);
 	if (age > limit * 60)
 		return shop_fail(
 		    "an event has waited for %s, more than the %lld "
@@ -227,8 +233,9 @@ outbox_retry(const struct klaviyo_store *store, int argc, char **argv)
 	if (n < 0)
 		return shop_fail("%s", klaviyo_error());
 	if (id != NULL && n == 0)
-		return shop_fail("there is no dead event '%s': `storefront "
-		                 "outbox list dead` shows them",
+		return shop_fail("there is no dead event '%s', nor one that "
+		                 "waits for another attempt: `storefront "
+		                 "outbox list` shows them",
 		    id);
 	printf("%lld to be tried again\n", (long long)n);
 	return 0;
@@ -252,24 +259,26 @@ outbox_drop(const struct klaviyo_store *store, int argc, char **argv)
 	return 0;
 }
 
-/* EMAIL, +PHONE or the shop's id of a customer */
+/* EMAIL, +PHONE or the shop's id of a customer, or several */
 static int
 outbox_erase(const struct klaviyo_store *store, int argc, char **argv)
 {
-	const char *who = argv[0];
-	struct klaviyo_profile profile = {0};
-	int64_t n;
+	int64_t n = 0, one;
 
-	(void)argc;
-	if (strchr(who, '@') != NULL)
-		profile.email = who;
-	else if (*who == '+')
-		profile.phone_number = who;
-	else
-		profile.external_id = who;
-	n = klaviyo_outbox_erase(store, &profile);
-	if (n < 0)
-		return shop_fail("%s", klaviyo_error());
+	for (int i = 0; i < argc; i++) {
+		struct klaviyo_profile profile = {0};
+
+		if (strchr(argv[i], '@') != NULL)
+			profile.email = argv[i];
+		else if (*argv[i] == '+')
+			profile.phone_number = argv[i];
+		else
+			profile.external_id = argv[i];
+		one = klaviyo_outbox_erase(store, &profile);
+		if (one < 0)
+			return shop_fail("%s", klaviyo_error());
+		n += one;
+	}
 	printf("%lld emptied; sent events hold nothing of anybody. What "
 	       "Klaviyo knows of the person is deleted there\n",
 	    (long long)n);
@@ -334,10 +343,41 @@ list_ok(int argc, char **argv)
 	return argc == 0 || (argc == 1 && is_state(argv[0]));
 }
 
+/* No id begins like an option: a mistyped one must not pass for an id. */
 static bool
-one_ok(int argc, char **argv)
+is_id(const char *text)
 {
-	return argc == 1 && *argv[0] != '\0';
+	return *text != '\0' && *text != '-';
+}
+
+static bool
+show_ok(int argc, char **argv)
+{
+	return argc == 1 && is_id(argv[0]);
+}
+
+static bool
+retry_ok(int argc, char **argv)
+{
+	return argc == 1 && (is_id(argv[0]) || strcmp(argv[0], "--all") == 0);
+}
+
+static bool
+drop_ok(int argc, char **argv)
+{
+	return argc == 1 && (is_id(argv[0]) || strcmp(argv[0], "--dead") == 0);
+}
+
+/* A phone number as a person writes it would be nobody's. */
+static bool
+erase_ok(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (!is_id(argv[i]) ||
+		    (*argv[i] == '+' && strchr(argv[i], '@') == NULL &&
+		        !klaviyo_phone_ok(argv[i])))
+			return false;
+	return argc > 0;
 }
 
 static bool
@@ -354,10 +394,10 @@ static const struct verb {
 } verbs[] = {
     {"status", "[--json] [--max-age MINUTES]", status_ok, outbox_status},
     {"list", "[waiting | claimed | sent | dead | dropped]", list_ok, list_verb},
-    {"show", "ID", one_ok, show_verb},
-    {"retry", "ID | --all", one_ok, outbox_retry},
-    {"drop", "ID | --dead", one_ok, outbox_drop},
-    {"erase", "EMAIL | +PHONE | CUSTOMER-ID", one_ok, outbox_erase},
+    {"show", "ID", show_ok, show_verb},
+    {"retry", "ID | --all", retry_ok, outbox_retry},
+    {"drop", "ID | --dead", drop_ok, outbox_drop},
+    {"erase", "EMAIL | +15005550006 | CUSTOMER-ID ..", erase_ok, outbox_erase},
     {"prune", "[--days N]", prune_ok, outbox_prune},
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <klaviyo.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
@@ -21,6 +22,7 @@
 #define REPORT_SECONDS 60
 #define PRUNE_SECONDS 3600
 #define KEEP_SECONDS (400LL * 86400)
+#define REPEAT_SECONDS 600
 
 static volatile int stopping;
 
@@ -44,8 +46,8 @@ read_key(const struct settings *settings, char key[256])
 		                 "the file that holds the private API key");
 	file = fopen(path, "re");
 	if (file == NULL)
-		return shop_fail("%s: %s (KLAVIYO_PRIVATE_KEY_FILE)", path,
-		    strerror(errno));
+		return shop_fail(
+		    "%s: %s (KLAVIYO_PRIVATE_KEY_FILE)", path, strerror(errno));
 	n = fread(key, 1, 255, file);
 	fclose(file);
 	key[n] = '\0';
@@ -134,6 +136,34 @@ why(void)
 	return *shop_error() != '\0' ? shop_error() : klaviyo_error();
 }
 
+/* What is wrong is said when it begins, and while it lasts now and then. */
+struct trouble {
+	char text[256];
+	time_t said; /* 0 = nothing is wrong */
+};
+
+static void
+trouble_say(struct trouble *trouble, const char *text)
+{
+	time_t now = time(NULL);
+
+	if (trouble->said != 0 && now >= trouble->said &&
+	    now - trouble->said < REPEAT_SECONDS &&
+	    strncmp(trouble->text, text, sizeof(trouble->text) - 1) == 0)
+		return;
+	snprintf(trouble->text, sizeof(trouble->text), "%s", text);
+	trouble->said = now;
+	shop_log("worker: %s", text);
+}
+
+static void
+trouble_over(struct trouble *trouble)
+{
+	if (trouble->said != 0)
+		shop_log("worker: the database answers again");
+	trouble->said = 0;
+}
+
 /* Passes until SIGTERM.  A failing database is waited for: never give up; but
    one that is lost is a new process's to open. */
 static int
@@ -143,6 +173,7 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	struct klaviyo_tally sum = {0}, pass;
 	char reason[sizeof(pass.reason)] = "";
 	time_t reported = time(NULL), prune_at = 0;
+	struct trouble trouble = {.said = 0};
 
 	shop_log("worker: delivering");
 	while (!stopping) {
@@ -151,19 +182,20 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 
 		shop_fail("%s", "");
 		pthread_sigmask(SIG_SETMASK, open, &had);
-		failed = klaviyo_deliver(
-		    klaviyo, store, BATCH, &stopping, &pass);
+		failed =
+		    klaviyo_deliver(klaviyo, store, BATCH, &stopping, &pass);
 		pthread_sigmask(SIG_SETMASK, &had, NULL);
 		if (db_lost())
 			return 1;
+		add_tally(&sum, &pass);
 		if (failed) {
-			shop_log("worker: %s", why());
+			trouble_say(&trouble, why());
 			rest(5000, open);
 			continue;
 		}
+		trouble_over(&trouble);
 		if (!pass.standby)
 			prune(store, &prune_at);
-		add_tally(&sum, &pass);
 		/* That nothing was due is no news of Klaviyo. */
 		if (strcmp(reason, pass.reason) != 0 &&
 		    (*pass.reason != '\0' || pass.sent > 0)) {
@@ -194,11 +226,13 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 {
 	struct klaviyo_tally sum = {0}, pass;
 	struct klaviyo_status status;
+	time_t prune_at = 0;
 
 	do {
-		if (klaviyo_deliver(
-		        klaviyo, store, BATCH, &stopping, &pass) != 0) {
-			fprintf(stderr, "storefront: %s\n", klaviyo_error());
+		shop_fail("%s", "");
+		if (klaviyo_deliver(klaviyo, store, BATCH, &stopping, &pass) !=
+		    0) {
+			fprintf(stderr, "storefront: %s\n", why());
 			return 1;
 		}
 		add_tally(&sum, &pass);
@@ -207,15 +241,18 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		if (pass.wait_ms > 0)
 			rest(pass.wait_ms, open);
 	} while (!stopping && (pass.claimed > 0 || pass.wait_ms > 0));
+	if (!pass.standby)
+		prune(store, &prune_at);
 	if (klaviyo_outbox_status(store, time(NULL), &status) != 0) {
-		fprintf(stderr, "storefront: %s\n", klaviyo_error());
+		fprintf(stderr, "storefront: %s\n", why());
 		return 1;
 	}
 	printf("%lld sent, %lld refused, %lld waiting%s%s\n",
 	    (long long)sum.sent, (long long)sum.dead,
 	    (long long)(status.waiting + status.claimed),
 	    *sum.reason != '\0' ? ": " : "", sum.reason);
-	return status.waiting + status.claimed > 0 ? 1 : 0;
+	/* What waits is the other sender's: two cron batches may overlap. */
+	return !pass.standby && status.waiting + status.claimed > 0 ? 1 : 0;
 }
 
 static int
@@ -223,7 +260,7 @@ dry_run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 {
 	struct klaviyo_tally tally;
 
-	if (klaviyo_deliver(klaviyo, store, BATCH, NULL, &tally) != 0) {
+	if (klaviyo_deliver(klaviyo, store, INT_MAX, NULL, &tally) != 0) {
 		fprintf(stderr, "storefront: %s\n", klaviyo_error());
 		return 1;
 	}
@@ -247,8 +284,9 @@ worker_command(const struct settings *settings, int argc, char **argv)
 		else if (strcmp(argv[i], "--dry-run") == 0)
 			dry = true;
 		else {
-			fprintf(stderr, "storefront: worker takes --once and "
-			                "--dry-run, not '%s'\n",
+			fprintf(stderr,
+			    "storefront: worker takes --once and "
+			    "--dry-run, not '%s'\n",
 			    argv[i]);
 			return 2;
 		}

@@ -1,6 +1,7 @@
 """`storefront outbox` and the one active sender, as an operator meets them."""
 import json
 import re
+import time
 import urllib.request
 
 import pytest
@@ -72,7 +73,7 @@ def test_drop_erase_prune():
         text = shop.run("outbox", "drop", f"Ordered Product/{first}:1").stdout
         assert "1 dropped" in text
         assert "2 emptied" in shop.run(
-            "outbox", "erase", "BERT@klaviyo-demo.com").stdout
+            "outbox", "erase", "BERT@klaviyo-demo.com", "c17").stdout
         assert not rows(shop, "SELECT 1 FROM klaviyo_outbox WHERE profile "
                         "LIKE '%bert@%' OR event LIKE '%bert@%'")
         assert len(shop.run("outbox", "list", "dropped").stdout.split(
@@ -97,11 +98,34 @@ def test_the_worker_prunes_by_itself():
         shop.start_worker()
         wait_for(lambda: not rows(shop, "SELECT 1 FROM klaviyo_outbox"),
                  "the worker to delete an old id")
+        shop.end("worker")
+        # So does the cron batch, where there is nothing else.
+        execute(
+            shop, "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
+            " created_at, sent_at) VALUES ('A/1', 'event', 0, '', '', 1, 1)")
+        shop.run("worker", "--once", secrets=True)
+        assert not rows(shop, "SELECT 1 FROM klaviyo_outbox")
+
+
+def test_a_clock_that_was_ahead():
+    """No negative age, no alarm that never ends."""
+    with Shop(serve=False) as shop:
+        execute(
+            shop, "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
+            " created_at, due_at) VALUES ('A/1', 'event', 0, '{}', '{}',"
+            " 4000000000, 4000000000)")
+        told, _ = status(shop, "--max-age", "0")
+        assert told["oldest_age"] == told["oldest_realtime_age"] == 0
+        assert told["oldest"] == 4000000000
+        run = shop.run("worker", "--dry-run", secrets=True)
+        assert run.stdout.startswith("1 due")
 
 
 @pytest.mark.parametrize("args", [
     ("status", "--max-age"), ("status", "--max-age", "x"), ("drop",),
-    ("erase",), ("prune", "--days", "-1"), ("prune", "7"), ("list", "x")])
+    ("erase",), ("prune", "--days", "-1"), ("prune", "7"), ("list", "x"),
+    ("retry", "--dead"), ("drop", "--all"), ("show", "--json"),
+    ("erase", "+1 500 555 0006"), ("erase", "a@klaviyo-demo.com", "")])
 def test_wrong_calls(args, idle_shop):
     run = idle_shop.run("outbox", *args, check=False)
     assert run.returncode == 2 and "outbox takes" in run.stderr
@@ -150,8 +174,14 @@ def test_standing_by_and_taking_over():
         buy(shop)
         shop.wait_delivered(6)
         assert status(shop)[0]["sender"].endswith(f"pid {second.pid}")
+        # A cron batch beside it has nothing to do, whatever waits.
+        execute(
+            shop, "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
+            " created_at, due_at) VALUES ('A/1', 'event', 0, '{}', '{}', 1, "
+            + str(int(time.time()) + 3000) + ")")
         once = shop.run("worker", "--once", secrets=True, check=False)
         assert once.returncode == 0 and "stands by" in once.stdout
+        assert "1 waiting" in once.stdout
         assert len(received(shop)) == 6
 
 
