@@ -56,7 +56,7 @@ class Authority:
             os.chmod(os.path.join(self.path, name + end_of_name), 0o644)
 
 
-def nginx_tls(path, listen, name, backend):
+def nginx_tls(path, listen, name, backend, more=""):
     """A server block of nginx: TLS on ${listen}, plain HTTP behind it."""
     return f"""
 server {{
@@ -70,6 +70,7 @@ server {{
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_next_upstream off;
+        {more}
     }}
 }}"""
 
