@@ -138,8 +138,8 @@ int kl_outbox_add(const struct klaviyo_store *store,
 
 enum {
 	KL_ANY_LANE = -1,
-	/* Characters of profiles and events that one claim takes at most, plus
-	   one event: what a claim costs in memory. */
+	/* Characters of profiles and events that one claim takes at most, or one
+	   event: what a claim costs in memory. */
 	KL_CLAIM_SIZE = 4400000,
 };
 /* A claimed row; owned texts. */

@@ -225,22 +225,17 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
 	        " AND (due_at <= CAST($1 AS BIGINT)"
 	        " OR due_at > CAST($2 AS BIGINT)"
 	        " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
-	        " AND id IN (SELECT id FROM (SELECT id, SUM(size) OVER"
-	        " (ORDER BY lane, due_at, created_at, id) - size AS before"
+	        " AND id IN (SELECT id FROM (SELECT id, size, SUM(size) OVER"
+	        " (ORDER BY lane, due_at, created_at, id) AS total"
 	        " FROM (SELECT id, lane, due_at, created_at,"
 	        " LENGTH(profile) + LENGTH(event) AS size"
-	        " FROM klaviyo_outbox WHERE id IN (SELECT id FROM " KL_DUE(
-	            "id, lane, due_at, created_at") " ORDER BY lane, due_at, "
-	                                            "created_at, id"
-	                                            " LIMIT CAST($4 AS "
-	                                            "BIGINT))) AS chosen) AS "
-	                                            "sized"
-	                                            " WHERE before < CAST($9 "
-	                                            "AS BIGINT))"
-	                                            " RETURNING id, kind, "
-	                                            "lane, profile, event, "
-	                                            "created_at,"
-	                                            " attempts",
+	        " FROM klaviyo_outbox WHERE id IN (SELECT id FROM "
+	        KL_DUE("id, lane, due_at, created_at")
+	        " ORDER BY lane, due_at, created_at, id"
+	        " LIMIT CAST($4 AS BIGINT))) AS chosen) AS sized"
+	        " WHERE total <= CAST($9 AS BIGINT) OR total = size)"
+	        " RETURNING id, kind, lane, profile, event, created_at,"
+	        " attempts",
 	        9, arg, claim_row, &claims) < 0;
 	failed = end(store, failed);
 out:

@@ -51,7 +51,6 @@ most(int64_t a, int64_t b)
 static void
 window_init(struct kl_window *window, int limit, int slot_ms)
 {
-	memset(window, 0, sizeof(*window));
 	window->limit = limit;
 	window->slot_ms = slot_ms;
 }

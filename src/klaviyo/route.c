@@ -12,11 +12,12 @@
  * and its own claims: neither waits for the other.  Halves of a refused job
  * go before anything new is claimed for bulk.
  *
- * Promises: memory is bounded.  A claim holds KL_CLAIM_SIZE characters and one
- * event, whatever the queue holds; there are at most JOBS claims in flight or
- * waiting for bulk, each with the body that is made of it, one being settled,
- * and two of single events: 100 MB for events of the usual kind, ASCII, and
- * events of 5 MB each cost 10 MB for each request in flight.
+ * Promises: memory is bounded.  A claim holds KL_CLAIM_SIZE characters, or one
+ * event, whatever the queue holds.  There are at most JOBS claims in flight or
+ * waiting for bulk, and two of single events, and a body for each request in
+ * flight: of a bulk one 4.5 MB, so that all of it stays below 100 MB.  (For
+ * text in ASCII; and while the events are not of megabytes each: the single
+ * requests in flight may hold 5 MB each.)
  *
  * Does not judge, wait or settle.
  */

@@ -55,6 +55,7 @@ enum { RULES = 8, SEEN = 20000 };
 struct server {
 	int port;
 	atomic_int requests, connections, open, most_open;
+	atomic_int jobs; /* of the requests: bulk ones */
 	struct rule rule[RULES];
 	char head[4096]; /* of the last request */
 	char body[16384];
@@ -119,6 +120,7 @@ server_choose(const char *head, const char *body)
 
 	pthread_mutex_lock(&server_lock);
 	server->requests++;
+	server->jobs += strncmp(head, "POST /api/event-bulk", 20) == 0;
 	snprintf(server->head, sizeof(server->head), "%s", head);
 	snprintf(server->body, sizeof(server->body), "%s", body);
 	for (int i = 0; i < RULES; i++) {
@@ -307,7 +309,7 @@ static inline void
 server_script(int status, const char *headers, const char *body)
 {
 	memset(server->rule, 0, sizeof(server->rule));
-	server->requests = server->nseen = 0;
+	server->requests = server->jobs = server->nseen = 0;
 	server->rule[RULES - 1].status = status;
 	server->rule[RULES - 1].times = -1;
 	strcpy(server->rule[RULES - 1].headers, headers);
