@@ -125,7 +125,7 @@ ON_POSTGRES = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out \
     %/test_sqlite.c,$(shell grep -lE '"(store|pass|catalog_db).h"' \
     tests/unit/test_*.c)))
 units: $(UNITS)
-	@for unit in $(filter-out %/test_pgsql,$(UNITS)); do \
+	@for unit in $(filter-out %pgsql,$(UNITS)); do \
 	    $$unit || exit 1; done
 	@/usr/bin/python3 tests/postgres.py sh -ec 'for unit; do $$unit; done' \
 	    sh $(ON_POSTGRES)
