@@ -6,6 +6,7 @@ faultkit.py - what the tests of faults below the program share.
     shims(shop, "powercut", SHIM_LOG=..) the environment that preloads a shim
     stocked(shop)                        nothing is ever sold out
     customers = Customers(shop, rng, 4); customers.stop()   orders, concurrently
+    Persistent(..)                       .. and again after an error page
     order(visitor, shop, rng)            one order: Placed, or the reply
     whole(shop, placed)                  it is there, with lines and events
     sandbox(shop)                        what the sandbox has seen, by event id
@@ -153,6 +154,35 @@ class Customers:
         if self.wrong:
             raise self.wrong[0]
         return self.placed
+
+
+class Persistent(Customers):
+    """Customers who, shown an error page, send the same form again until they
+    have their order.  Errors are counted in .errors."""
+
+    errors = 0
+
+    def one(self, rng):
+        visitor = self.shop.visitor()
+        try:
+            lines = fill(visitor, self.shop, rng)
+        except (AssertionError, OSError):
+            self.errors += 1
+            return
+        page, path = visitor.page, visitor.path
+        while True:
+            try:
+                reply = send(visitor, follow=False)
+            except OSError:
+                reply = None
+            visitor.page, visitor.path = page, path
+            if reply and reply.status == 303:
+                break
+            assert reply is None or reply.status in (502, 503, 504), reply
+            self.errors += 1
+        placed = Placed(reply, lines)
+        with self.lock:
+            self.placed.append(placed)
 
 
 # ------------------------------------------------------------------- checks

@@ -19,9 +19,9 @@ import struct
 
 import pytest
 
-from faultkit import (SOAK, Placed, data_file, fill, intact, order, orders,
-                      outbox, rows, sandbox, seeded, send, shims, stocked,
-                      whole)
+from faultkit import (SOAK, Persistent, Placed, data_file, fill, intact,
+                      order, orders, outbox, rows, sandbox, seeded, send,
+                      shims, stocked, whole)
 from harness import Shop, wait_for
 
 WRITES, SYNCS = 1, 2
@@ -165,12 +165,12 @@ def test_a_sync_of_a_checkout_fails(shop):
     assert hit >= 1
 
 
-def ended_by_itself(shop, name):
-    """The process has ended, says why, and took the fault for what it is."""
+def ended_by_itself(shop, name, before=0):
+    """The process has ended, as it did so often before, and says why."""
     process = shop.programs.pop(name)
     wait_for(lambda: process.poll() is not None, f"{name} to end")
     assert process.returncode == 1
-    assert LOST in shop.log(name)
+    assert shop.log(name).count(LOST + ":") == before + 1
 
 
 def test_nothing_is_confirmed_after_a_failed_sync(shop):
@@ -282,6 +282,49 @@ def test_the_worker_ends_when_a_sync_fails(shop):
     shop.start_worker(env=fault.env)
     shop.wait_delivered()
     assert set(sandbox(shop)) == first.events | second.events
+
+
+# ------------------------------------------------- all of it, at random times
+
+def test_faults_at_random_times(shop):
+    """Shop and worker with failing disks of their own, and a supervisor; each
+    customer sends the same form until it is confirmed."""
+    rng = seeded("disk-random")
+    faults = {name: Fault(shop, name + ".data")
+              for name in ("storefront", "worker")}
+    start = {"storefront": shop.start_serve, "worker": shop.start_worker}
+    for name, fault in faults.items():
+        start[name](env=fault.env)
+    customers, failed = Persistent(shop, rng, 3), 0
+    ended = dict.fromkeys(faults, 0)
+    try:
+        for _ in range(300 if SOAK else 12):
+            name = rng.choice(list(faults))
+            fault = faults[name]
+            kinds = rng.choice((WRITES, SYNCS))
+            fault.arm(kinds, rng.choice((errno.EIO, errno.ENOSPC)),
+                      rng.randint(1, 120 if kinds == WRITES else 12),
+                      rng.random() < 0.5)
+            enough = len(customers.placed) + 12
+            wait_for(lambda: fault.failed or customers.over.is_set() or
+                     len(customers.placed) >= enough, "a fault or orders")
+            hit = fault.off() > 0
+            failed += hit
+            if kinds == SYNCS and hit:
+                ended_by_itself(shop, name, ended[name])
+                ended[name] += 1
+                start[name](env=fault.env)
+    finally:
+        placed = customers.stop()
+    print(f"{failed} faults, {customers.errors} error pages, ended by "
+          f"themselves: {ended}, {len(placed)} orders")
+    assert failed
+    assert intact(shop.db) == "ok"
+    whole(shop, placed)
+    assert orders(shop) == {p.id for p in placed}, "an order too many"
+    shop.wait_delivered()
+    assert set(sandbox(shop)) == outbox(shop)
+    assert not [i for i, e in sandbox(shop).items() if len(e) > 1]
 
 
 # ------------------------------------------------------- a disk that is full
