@@ -139,6 +139,7 @@ lost_at_commit(void **state)
 	assert_int_equal(put("g"), 0);
 	assert_int_equal(db_commit(db), DB_UNKNOWN);
 	assert_true(db_unknown(db));
+	assert_false(db_again(db));
 	db_known(db);
 	assert_false(db_unknown(db));
 	assert_string_equal(puts_there(), "2");
