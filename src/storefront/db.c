@@ -24,13 +24,10 @@ noted_sql(void *conn, const char *sql, int n, const char *const *arg,
     klaviyo_row *row, void *rowarg)
 {
 	struct db *db = conn;
-	bool inside = db->engine->inside(db);
 	int64_t result = db->engine->sql(db, sql, n, arg, row, rowarg);
 
 	if (result >= 0 && strcmp(sql, "BEGIN") == 0)
-		db->failed = db->again = false;
-	else if (result < 0 && inside)
-		db->failed = true;
+		db->again = false;
 	return result;
 }
 
@@ -60,12 +57,6 @@ db_commit(struct db *db)
 	/* Busy or full: the transaction is still open, and must not be. */
 	db_rollback(db);
 	return db->unknown ? DB_UNKNOWN : -1;
-}
-
-bool
-db_failed(const struct db *db)
-{
-	return db->failed;
 }
 
 bool

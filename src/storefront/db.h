@@ -36,7 +36,6 @@ struct db {
 	const struct engine *engine;
 	struct klaviyo_store store; /* the engine's sql on this connection */
 	char *script;               /* texts of statements run from a script */
-	bool failed;                /* a statement of this transaction did */
 	bool again, unknown;        /* the engine's answers; see storefront.h */
 	char name[256];             /* the address, fit to be shown */
 };

@@ -111,7 +111,8 @@ cgi_write(const struct text *out)
 {
 	size_t done = 0;
 
-	while (done < out->length) {
+	/* Half an answer is worse than none: then the web server says 500. */
+	while (!out->failed && done < out->length) {
 		ssize_t n =
 		    write(STDOUT_FILENO, out->data + done, out->length - done);
 

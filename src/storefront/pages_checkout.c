@@ -495,17 +495,10 @@ place_once(struct visit *visit, struct checkout *c, const char *body_hash,
 		return ORDER_FAILED;
 	result = order_place(db, visit->arena, &c->order, &c->cart,
 	    visit->session.id, c->key, body_hash, sold_out);
+	/* No order without its events; Klaviyo's rules do not stop one. */
 	if (result == ORDER_PLACED &&
-	    tracking_order(visit->shop, &c->order, visit->request->now) != 0) {
-		/* Klaviyo's rules cannot stop an order: all or none of its
-		   events are in; the log says whose are missing.  A database
-		   that cannot take them does stop it. */
-		if (db_failed(db))
-			result = ORDER_FAILED;
-		else
-			shop_log("order %s has no events: %s", c->order.id,
-			    shop_error());
-	}
+	    tracking_order(visit->shop, &c->order, visit->request->now) != 0)
+		result = ORDER_FAILED;
 	if (result == ORDER_PLACED && identify(visit, c) != 0)
 		result = ORDER_FAILED;
 	if (result != ORDER_PLACED) {

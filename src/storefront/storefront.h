@@ -121,10 +121,8 @@ int db_begin(struct db *db);
 #define DB_UNKNOWN (-2)
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
-/* Of the transaction that was begun last: did a statement of it fail, whatever
- * was made of it then; did it fail by a deadlock or the like, so that the same,
- * begun anew, may succeed? */
-bool db_failed(const struct db *db);
+/* Of the transaction that was begun last: did it fail by a deadlock or the
+ * like, so that the same, begun anew, may succeed? */
 bool db_again(const struct db *db);
 /* Was there a COMMIT of unknown outcome, until somebody found out or need not
  * know: db_known()? */
@@ -546,7 +544,8 @@ void tracking_render(struct tracking *tracking);
 /* The answer of /cart/add as JSON: the payload for klaviyo.track. */
 char *tracking_added_payload(const struct tracking *tracking);
 /* tracking_order.c: Placed Order and Ordered Product into the outbox, in the
- * open transaction. */
+ * open transaction; or, if Klaviyo cannot be told of such an order, a line into
+ * the log.  -1: the database or memory failed: the order must not be confirmed. */
 int tracking_order(struct shop *shop, const struct order *order, int64_t now);
 /* The event of a change that order_change() has just written, in the same
  * transaction. */

@@ -6,6 +6,9 @@ import subprocess
 from harness import BUILD, PATIENCE, REPORTS, TREE
 
 
+SOAK = bool(os.environ.get("SOAK"))
+
+
 def run(name, *arguments):
     done = subprocess.run(
         [os.path.join(BUILD, "tests", "crash", name), *arguments],
@@ -20,3 +23,8 @@ def run(name, *arguments):
 
 def test_every_statement():
     assert "came again" in run("every_statement")
+
+
+def test_every_allocation():
+    """All of them in the soak; here some hundred of each kind."""
+    assert "pass: " in run("every_allocation", "1" if SOAK else "8")

@@ -27,6 +27,9 @@ struct walk {
 	long reached;      /* how far the last step's counter came */
 	long orders, rows; /* what was there before the attempt */
 	struct klaviyo_tally tally;
+	long held;       /* blocks of memory, at a step's end */
+	bool excused;    /* more of them is not our fault */
+	long answers[2]; /* how many steps were refused, and went well */
 };
 static struct walk *walk;
 static struct settings walk_settings;
@@ -204,6 +207,8 @@ ask(struct shop *shop, const char *method, const char *path, const char *body,
 		shop_handle(shop, &request, &response);
 	walk->status = response.status ? response.status : 200;
 	response_cgi(&response, false, out);
+	if (out->failed)
+		walk->status = 0; /* then the connection is closed */
 	response_free(&response);
 	arena_free(arena);
 }
@@ -232,7 +237,7 @@ fill_cart(void)
 	char body[64];
 	long variant;
 
-	memset(walk, 0, sizeof(*walk));
+	walk->cookie[0] = '\0';
 	must(shop_open(&shop, &walk_settings) == 0);
 	for (int i = 0; i < 2; i++) {
 		variant = number(shop.db,
