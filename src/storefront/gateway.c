@@ -20,6 +20,7 @@
 
 #define PEER_SECONDS 3
 #define DRAIN_MAX (1024 * 1024)
+#define PIECE 32768
 #define PARAMETERS_MAX 200
 #define PARAMETER_BYTES_MAX 65536
 
@@ -44,11 +45,13 @@ variable(char **environment, const char *name)
 	return found;
 }
 
-/* Answers one request, or refuses it with ${status} if that is not 0. */
-static void
+/* Answers one request, or refuses it with ${status} if that is not 0.  What it
+ * returns, if not NULL, is a file to send behind ${out}, the caller's to free. */
+static struct file_body *
 answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
     struct text *out)
 {
+	struct file_body *file = NULL;
 	struct response response = {.status = 0};
 	struct request request;
 	struct arena *arena = arena_new();
@@ -68,8 +71,13 @@ answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
 			response_header(&response, "Allow", "GET, HEAD, POST");
 	}
 	response_cgi(&response, head, out);
+	if (!head && response.status != 304) {
+		file = response.file;
+		response.file = NULL;
+	}
 	response_free(&response);
 	arena_free(arena);
+	return file;
 }
 
 /* ------------------------------------------------------------- plain CGI */
@@ -106,28 +114,40 @@ cgi_drain(void)
 		left -= (size_t)n;
 }
 
-static void
-cgi_write(const struct text *out)
+/* false: the visitor went away. */
+static bool
+cgi_write(const char *data, size_t length)
 {
-	size_t done = 0;
-
-	/* Half an answer is worse than none: then the web server says 500. */
-	while (!out->failed && done < out->length) {
-		ssize_t n =
-		    write(STDOUT_FILENO, out->data + done, out->length - done);
+	while (length > 0) {
+		ssize_t n = write(STDOUT_FILENO, data, length);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			break; /* the visitor went away */
-		done += (size_t)n;
+			return false;
+		data += n;
+		length -= (size_t)n;
 	}
+	return true;
+}
+
+static void
+cgi_write_file(const struct file_body *file)
+{
+	char piece[PIECE];
+	int64_t at = 0;
+	long n;
+
+	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0 &&
+	    cgi_write(piece, (size_t)n))
+		at += n;
 }
 
 int
 cgi_serve(const struct settings *settings)
 {
 	static const struct response failed = {.body = {.failed = true}};
+	struct file_body *file = NULL;
 	struct text out = {0};
 	struct shop shop;
 
@@ -137,11 +157,13 @@ cgi_serve(const struct settings *settings)
 		shop_log("%s", shop_error());
 		response_cgi(&failed, false, &out);
 	} else {
-		answer(&shop, 0, cgi_get, cgi_read, environ, &out);
+		file = answer(&shop, 0, cgi_get, cgi_read, environ, &out);
 		shop_close(&shop);
 	}
 	cgi_drain();
-	cgi_write(&out);
+	if (cgi_write(out.data, out.length) && file != NULL)
+		cgi_write_file(file);
+	file_body_free(file);
 	text_free(&out);
 	return 0;
 }
@@ -179,11 +201,43 @@ parameters_check(char **environment)
 	return 0;
 }
 
+static void
+fcgi_write_file(const struct file_body *file, FCGX_Stream *out)
+{
+	char piece[PIECE];
+	int64_t at = 0;
+	long n;
+
+	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0 &&
+	    FCGX_PutStr(piece, (int)n, out) == n)
+		at += n;
+}
+
+/* The request that libfcgi has read. */
+static void
+fcgi_answer(struct shop *shop, FCGX_Request *request)
+{
+	struct text out = {0};
+	struct file_body *file;
+
+	file = answer(shop, parameters_check(request->envp), fcgi_get,
+	    fcgi_read, request, &out);
+	if (out.failed) {
+		FCGX_PutS(
+		    "Status: 503 Service Unavailable\r\n\r\n", request->out);
+	} else {
+		FCGX_PutStr(out.data, (int)out.length, request->out);
+		if (file != NULL)
+			fcgi_write_file(file, request->out);
+	}
+	file_body_free(file);
+	text_free(&out);
+}
+
 void
 connection_serve(struct shop *shop, int fd)
 {
 	static const struct timeval limit = {.tv_sec = PEER_SECONDS};
-	struct text out = {0};
 	FCGX_Request request;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -201,15 +255,7 @@ connection_serve(struct shop *shop, int fd)
 	/* Whatever the peer would like: see the top. */
 	request.keepConnection = 0;
 	/* Parameters that were cut off look complete, but for this. */
-	if (FCGX_GetError(request.in) == 0) {
-		answer(shop, parameters_check(request.envp), fcgi_get,
-		    fcgi_read, &request, &out);
-		if (!out.failed)
-			FCGX_PutStr(out.data, (int)out.length, request.out);
-		else
-			FCGX_PutS("Status: 503 Service Unavailable\r\n\r\n",
-			    request.out);
-		text_free(&out);
-	}
+	if (FCGX_GetError(request.in) == 0)
+		fcgi_answer(shop, &request);
 	FCGX_Finish_r(&request);
 }

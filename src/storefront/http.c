@@ -328,6 +328,8 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	    header(request, get, arg, "HTTP_SEC_FETCH_SITE", 32);
 	request->if_none_match =
 	    header(request, get, arg, "HTTP_IF_NONE_MATCH", 1024);
+	request->if_modified_since =
+	    header(request, get, arg, "HTTP_IF_MODIFIED_SINCE", 64);
 
 	status = method_make(request, get, arg);
 	if (status == 0)

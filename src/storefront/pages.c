@@ -45,6 +45,8 @@ static const struct route {
     {"GET", "/checkout", checkout_page},
     {"POST", "/checkout", checkout_post},
     {"GET", "/orders/", order_page},
+    {"GET", "/feed/catalog.json", feed_json_page},
+    {"GET", "/feed/catalog.xml", feed_xml_page},
     {"GET", "/healthz", health_page},
 };
 

@@ -75,6 +75,10 @@ const char *restore_link(struct visit *visit, const struct cart *cart);
 /* 1 if the form's token is this session's; else a 403 page was made: 0, -1. */
 int form_checked(struct visit *visit);
 
+/* pages_feed.c */
+int feed_json_page(struct visit *visit);
+int feed_xml_page(struct visit *visit);
+
 /* pages_checkout.c, pages_order.c */
 int checkout_page(struct visit *visit);
 int checkout_post(struct visit *visit);

@@ -245,7 +245,8 @@ struct request {
 	const char *path;       /* decoded, begins with /, valid UTF-8 */
 	struct fields query, form;
 	/* Headers; "" when absent. */
-	const char *cookie, *accept, *origin, *fetch_site, *if_none_match;
+	const char *cookie, *accept, *origin, *fetch_site, *if_none_match,
+	    *if_modified_since;
 	int64_t now;
 };
 struct response {
@@ -253,7 +254,16 @@ struct response {
 	struct text headers; /* "Name: value\r\n".. without Status */
 	struct text body;
 	bool bad;            /* a header was refused: answer 500 */
+	struct file_body *file; /* the body instead, or NULL; freed with it */
 };
+/* A body in a file, which answers may share; freed by the last of them. */
+struct file_body *file_body_new(int fd, int64_t length); /* takes fd */
+struct file_body *file_body_share(struct file_body *file);
+void file_body_free(struct file_body *file);
+int64_t file_body_length(const struct file_body *file);
+/* Up to ${n} bytes at ${offset}; 0 at the end, -1 on failure. */
+long file_body_read(
+    const struct file_body *file, int64_t offset, char *buffer, size_t n);
 /* The value of a field; NULL if it is not there. */
 const char *field(const struct fields *fields, const char *name);
 /* The value of a cookie, "" if it is not there or is there twice. */

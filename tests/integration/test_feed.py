@@ -1,4 +1,5 @@
 """`storefront feed`: the catalogue as Klaviyo fetches it."""
+import concurrent.futures
 import json
 import os
 import stat
@@ -6,9 +7,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from harness import Shop
-from shop_kit import execute, rows
+from harness import WRAP, Shop
+from shop_kit import checkout, execute, fill_cart, rows
 
+JSON, XML = "/feed/catalog.json", "/feed/catalog.xml"
 REQUIRED = ("id", "title", "link", "description", "image_link")
 
 
@@ -102,3 +104,91 @@ def test_many_products_and_flat_memory(shop):
     links = [item["link"].rsplit("/", 1)[1] for item in items]
     assert len(links) == len(set(links))
     assert {f"p-{i}" for i in range(2600)} <= set(links)
+
+
+# ------------------------------------------------------------------ the route
+
+@pytest.mark.parametrize("way", ["nginx", "apache-cgi"])
+def test_served(way):
+    with Shop(way) as shop:
+        for path, kind in ((JSON, "json"), (XML, "xml")):
+            reply = shop.get(path)
+            assert reply.status == 200
+            assert reply.header("Content-Type").startswith(
+                "application/" + kind)
+            assert reply.body.decode() == shop.run("feed", kind).stdout
+            assert int(reply.header("Content-Length")) == len(reply.body)
+            assert "public" in reply.header("Cache-Control")
+            assert not reply.all("Set-Cookie")
+            head = shop.request("HEAD", path)
+            assert head.status == 200 and head.body == b""
+            assert head.header("ETag") == reply.header("ETag")
+
+
+def test_not_modified_and_never_stale():
+    with Shop("nginx") as shop:
+        first = shop.get(JSON)
+        tag, date = first.header("ETag"), first.header("Last-Modified")
+        for headers in ({"If-None-Match": tag}, {"If-Modified-Since": date}):
+            reply = shop.get(JSON, headers)
+            assert reply.status == 304 and reply.body == b""
+            assert reply.header("ETag") == tag
+        for headers in ({"If-None-Match": '"x"', "If-Modified-Since": date},
+                        {"If-Modified-Since": "yesterday"},
+                        {"If-Modified-Since":
+                         "Sat, 01 Jan 2000 00:00:00 GMT"}):
+            assert shop.get(JSON, headers).status == 200
+
+        def changed(what):
+            nonlocal tag
+            reply = shop.get(JSON, {"If-None-Match": tag})
+            assert reply.status == 200, what
+            tag = reply.header("ETag")
+            return reply.body
+        execute(shop, "UPDATE variant SET price = price + 1 WHERE id = "
+                "(SELECT MAX(id) FROM variant)")
+        changed("a price")
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
+        checkout(visitor)
+        changed("an order took from the stock")
+        execute(shop, "UPDATE product SET title = 'Other', "
+                "changed_at = changed_at + 1 WHERE handle = 'moby-dick'")
+        assert b'"Other"' in changed("a title")
+        execute(shop, "UPDATE product SET published = 0 "
+                "WHERE handle = 'moby-dick'")
+        assert b'"Other"' not in changed("a product that is gone")
+        assert shop.get(JSON, {"If-None-Match": tag}).status == 304
+
+
+def resident(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+def test_memory_does_not_grow_with_the_catalogue():
+    """20,000 products (100,000 with SOAK=1), fetched by several at once."""
+    count = 100000 if os.environ.get("SOAK") else 20000
+    with Shop("nginx") as shop:
+        assert shop.get(JSON).status == 200
+        path = shop.write(
+            "many.csv", "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,"
+            "Variant SKU,Variant Price,Image Src\n" + "".join(
+                f"p-{i},Product {i},{'Words ' * 80},V,T,,TRUE,S{i},"
+                f"{i % 90 + 1}.50,https://x.example/{i}.png\n"
+                for i in range(count)))
+        shop.run("init", "--catalog", path)
+        pid = shop.programs["storefront"].pid
+        before = resident(pid)
+        assert shop.get(JSON).status == 200
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            bodies = list(pool.map(lambda _: shop.get(JSON).body, range(8)))
+        assert len(set(bodies)) == 1
+        assert len(json.loads(bodies[0])) > count
+        grown = resident(pid) - before
+        print(f"{count} products, {len(bodies[0])} bytes, {grown} bytes more")
+        if not WRAP:
+            assert grown < 16 << 20 < len(bodies[0]) * 2
+        assert shop.get(XML).status == 200
