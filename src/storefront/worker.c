@@ -204,7 +204,8 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 			    *reason != '\0' ? reason : "delivering again");
 		}
 		if (sum.claimed > sum.released &&
-		    time(NULL) - reported >= REPORT_SECONDS) {
+		    (time(NULL) < reported || /* set back */
+		        time(NULL) - reported >= REPORT_SECONDS)) {
 			report(&sum);
 			memset(&sum, 0, sizeof(sum));
 			reported = time(NULL);
