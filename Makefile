@@ -153,7 +153,7 @@ $(BUILD)/tests/crash/wrong/%: tests/crash/wrong/%.c $(STOREFRONT) $(BUILD)/libkl
 	    $(STOREFRONT_LIBS)
 
 # What is about the database, once more on PostgreSQL.
-ENGINES = $(addprefix tests/integration/test_,checkout.py \
+ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py \
     catalogue_pages.py outbox.py)
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
