@@ -233,10 +233,12 @@ sqlite_close(struct db *db)
 	   not of what a failed sync has left. */
 	if (c->gate >= 0)
 		gate_enter(c, now_ms() + GATE_WAIT_MS);
-	if (c->conn != NULL)
+	if (c->conn != NULL) {
 		klaviyo_sqlite_finish(c->conn);
-	if (!db_lost())
-		sqlite3_close(c->conn);
+		sqlite3_db_config(c->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+		    db_lost() ? 1 : 0, (int *)NULL);
+	}
+	sqlite3_close(c->conn);
 	gate_leave(c);
 	if (c->gate >= 0)
 		close(c->gate);
