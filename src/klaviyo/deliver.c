@@ -251,6 +251,10 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(pass.token, sizeof(pass.token), random, sizeof(random));
 	left = run_pass(&pass, stop);
+	/* One whose network or key is at fault must not keep the lease from
+	   another that stands by; alone, it takes it again. */
+	if (pass.yield && !pass.failed)
+		kl_lease_leave(store, &klaviyo->lease);
 	if (!*tally->reason && kl_monotonic_ms() < klaviyo->bulk_off_until)
 		snprintf(tally->reason, sizeof(tally->reason), "%s",
 		    klaviyo->bulk_off);

@@ -53,6 +53,7 @@ struct kl_pass {
 	bool failed; /* the store: nothing is settled any more */
 	bool lost;   /* failed, because another sender has taken over */
 	bool down;   /* counted in klaviyo->downs */
+	bool yield;  /* another host, or its key, may fare better */
 	char token[33];
 	int left;               /* may still be claimed */
 	struct kl_claim *alone; /* claimed, to be sent one by one */

@@ -330,7 +330,10 @@ KLAVIYO_API void klaviyo_sqlite_finish(void *conn);
  *
  * All rows of a statement are in memory at once.  A failed COMMIT on a
  * connection that is lost (PQstatus) has an unknown outcome.  Notices go to
- * the host's notice receiver.  klaviyo_pgsql_state() is the SQLSTATE of the
+ * the host's notice receiver.  A host sets idle_in_transaction_session_timeout
+ * (20 s) and lock_timeout (5 s): else one that is stopped in the middle of a
+ * transaction, or cut off, keeps its locks and nobody can send.
+ * klaviyo_pgsql_state() is the SQLSTATE of the
  * last statement, "" if it did not fail or the server did not say.
  */
 KLAVIYO_API int64_t klaviyo_pgsql(void *conn, const char *sql, int n,
@@ -450,9 +453,14 @@ KLAVIYO_API int64_t klaviyo_outbox_prune(
 
 /*
  * Empties what the outbox still holds of a person: every unsent entry whose
- * profile has one of the identifiers of ${who} (compared without case) becomes
- * a dropped one.  Sent entries hold nothing of anybody.  What Klaviyo holds is
- * erased there (its Data Privacy API).  Returns how many entries, or -1.
+ * profile has one of the identifiers of ${who} (compared without case; a phone
+ * number as E.164) becomes a dropped one, even while it is being sent.  It does
+ * not look for other identifiers of the same person, nor for the person in
+ * others' events: give each identifier that is known.  Sent entries hold
+ * nothing of anybody.  What Klaviyo holds is erased there (its Data Privacy
+ * API).  The bytes go from an SQLite file with PRAGMA secure_delete=ON, from
+ * its -wal when that is written over or closed, from PostgreSQL with VACUUM;
+ * backups are the host's.  Returns how many entries, or -1.
  */
 KLAVIYO_API int64_t klaviyo_outbox_erase(
     const struct klaviyo_store *store, const struct klaviyo_profile *who);
@@ -493,7 +501,8 @@ struct klaviyo_options {
 	                            what is due, as released; needs no key */
 };
 
-struct klaviyo; /* a sender: connections, pacer, key */
+struct klaviyo; /* a sender: connections, pacer, key; not to be shared with a
+                   forked child */
 KLAVIYO_API struct klaviyo *klaviyo_new(const struct klaviyo_options *options);
 KLAVIYO_API void klaviyo_free(struct klaviyo *klaviyo);
 
@@ -516,7 +525,9 @@ struct klaviyo_tally {
  * passes must follow each other within seconds.  The pass of any other claims
  * nothing and says so: standby.  When the active sender ends without
  * klaviyo_leave(), another takes over as soon as the lease is over, or, on the
- * same host, as soon as its process is gone.
+ * same host, as soon as its process is gone.  One that cannot reach Klaviyo, or
+ * whose key is refused, gives up the lease for the time being, so that another
+ * may try.
  *
  * One delivery pass: claims up to ${max} due events, posts them with many
  * requests in flight, judges each answer and settles each row.  No

@@ -173,6 +173,7 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
 	snprintf(reason, sizeof(reason), "Klaviyo cannot be reached: %s",
 	    words ? words : "");
 	free(words);
+	pass->yield = true;
 	/* A pause as any other: status shows it, and it outlives the process.
 	 */
 	pause_queue(pass, wait * 1000, reason);
@@ -311,6 +312,7 @@ not_the_event(
 	note_all(pass, job, KL_RELEASE, kl_now() + KL_PAUSE_S + KL_BEHIND_S,
 	    words(job, answer));
 	kl_pause_reason(answer, reason, sizeof(reason));
+	pass->yield = true;
 	pause_queue(pass, KL_PAUSE_S * 1000, reason);
 }
 

@@ -141,7 +141,10 @@ set_up(struct connection *c)
 	              "WHERE current_setting('synchronous_commit') = 'off';"
 	              "SET statement_timeout = '30s';"
 	              "SET lock_timeout = '5s';"
-	              "SET idle_in_transaction_session_timeout = '60s'");
+	              /* A client that is stopped within a transaction gives
+	                 its locks back before its sender's lease is over. */
+	              "SET idle_in_transaction_session_timeout = '20s';"
+	              "SET tcp_user_timeout = '20s'");
 }
 
 /* Another session in the place of the one that is lost; -1 if there is none,

@@ -250,7 +250,9 @@ set_up(struct connection *c)
 {
 	static const char *const pragma[] = {"PRAGMA foreign_keys=ON",
 	    "PRAGMA trusted_schema=OFF", "PRAGMA synchronous=FULL",
-	    "PRAGMA mmap_size=0", "PRAGMA temp_store=MEMORY"};
+	    "PRAGMA mmap_size=0", "PRAGMA temp_store=MEMORY",
+	    /* What the outbox empties is gone from the file, too. */
+	    "PRAGMA secure_delete=ON"};
 
 	sqlite3_busy_timeout(c->conn, GATE_WAIT_MS);
 	sqlite3_extended_result_codes(c->conn, 1);
