@@ -229,6 +229,7 @@ static int
 prepare(PGconn *conn, struct known *known, const char *sql, char name[40])
 {
 	struct prepared *list;
+	unsigned long number;
 	PGresult *result;
 	char *copy;
 
@@ -246,7 +247,9 @@ prepare(PGconn *conn, struct known *known, const char *sql, char name[40])
 	}
 	if (!(copy = strdup(sql)))
 		return fail("out of memory", sql);
-	name_text(name, known->names);
+	/* Spent even if it fails: the server may have it all the same. */
+	number = known->names++;
+	name_text(name, number);
 	result = PQprepare(conn, name, sql, 0, NULL);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
 		fail_result(conn, known, result, sql);
@@ -255,7 +258,7 @@ prepare(PGconn *conn, struct known *known, const char *sql, char name[40])
 		return -1;
 	}
 	PQclear(result);
-	known->list[known->n++] = (struct prepared){copy, known->names++};
+	known->list[known->n++] = (struct prepared){copy, number};
 	return 0;
 }
 

@@ -3,7 +3,9 @@ that are refused every allocation: the programs every_*.c say what holds."""
 import os
 import subprocess
 
-from harness import BUILD, PATIENCE, REPORTS, TREE
+import pytest
+
+from harness import BUILD, PATIENCE, REPORTS, TREE, server
 
 
 SOAK = bool(os.environ.get("SOAK"))
@@ -21,10 +23,21 @@ def run(name, *arguments):
     return done.stdout
 
 
-def test_every_statement():
-    assert "came again" in run("every_statement")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request):
+    """The arguments that name a new database; none: the program makes one."""
+    if request.param == "sqlite":
+        yield []
+        return
+    name = server().create()
+    yield [server().url(name)]
+    server().drop(name)
 
 
-def test_every_allocation():
+def test_every_statement(address):
+    assert "came again" in run("every_statement", *address)
+
+
+def test_every_allocation(address):
     """All of them in the soak; here some hundred of each kind."""
-    assert "pass: " in run("every_allocation", "1" if SOAK else "8")
+    assert "pass: " in run("every_allocation", "1" if SOAK else "16", *address)

@@ -17,9 +17,10 @@ def catalog(tmp_path_factory):
     return endless_stock(tmp_path_factory.mktemp("crash") / "catalog.csv")
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("part", range(20 if SOAK else 1))
-def test_nothing_is_lost(part, catalog):
-    with Loop(SEED + part, catalog=catalog) as loop:
+def test_nothing_is_lost(part, engine, catalog):
+    with Loop(SEED + part, catalog=catalog, engine=engine) as loop:
         loop.run(rounds=50 if SOAK else 25)
         loop.drain()
         assert loop.check() == {}
