@@ -61,7 +61,8 @@ struct kl_pass {
 	struct kl_job *flying;  /* sent, no answer yet */
 	int nflying[KL_ENDPOINTS];
 	int64_t look_at[KL_ENDPOINTS]; /* ms: when to look for more */
-	bool backlog; /* real time: more than single requests are for */
+	bool backlog;    /* real time: more than single requests are for */
+	bool whole_jobs; /* claimed so far */
 	size_t ndone;
 	int64_t done_since; /* ms */
 	struct kl_sender sender;

@@ -140,7 +140,12 @@ claim_jobs(struct kl_pass *pass, int lane, int64_t now_ms)
 		look_again(pass, KL_BULK, now_ms);
 		return limits_wait(pass, lane, wait);
 	}
+	/* After whole jobs the next pass has room for one again, and a smaller
+	   one costs the limits as much. */
+	if (want < KL_JOB_EVENTS && pass->whole_jobs)
+		return 0;
 	pass->jobs = kl_jobs_cut(claim(pass, lane, want, &found), &pass->alone);
+	pass->whole_jobs |= pass->jobs && pass->jobs->n == KL_JOB_EVENTS;
 	if (found < want)
 		look_again(pass, KL_BULK, now_ms);
 	return 0;
