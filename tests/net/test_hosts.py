@@ -289,12 +289,14 @@ class Trial:
 
 
 @pytest.fixture
-def cluster():
+def cluster(capfd):
     why = impossible()
+    if why and os.environ.get("CI"):
+        pytest.fail(f"several hosts cannot be tested: {why}", pytrace=False)
     if why:
-        assert not os.environ.get("CI"), why
-        print(f"\nNOT TESTED: several hosts: {why}")
-        pytest.skip(f"NOT TESTED: several hosts: {why}")
+        with capfd.disabled():
+            print(f"\nNOT TESTED: several hosts: {why}", flush=True)
+        pytest.skip(why)
     with Cluster(RATE) as made:
         yield made
 
