@@ -34,6 +34,23 @@ seconds_since(int64_t then, int64_t now)
 	return then != 0 && now > then ? now - then : 0;
 }
 
+/* An id is the shop's, an error Klaviyo's: not to command a terminal, nor to
+   look like another line. */
+static void
+put(const char *before, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	fputs(before, stdout);
+	for (; *at != '\0'; at++) {
+		bool c1 = *at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+
+		at += c1;
+		putchar(c1 || *at < 0x20 || *at == 0x7f ? '?' : *at);
+	}
+	putchar('\n');
+}
+
 static const char *
 ago(char text[32], int64_t then, int64_t now)
 {
@@ -170,11 +187,12 @@ list_entry(void *arg, const struct klaviyo_entry *e)
 	char text[32];
 
 	shown->n++;
-	printf("%-8s %8s ago  %d attempt%s  %s\n", e->state,
+	printf("%-8s %8s ago  %d attempt%s", e->state,
 	    ago(text, e->created_at, shown->now), e->attempts,
-	    e->attempts == 1 ? " " : "s", e->id);
+	    e->attempts == 1 ? " " : "s");
+	put("  ", e->id);
 	if (e->error != NULL)
-		printf("         %s\n", e->error);
+		put("         ", e->error);
 	return 0;
 }
 
@@ -182,10 +200,12 @@ static int
 show_entry(void *arg, const struct klaviyo_entry *e)
 {
 	list_entry(arg, e);
-	if (*e->event != '\0')
-		printf("event:   %s\nprofile: %s\n", e->event, e->profile);
-	else
+	if (*e->event == '\0') {
 		printf("its body was emptied when it was %s\n", e->state);
+		return 0;
+	}
+	put("event:   ", e->event);
+	put("profile: ", e->profile);
 	return 0;
 }
 

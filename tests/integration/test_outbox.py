@@ -107,6 +107,23 @@ def test_the_worker_prunes_by_itself():
         assert not rows(shop, "SELECT 1 FROM klaviyo_outbox")
 
 
+def test_odd_ids_and_words():
+    """What others wrote moves no cursor and makes no line of its own."""
+    with Shop(serve=False) as shop:
+        odd = "A/\x1b[2J'; --\nB/\u009b2J\u00fc"
+        for i, name in enumerate((odd, "C/1")):
+            execute(shop, "INSERT INTO klaviyo_outbox (id, kind, lane, "
+                    "profile, event, created_at, error) VALUES ('"
+                    + name.replace("'", "''") + "', 'event', 0, '{}', '{}', "
+                    + str(i) + ", 'so\x1b[1m\nit is')")
+        lines = shop.run("outbox", "list", "dead").stdout.split("\n")
+        assert len(lines) == 5 and not any(
+            ord(c) < 32 or 127 <= ord(c) < 160 for c in "".join(lines))
+        assert lines[0].endswith("A/?[2J'; --?B/?2J\u00fc")
+        assert "event:   {}" in shop.run("outbox", "show", odd).stdout
+        assert "1 dropped" in shop.run("outbox", "drop", odd).stdout
+
+
 def test_a_clock_that_was_ahead():
     """No negative age, no alarm that never ends."""
     with Shop(serve=False) as shop:
