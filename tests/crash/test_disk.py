@@ -20,8 +20,8 @@ import struct
 import pytest
 
 from faultkit import (SOAK, Persistent, Placed, data_file, fill, intact,
-                      order, orders, outbox, rows, sandbox, seeded, send,
-                      shims, stocked, whole)
+                      order, orders, outbox, rows, sandbox, sandbox_fault,
+                      seeded, send, shims, stocked, whole)
 from harness import Shop, wait_for
 
 WRITES, SYNCS = 1, 2
@@ -266,6 +266,31 @@ def test_the_worker_goes_on_when_there_is_room_again(shop):
     fault.off()
     shop.wait_delivered()
     assert set(sandbox(shop)) == first.events | second.events
+
+
+def test_what_could_not_be_settled_waits_for_no_lease(shop):
+    """Sent, and then the disk was full: the worker, which still holds the
+    sender's lease, sends again as soon as it can write, and not when the claims
+    run out."""
+    rng = seeded("disk-settle")
+    fault = Fault(shop, "fault.data")
+    shop.start_serve()
+    sandbox_fault(shop, "record+slow/500")
+    shop.start_worker(env=fault.env)
+    placed = order(shop.visitor(), shop, rng)
+    lease, = wait_for(lambda: rows(shop, "SELECT max(due_at) FROM "
+                                   "klaviyo_outbox WHERE claim IS NOT NULL "
+                                   "HAVING count(*) > 0"), "a claim")
+    fault.arm(WRITES, errno.ENOSPC, 1, True)
+    wait_for(lambda: "full" in shop.log("worker"), "the worker to say so")
+    fault.off()
+    sandbox_fault(shop, "none")
+    shop.wait_delivered()
+    done, = rows(shop, "SELECT max(sent_at) FROM klaviyo_outbox")
+    assert done[0] < lease[0] - 20
+    received = sandbox(shop)
+    assert set(received) == placed.events
+    assert not [i for i, e in received.items() if len(e) > 1]
 
 
 def test_the_worker_ends_when_a_sync_fails(shop):
