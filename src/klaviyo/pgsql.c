@@ -171,11 +171,11 @@ starts(const char *sql, const char *word)
 static bool
 makes_table(const char *sql)
 {
-	return starts(sql, "CREATE") &&
-	       starts(skip_blanks(sql + strlen("CREATE")), "TABLE");
+	return (starts(sql, "CREATE") || starts(sql, "ALTER")) &&
+	       starts(skip_blanks(sql + token(sql)), "TABLE");
 }
 
-/* CREATE TABLE as PostgreSQL takes it; the caller's to free. */
+/* The statement as PostgreSQL takes it; the caller's to free. */
 static char *
 translate(const char *sql)
 {

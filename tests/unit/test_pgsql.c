@@ -96,6 +96,9 @@ dialect(void **state)
 	               " ordinal_position) FROM information_schema.columns"
 	               " WHERE table_name = 't'"),
 	    "bigint bigint text text");
+	assert_int_equal(
+	    run("ALTER TABLE t ADD COLUMN e INTEGER", 0, NULL), 0);
+	assert_int_equal(run("UPDATE t SET e = 3000000000", 0, NULL), 2);
 	/* Only there: elsewhere a word is a word. */
 	assert_int_equal(run("SELECT CAST('5' AS INTEGER)", 0, NULL), 1);
 }
