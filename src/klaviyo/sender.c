@@ -21,8 +21,10 @@
  * leases, and the former sender, should it wake, finds no row under its token:
  * it settles nothing.
  *
- * Rests on: the hosts' clocks differing by less than a few seconds (NTP).  More
- * than that costs events sent twice, which Klaviyo drops, never an event lost.
+ * Rests on: the hosts' clocks differing by less than four minutes (NTP). Within
+ * that, one whose clock is ahead by more than a lease takes over from one that
+ * lives, once, and keeps it.  Beyond, they take it from each other in turn, and
+ * that costs events sent twice, which Klaviyo drops, never an event lost.
  * That a process is gone is believed only of this boot of this host and this
  * pid namespace, and of a pid whose start time is another's or that is unused;
  * of a child that was forked, it is not its parent's.

@@ -242,7 +242,7 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		if (pass.wait_ms > 0)
 			rest(pass.wait_ms, open);
 	} while (!stopping && (pass.claimed > 0 || pass.wait_ms > 0));
-	if (!pass.standby)
+	while (!pass.standby && !stopping && prune_at <= time(NULL))
 		prune(store, &prune_at);
 	if (klaviyo_outbox_status(store, time(NULL), &status) != 0) {
 		fprintf(stderr, "storefront: %s\n", why());

@@ -140,6 +140,24 @@ clock_set_back(void **state)
 	assert_int_equal(hold(&a, NOW - 86400), 0);
 }
 
+/* One whose clock is ahead takes over too soon, but once. */
+static void
+clock_ahead(void **state)
+{
+	struct kl_lease a = elsewhere("web1"), b = elsewhere("web2");
+
+	(void)state;
+	assert_int_equal(hold(&a, NOW), 1);
+	assert_int_equal(hold(&b, NOW + 240), 1);
+	for (int64_t t = 1; t < 100; t += 5) {
+		a.renewed_ms = b.renewed_ms = 0;
+		assert_int_equal(hold(&a, NOW + t), 0);
+		assert_int_equal(hold(&b, NOW + 240 + t), 1);
+	}
+	/* It falls silent: replaced, though later. */
+	assert_int_equal(hold(&a, NOW + 240 + 100 + SECONDS), 1);
+}
+
 /* Of two that read the same row at once, one gets it. */
 static struct kl_lease rival;
 static int rival_result;
@@ -321,9 +339,9 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, store_new, store_drop)
 	const struct CMUnitTest tests[] = {T(first_come), T(taken_over),
-	    T(nobody_came), T(leaving), T(clock_set_back), T(both_at_once),
-	    T(process_ends), T(process_unknown), T(forked), T(commit_unknown),
-	    T(statement_fails)};
+	    T(nobody_came), T(leaving), T(clock_set_back), T(clock_ahead),
+	    T(both_at_once), T(process_ends), T(process_unknown), T(forked),
+	    T(commit_unknown), T(statement_fails)};
 
 	return cmocka_run_group_tests_name("sender", tests, NULL, NULL);
 }
