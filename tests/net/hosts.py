@@ -211,6 +211,7 @@ class Cluster(Shop):
     def __init__(self, rate=1):
         self.net = self.postgres = None
         self.workers, self.rate, self.began = {}, rate, time.time()
+        self.seen, self.read = [], 0  # of the record
         try:
             self.net = Network([*self.WEB, *self.WORKERS])
             with self.net.inside("hub"):
@@ -336,16 +337,16 @@ server {{
     def requests(self):
         """(host, unique_ids) of each request to Klaviyo, in order."""
         hosts = {self.net.address(name): name for name in self.WORKERS}
-        seen = []
-        with open(self.record) as f:
-            for line in f:
-                if line.endswith("\n"):
-                    r = json.loads(line)
-                    sender = {n.lower(): v for n, v in r["headers"].items()}
-                    seen.append((r["at"], hosts[sender["x-sender"]],
-                                 unique_ids(r["body"])))
-        seen.sort(key=lambda r: r[0])
-        return [(host, ids) for _, host, ids in seen]
+        with open(self.record, "rb") as f:
+            f.seek(self.read)
+            while (line := f.readline()).endswith(b"\n"):
+                self.read = f.tell()
+                r = json.loads(line)
+                sender = {n.lower(): v for n, v in r["headers"].items()}
+                self.seen.append((r["at"], hosts[sender["x-sender"]],
+                                  unique_ids(r["body"])))
+        self.seen.sort(key=lambda r: r[0])
+        return [(host, ids) for _, host, ids in self.seen]
 
     def stop(self, quietly=False):
         wrong = []

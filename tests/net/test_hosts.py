@@ -220,8 +220,10 @@ class Trial:
         with self.cluster.net.inside("hub"):
             self.cluster.postgres.start()
         self.outage(begin)
-        # Whoever asked first goes on.
-        if self.cluster.lease()[0] != self.sender:
+        # The sender goes on, unless the outage outlasted its lease.
+        seen = len(self.cluster.requests())
+        wait_for(lambda: len(self.cluster.requests()) > seen, "a sender")
+        if self.cluster.requests()[-1][0] != self.sender:
             self.senders.append(self.other)
         self.flows()
 
