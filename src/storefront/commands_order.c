@@ -82,7 +82,7 @@ show_order(struct db *db, struct arena *arena, const char *id)
 		    l->quantity, l->title, *l->variant != '\0' ? ", " : "",
 		    l->variant,
 		    money_text(arena, l->price * l->quantity, o.currency));
-	return order_changes(db, id, print_change, &o);
+	return order_changes(db, arena, &o, print_change, &o);
 }
 
 /* --------------------------------------------------------------------- changes
@@ -243,7 +243,7 @@ change_order(const struct settings *settings, struct db *db,
 	if (db_begin(db) != 0)
 		return 1;
 	if (order_change(db, arena, &o, &c) != 0 ||
-	    tracking_change(settings, db, &o, &c, c.time) != 0) {
+	    tracking_change(settings, db, &o, &c, false, c.time) != 0) {
 		db_rollback(db);
 		return 1;
 	}

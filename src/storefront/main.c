@@ -36,6 +36,8 @@ static const struct command commands[] = {
         "list | show | fulfill | ship | cancel | refund | invoice | "
         "payment-failed",
         "the shop's orders, and what happens to them", order_command},
+    {"history", "sync [--since DAY] [--until DAY] [--dry-run]",
+        "queue the events of past orders", history_command},
     {"feed", "json|xml [-o FILE]", "the catalogue for Klaviyo to fetch",
         feed_command},
     {"doctor", "", "check the settings and what they point to",

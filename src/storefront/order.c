@@ -519,3 +519,37 @@ order_list(struct db *db, struct arena *arena, int limit, order_each *each,
 	    ? -1
 	    : 0;
 }
+
+struct walking {
+	struct order_mark *list;
+	int n;
+};
+
+static int
+mark_row(void *arg, int n, const char *const col[])
+{
+	struct walking *walking = arg;
+	struct order_mark *mark = &walking->list[walking->n++];
+
+	(void)n;
+	snprintf(mark->id, sizeof(mark->id), "%s", col[0]);
+	mark->time = num(col[1]);
+	return 0;
+}
+
+int
+order_walk(struct db *db, struct order_mark *after, int64_t until, int limit,
+    struct order_mark *list)
+{
+	struct walking walking = {list, 0};
+
+	if (db_run(db, mark_row, &walking,
+	        "SELECT id, time FROM orders "
+	        "WHERE (time > $1 OR (time = $1 AND id > $2)) AND time < $3 "
+	        "ORDER BY time, id LIMIT CAST($4 AS BIGINT)",
+	        NUM(after->time), after->id, NUM(until), NUM(limit)) < 0)
+		return -1;
+	if (walking.n > 0)
+		*after = list[walking.n - 1];
+	return walking.n;
+}

@@ -100,44 +100,111 @@ change_before(struct db *db, struct arena *arena, const struct order *order,
 	           : 0;
 }
 
-/* ------------------------------------------------------------------- reading
- */
+/* ------------------------------------------------------------------ reading */
 
-struct listing_changes {
+struct past {
 	struct arena *arena;
-	change_each *each;
-	void *arg;
+	struct change *list;
+	size_t n, room;
 };
+
+static struct change *
+one_more(struct past *past)
+{
+	struct change *more;
+
+	if (past->n < past->room)
+		return &past->list[past->n++];
+	past->room = past->room * 2 + 8;
+	more = arena_alloc(past->arena, past->room * sizeof(*more));
+	if (more == NULL)
+		return NULL;
+	if (past->n > 0)
+		memcpy(more, past->list, past->n * sizeof(*more));
+	past->list = more;
+	return &past->list[past->n++];
+}
 
 static int
 change_row(void *arg, int n, const char *const col[])
 {
-	struct listing_changes *l = arg;
-	struct change change = {
-	    .id = col[0],
+	struct past *past = arg;
+	struct arena *arena = past->arena;
+	struct change *c = one_more(past);
+
+	(void)n;
+	if (c == NULL)
+		return shop_fail("out of memory");
+	*c = (struct change){
+	    .id = arena_copy(arena, col[0]),
 	    .kind = (enum change_kind)kind_of(col[1]),
 	    .time = num(col[2]),
 	    .amount = num(col[3]),
-	    .reason = col[4],
-	    .tracking = col[5],
-	    .shipment = col[6],
-	    .status = col[7],
+	    .reason = arena_copy(arena, col[4]),
+	    .next_steps = arena_copy(arena, col[5]),
+	    .tracking = arena_copy(arena, col[6]),
+	    .url = arena_copy(arena, col[7]),
+	    .company = arena_copy(arena, col[8]),
+	    .shipment = arena_copy(arena, col[9]),
+	    .status = arena_copy(arena, col[10]),
+	    .missing = arena_copy(arena, col[11]),
 	};
+	if (arena_failed(arena))
+		return shop_fail("out of memory");
+	c->first = strcmp(c->id + 1, "1") == 0;
+	return 0;
+}
+
+/* change, line, units */
+static int
+part_row(void *arg, int n, const char *const col[])
+{
+	struct past *past = arg;
+	struct change *c = past->list;
 
 	(void)n;
-	return l->each(l->arg, col[1], &change);
+	while (c < past->list + past->n && strcmp(c->id, col[0]) != 0)
+		c++;
+	if (c == past->list + past->n)
+		return 0;
+	if (c->parts == NULL)
+		c->parts =
+		    arena_alloc(past->arena, LINES_MAX * sizeof(*c->parts));
+	if (c->parts == NULL)
+		return shop_fail("out of memory");
+	if (c->nparts < LINES_MAX)
+		c->parts[c->nparts++] =
+		    (struct change_part){num(col[1]), (int)num(col[2])};
+	return 0;
 }
 
 int
-order_changes(struct db *db, const char *order, change_each *each, void *arg)
+order_changes(struct db *db, struct arena *arena, const struct order *order,
+    change_each *each, void *arg)
 {
-	struct listing_changes listing = {NULL, each, arg};
+	struct past past = {.arena = arena};
+	int result = 0;
 
-	return db_run(db, change_row, &listing,
-	           "SELECT id, kind, time, amount, reason, tracking, shipment, "
-	           "status FROM order_change WHERE orders = $1 "
-	           "ORDER BY time, id",
-	           order) < 0
-	           ? -1
-	           : 0;
+	if (db_run(db, change_row, &past,
+	        "SELECT id, kind, time, amount, reason, next_steps, tracking, "
+	        "url, company, shipment, status, missing FROM order_change "
+	        "WHERE orders = $1 ORDER BY time, id",
+	        order->id) < 0)
+		return -1;
+	if (past.n > 0 &&
+	    db_run(db, part_row, &past,
+	        "SELECT change, line, quantity FROM order_change_line "
+	        "WHERE orders = $1 ORDER BY change, line",
+	        order->id) < 0)
+		return -1;
+	for (size_t i = 0; result == 0 && i < past.n; i++) {
+		struct change *c = &past.list[i];
+		int units = 0;
+
+		for (size_t k = 0; k < c->nparts; k++)
+			units += c->parts[k].quantity;
+		c->whole = units == order->units;
+		result = each(arg, change_kinds[c->kind], c);
+	}
+	return result;
 }

@@ -497,7 +497,8 @@ place_once(struct visit *visit, struct checkout *c, const char *body_hash,
 	    visit->session.id, c->key, body_hash, sold_out);
 	/* No order without its events; Klaviyo's rules do not stop one. */
 	if (result == ORDER_PLACED &&
-	    tracking_order(visit->shop, &c->order, visit->request->now) != 0)
+	    tracking_order(visit->shop->settings, visit->shop->db, &c->order,
+	        false, visit->request->now) != 0)
 		result = ORDER_FAILED;
 	if (result == ORDER_PLACED && identify(visit, c) != 0)
 		result = ORDER_FAILED;

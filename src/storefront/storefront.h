@@ -485,6 +485,14 @@ int order_load(struct db *db, struct arena *arena, const char *id,
 typedef int order_each(void *arg, const struct order *order);
 int order_list(struct db *db, struct arena *arena, int limit, order_each *each,
     void *arg);
+/* The id and time of each order of since <= time < until, oldest first, after
+ * ${after}'s (which is moved on), at most ${limit}; how many, or -1. */
+struct order_mark {
+	int64_t time;
+	char id[40];
+};
+int order_walk(struct db *db, struct order_mark *after, int64_t until,
+    int limit, struct order_mark *list);
 
 /* ------------------------------------- order_change.c: after the order is placed */
 
@@ -527,9 +535,9 @@ int order_change(struct db *db, struct arena *arena, struct order *order,
     struct change *change);
 typedef int change_each(
     void *arg, const char *kind, const struct change *change);
-/* In order of time; texts are borrowed for the call. */
-int order_changes(struct db *db, const char *order, change_each *each,
-    void *arg);
+/* In order of time, whole; texts are borrowed for the call. */
+int order_changes(struct db *db, struct arena *arena,
+    const struct order *order, change_each *each, void *arg);
 
 /* --------------------------------------------- tracking.c: shop rows -> Klaviyo */
 
@@ -556,11 +564,15 @@ char *tracking_added_payload(const struct tracking *tracking);
 /* tracking_order.c: Placed Order and Ordered Product into the outbox, in the
  * open transaction; or, if Klaviyo cannot be told of such an order, a line into
  * the log.  -1: the database or memory failed: the order must not be confirmed. */
-int tracking_order(struct shop *shop, const struct order *order, int64_t now);
+int tracking_order(const struct settings *settings, struct db *db,
+    const struct order *order, bool history, int64_t now);
 /* The event of a change that order_change() has just written, in the same
  * transaction. */
 int tracking_change(const struct settings *settings, struct db *db,
-    const struct order *order, const struct change *change, int64_t now);
+    const struct order *order, const struct change *change, bool history,
+    int64_t now);
+/* Both: ${history} marks events as past ones, which start no flow.  0; -1; 1
+ * when the queue is full, which happens to history only. */
 /* The exchange id in Klaviyo's cookie, "" if there is none. */
 const char *tracking_exchange_id(struct arena *arena, const char *cookie);
 /* Origins that the CSP must allow for klaviyo.js, " https://..". */
@@ -588,6 +600,7 @@ int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
 int feed_command(const struct settings *settings, int argc, char **argv);
+int history_command(const struct settings *settings, int argc, char **argv);
 int order_command(const struct settings *settings, int argc, char **argv);
 
 /* Texts put into the program by embed.S. */

@@ -71,8 +71,15 @@ fill_order(const struct settings *settings, struct arena *arena,
 	return 0;
 }
 
+static enum klaviyo_lane
+lane(bool history)
+{
+	return history ? KLAVIYO_HISTORICAL : KLAVIYO_REALTIME;
+}
+
 int
-tracking_order(struct shop *shop, const struct order *order, int64_t now)
+tracking_order(const struct settings *settings, struct db *db,
+    const struct order *order, bool history, int64_t now)
 {
 	struct arena *arena = arena_new();
 	struct klaviyo_order k;
@@ -80,18 +87,18 @@ tracking_order(struct shop *shop, const struct order *order, int64_t now)
 
 	if (arena == NULL)
 		return shop_fail("out of memory");
-	if (fill_order(shop->settings, arena, order, &k) != 0)
-		result = -1;
-	else if (klaviyo_queue_order(db_store(shop->db), KLAVIYO_PLACED_ORDER,
-	             &k, KLAVIYO_REALTIME, now) == 0)
-		result = 0;
-	else if (klaviyo_error_passes())
-		shop_fail("%s", klaviyo_error());
-	else {
-		/* What Klaviyo cannot be told must not stop the order. */
-		shop_log(
-		    "order %s has no events: %s", order->id, klaviyo_error());
-		result = 0;
+	if (fill_order(settings, arena, order, &k) == 0) {
+		result = klaviyo_queue_order(
+		    db_store(db), KLAVIYO_PLACED_ORDER, &k, lane(history), now);
+		if (result < 0)
+			shop_fail("%s", klaviyo_error());
+		if (result < 0 && !klaviyo_error_passes()) {
+			/* What Klaviyo cannot be told must not stop the
+			   order. */
+			shop_log("order %s has no events: %s", order->id,
+			    klaviyo_error());
+			result = 0;
+		}
 	}
 	arena_free(arena);
 	return result;
@@ -170,7 +177,8 @@ fill_missing(struct arena *arena, const char *lines, struct klaviyo_change *k)
 
 int
 tracking_change(const struct settings *settings, struct db *db,
-    const struct order *order, const struct change *change, int64_t now)
+    const struct order *order, const struct change *change, bool history,
+    int64_t now)
 {
 	bool money =
 	    change->kind == CHANGE_CANCEL || change->kind == CHANGE_REFUND;
@@ -198,8 +206,8 @@ tracking_change(const struct settings *settings, struct db *db,
 	    fill_parts(arena, change, &k) == 0 &&
 	    fill_missing(arena, change->missing, &k) == 0) {
 		result = klaviyo_queue_change(db_store(db),
-		    metrics[change->kind], &o, &k, KLAVIYO_REALTIME, now);
-		if (result != 0)
+		    metrics[change->kind], &o, &k, lane(history), now);
+		if (result < 0)
 			shop_fail("%s", klaviyo_error());
 	}
 	arena_free(arena);

@@ -1,0 +1,288 @@
+/*
+ * history.c - `storefront history sync`: the shop's past orders, and all that
+ * happened to them, to Klaviyo.
+ *
+ * Promises: oldest first, in batches that each commit together with how far it
+ * came (meta, history): killed at any moment and run again it goes on there,
+ * and repeats nothing, for an event's id is queued once.  Each event has the
+ * time when it happened, and is marked as past, so that it starts no flow; it
+ * goes out behind everything that is of today, through the bulk endpoint.
+ * Memory does not grow with the number of orders.  When the queue is full, it
+ * waits for the worker.
+ *
+ * Orders placed meanwhile are none of its business: they queue themselves.
+ */
+#include "storefront.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 200
+#define FULL_WAIT_S 2
+
+struct sync {
+	const struct settings *settings;
+	struct db *db;
+	bool dry_run, terminal;
+	int64_t since, until, now;
+	bool until_given;
+	struct order_mark at;       /* the last order done */
+	int64_t all, done, changes; /* orders, orders, changes of orders */
+	struct timespec begun;
+};
+
+/* ----------------------------------------------------------------- progress */
+
+static double
+elapsed(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - since->tv_sec) +
+	       (double)(now.tv_nsec - since->tv_nsec) / 1e9;
+}
+
+static void
+show_progress(const struct sync *s, bool waiting)
+{
+	double seconds = elapsed(&s->begun);
+	double rate = seconds > 0 ? (double)s->done / seconds : 0;
+	int width = 30, full = width;
+
+	if (!s->terminal)
+		return;
+	if (s->all > 0)
+		full = (int)(s->done * width / s->all);
+	fprintf(stderr,
+	    "\r[%.*s%*s] %lld of %lld orders, %.0f/s, %.0f s left%s ", full,
+	    "##############################", width - full, "",
+	    (long long)s->done, (long long)s->all, rate,
+	    rate > 0 ? (double)(s->all - s->done) / rate : 0,
+	    waiting ? ", waiting for the worker" : "");
+}
+
+/* -------------------------------------------------------------- where it was
+ */
+
+/* "time id since until" of an unfinished sync; another span begins anew. */
+static int
+place_row(void *arg, int n, const char *const col[])
+{
+	long long time, since, until;
+	struct sync *s = arg;
+	char id[40];
+
+	(void)n;
+	if (sscanf(col[0], "%lld %39s %lld %lld", &time, id, &since, &until) !=
+	        4 ||
+	    since != s->since || (s->until_given && until != s->until))
+		return 0;
+	s->at.time = time;
+	snprintf(s->at.id, sizeof(s->at.id), "%s", id);
+	s->until = until;
+	return 0;
+}
+
+static int
+keep_place(const struct sync *s)
+{
+	char place[128];
+
+	snprintf(place, sizeof(place), "%lld %s %lld %lld",
+	    (long long)s->at.time, s->at.id, (long long)s->since,
+	    (long long)s->until);
+	return db_run(s->db, NULL, NULL,
+	           "INSERT INTO meta (name, value) VALUES ('history', $1) "
+	           "ON CONFLICT (name) DO UPDATE SET value = $1",
+	           place) < 0
+	           ? -1
+	           : 0;
+}
+
+static int
+count_row(void *arg, int n, const char *const col[])
+{
+	(void)n;
+	*(int64_t *)arg = num(col[0]);
+	return 0;
+}
+
+static int
+find_place(struct sync *s)
+{
+	s->at.time = s->since;
+	if (!s->dry_run &&
+	    db_run(s->db, place_row, s,
+	        "SELECT value FROM meta WHERE name = 'history'") < 0)
+		return -1;
+	if (*s->at.id != '\0')
+		fprintf(
+		    stderr, "storefront: going on after order %s\n", s->at.id);
+	return db_run(s->db, count_row, &s->all,
+	           "SELECT COUNT(*) FROM orders WHERE (time > $1 OR "
+	           "(time = $1 AND id > $2)) AND time < $3",
+	           NUM(s->at.time), s->at.id, NUM(s->until)) < 0
+	           ? -1
+	           : 0;
+}
+
+/* ------------------------------------------------------------------- syncing
+ */
+
+struct one {
+	struct sync *sync;
+	const struct order *order;
+};
+
+static int
+queue_change(void *arg, const char *kind, const struct change *change)
+{
+	const struct one *one = arg;
+	struct sync *s = one->sync;
+
+	(void)kind;
+	s->changes++;
+	return s->dry_run ? 0
+	                  : tracking_change(s->settings, s->db, one->order,
+	                        change, true, s->now);
+}
+
+/* 0, -1, or 1 when the queue is full. */
+static int
+queue_one(struct sync *s, struct arena *arena, const char *id)
+{
+	struct order order;
+	struct one one = {s, &order};
+	int result = order_load(s->db, arena, id, NULL, &order);
+
+	if (result <= 0)
+		return result; /* gone meanwhile */
+	if (!s->dry_run) {
+		result =
+		    tracking_order(s->settings, s->db, &order, true, s->now);
+		if (result != 0)
+			return result;
+	}
+	return order_changes(s->db, arena, &order, queue_change, &one);
+}
+
+/* How many orders, 0 at the end, -1, or -2 when the queue is full. */
+static int
+one_batch(struct sync *s)
+{
+	struct order_mark list[BATCH], before = s->at;
+	int64_t changes = s->changes;
+	struct arena *arena = arena_new();
+	int n, result = 0;
+
+	if (arena == NULL)
+		return shop_fail("out of memory");
+	if (db_begin(s->db) != 0) {
+		arena_free(arena);
+		return -1;
+	}
+	n = order_walk(s->db, &s->at, s->until, BATCH, list);
+	for (int i = 0; result == 0 && i < n; i++)
+		result = queue_one(s, arena, list[i].id);
+	arena_free(arena);
+	if (n > 0 && result == 0 && !s->dry_run)
+		result = keep_place(s);
+	if (n >= 0 && result == 0)
+		return db_commit(s->db) != 0 ? -1 : n;
+	db_rollback(s->db);
+	s->at = before;
+	s->changes = changes;
+	return result > 0 ? -2 : -1;
+}
+
+static int
+sync_all(struct sync *s)
+{
+	int n;
+
+	while ((n = one_batch(s)) != 0) {
+		if (n == -1)
+			return -1;
+		if (n > 0)
+			s->done += n;
+		show_progress(s, n == -2);
+		if (n == -2)
+			sleep(FULL_WAIT_S);
+	}
+	if (s->terminal)
+		fprintf(stderr, "\n");
+	if (s->dry_run)
+		return 0;
+	return db_run(s->db, NULL, NULL,
+	           "DELETE FROM meta WHERE name = 'history'") < 0
+	           ? -1
+	           : 0;
+}
+
+/* ------------------------------------------------------------------- command
+ */
+
+/* 2024-01-31: the beginning of that day, UTC. */
+static bool
+read_day(const char *text, int64_t *time)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%Y-%m-%d", &tm);
+
+	if (end == NULL || *end != '\0')
+		return false;
+	*time = timegm(&tm);
+	return true;
+}
+
+static bool
+read_options(struct sync *s, int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--dry-run") == 0) {
+			s->dry_run = true;
+		} else if (i + 1 < argc && strcmp(argv[i], "--since") == 0) {
+			if (!read_day(argv[++i], &s->since))
+				return false;
+		} else if (i + 1 < argc && strcmp(argv[i], "--until") == 0) {
+			if (!read_day(argv[++i], &s->until))
+				return false;
+			s->until_given = true;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+int
+history_command(const struct settings *settings, int argc, char **argv)
+{
+	struct sync s = {.settings = settings, .now = time(NULL)};
+	int result;
+
+	s.until = s.now + 1; /* those of this second, too */
+	if (argc < 2 || strcmp(argv[1], "sync") != 0 ||
+	    !read_options(&s, argc, argv)) {
+		fprintf(stderr,
+		    "storefront: history takes sync [--since YYYY-MM-DD] "
+		    "[--until YYYY-MM-DD] [--dry-run]\n");
+		return 2;
+	}
+	s.terminal = isatty(STDERR_FILENO) == 1;
+	clock_gettime(CLOCK_MONOTONIC, &s.begun);
+	s.db = db_open(settings);
+	result = s.db == NULL || find_place(&s) != 0 ? -1 : sync_all(&s);
+	db_close(s.db);
+	if (result != 0) {
+		fprintf(stderr,
+		    "storefront: %s; run it again, it goes on where it was\n",
+		    shop_error());
+		return 1;
+	}
+	printf("%lld orders and %lld changes of orders %s\n", (long long)s.done,
+	    (long long)s.changes, s.dry_run ? "would be queued" : "queued");
+	return 0;
+}
