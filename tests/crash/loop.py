@@ -85,8 +85,8 @@ class Loop:
         self.shop = Crashing(program, catalog=catalog, **more)
         self.record = self.shop.path("received.jsonl")
         self.data = self.shop.path("klaviyo.jsonl")
-        self.workers = ["worker"] + [f"worker{n}" for n in range(2, workers + 1)]
-        self.programs = ["storefront", "sandbox", *self.workers]
+        self.programs = ["storefront", "sandbox"] + [
+            f"worker{n}" for n in range(1, workers + 1)]
 
     def __enter__(self):
         return self

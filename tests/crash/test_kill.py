@@ -6,15 +6,10 @@ import random
 import pytest
 
 from harness import BUILD
-from loop import Loop, endless_stock
+from loop import Loop
 
 SOAK = bool(os.environ.get("SOAK"))
 SEED = int(os.environ.get("SEED", random.randrange(10 ** 9)))
-
-
-@pytest.fixture(scope="session")
-def catalog(tmp_path_factory):
-    return endless_stock(tmp_path_factory.mktemp("crash") / "catalog.csv")
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

@@ -1,0 +1,44 @@
+/*
+ * sure_of_its_lease.c - the wrong storefront that, once it has the lease, takes
+ * it for its own for ever, and settles what it has claimed whoever has it now.
+ *
+ * Replaces: kl_now kl_monotonic_ms kl_lease_hold kl_outbox_settle
+ */
+#include "fast_clock.h"
+
+#include <string.h>
+
+int __real_kl_lease_hold(const struct klaviyo_store *store,
+    struct kl_lease *lease, int64_t now, char *other, size_t size);
+int __wrap_kl_lease_hold(const struct klaviyo_store *store,
+    struct kl_lease *lease, int64_t now, char *other, size_t size);
+int64_t __real_kl_outbox_settle(const struct klaviyo_store *store,
+    const char *token, const struct kl_settlement *settlement, size_t n,
+    int64_t now);
+int64_t __wrap_kl_outbox_settle(const struct klaviyo_store *store,
+    const char *token, const struct kl_settlement *settlement, size_t n,
+    int64_t now);
+
+int
+__wrap_kl_lease_hold(const struct klaviyo_store *store, struct kl_lease *lease,
+    int64_t now, char *other, size_t size)
+{
+	static bool mine;
+
+	if (!mine)
+		mine =
+		    __real_kl_lease_hold(store, lease, now, other, size) == 1;
+	return mine;
+}
+
+int64_t
+__wrap_kl_outbox_settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *settlement, size_t n, int64_t now)
+{
+	for (size_t i = 0; i < n; i++)
+		store->sql(store->conn,
+		    "UPDATE klaviyo_outbox SET claim = $2 WHERE id = $1", 2,
+		    (const char *[]){settlement[i].claim->id, token}, NULL,
+		    NULL);
+	return __real_kl_outbox_settle(store, token, settlement, n, now);
+}
