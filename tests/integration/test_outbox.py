@@ -1,6 +1,7 @@
 """`storefront outbox` and the one active sender, as an operator meets them."""
 import json
 import re
+import socket
 import time
 import urllib.request
 
@@ -200,6 +201,26 @@ def test_standing_by_and_taking_over():
         assert once.returncode == 0 and "stands by" in once.stdout
         assert "1 waiting" in once.stdout
         assert len(received(shop)) == 6
+
+
+def test_a_worker_without_network_lets_another_try():
+    with Shop("nginx", sandbox=True) as shop:
+        # A port that is bound, and that nobody listens on.
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            shop.start_worker("cut", env={
+                "KLAVIYO_API_URL":
+                f"http://127.0.0.1:{nobody.getsockname()[1]}"})
+            wait_for(lambda: status(shop)[0]["sender"] != "",
+                     "the worker to hold the lease")
+            shop.start_worker("well")
+            wait_for(lambda: "stands by" in shop.log("well"),
+                     "the other worker to stand by")
+            buy(shop)
+            shop.wait_delivered(2)
+            assert "cannot be reached" in shop.log("cut")
+            assert status(shop)[0]["sender"].endswith(
+                f"pid {shop.programs['well'].pid}")
 
 
 def test_a_shop_of_the_version_before():
