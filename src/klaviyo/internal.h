@@ -280,7 +280,7 @@ struct kl_pacer {
 	struct kl_window second, minute;
 	int64_t wait_until;            /* ms, monotonic: 429 */
 	int stops;                     /* 429s in a row that named no time */
-	int64_t budget, budget_until;  /* RateLimit-Remaining, until -Reset */
+	int64_t remaining, reset_at;   /* RateLimit-Remaining, until -Reset */
 	int in_flight;                 /* taken and not learned from */
 };
 void kl_pacer_init(struct kl_pacer *pacer, int burst, int steady);

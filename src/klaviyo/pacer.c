@@ -123,8 +123,8 @@ kl_pacer_wait(struct kl_pacer *pacer, int64_t now_ms)
 	    most(wait, window_wait(&pacer->second, pacer->in_flight, now_ms));
 	wait =
 	    most(wait, window_wait(&pacer->minute, pacer->in_flight, now_ms));
-	if (pacer->budget <= 0)
-		wait = most(wait, pacer->budget_until - now_ms);
+	if (pacer->remaining <= pacer->in_flight)
+		wait = most(wait, pacer->reset_at - now_ms);
 	return most(wait, 0);
 }
 
@@ -135,7 +135,6 @@ kl_pacer_take(struct kl_pacer *pacer, int64_t now_ms)
 
 	if (wait)
 		return wait;
-	pacer->budget--; /* means nothing after budget_until */
 	pacer->in_flight++;
 	return 0;
 }
@@ -148,8 +147,8 @@ kl_pacer_room(struct kl_pacer *pacer, int64_t now_ms)
 	if (kl_pacer_wait(pacer, now_ms))
 		return 0;
 	room = pacer->minute.limit - pacer->minute.total - pacer->in_flight;
-	if (now_ms < pacer->budget_until)
-		room = least(room, pacer->budget);
+	if (now_ms < pacer->reset_at)
+		room = least(room, pacer->remaining - pacer->in_flight);
 	return (int)room;
 }
 
@@ -165,6 +164,7 @@ arrived(struct kl_pacer *pacer, int n, int64_t now_ms)
 void
 kl_pacer_drop(struct kl_pacer *pacer, int64_t now_ms)
 {
+	pacer->remaining -= pacer->in_flight;
 	arrived(pacer, pacer->in_flight, now_ms);
 }
 
@@ -184,10 +184,12 @@ void
 kl_pacer_learn(
     struct kl_pacer *pacer, const struct kl_answer *answer, int64_t now_ms)
 {
-	int64_t budget, until;
+	int64_t reset_at;
 
 	if (pacer->in_flight > 0)
 		arrived(pacer, 1, now_ms);
+	if (answer->remaining < 0 || answer->reset < 0)
+		pacer->remaining--; /* it may be in Klaviyo's count */
 	if (!answer->status)
 		return;
 	if (answer->status != 429)
@@ -196,15 +198,15 @@ kl_pacer_learn(
 		learn_limit(pacer, answer->limit);
 	if (answer->remaining < 0 || answer->reset < 0)
 		return;
-	/* Those in flight are not in Klaviyo's count yet. */
-	budget = most(0, answer->remaining - pacer->in_flight);
-	until = now_ms + least(answer->reset, 60) * 1000;
-	/* Answers come out of order: the smallest budget of one window counts.
-	   A reset that is clearly later is of a new window. */
-	if (now_ms >= pacer->budget_until ||
-	    until > pacer->budget_until + 2000 || budget < pacer->budget) {
-		pacer->budget = budget;
-		pacer->budget_until = until;
+	reset_at = now_ms + least(answer->reset, 60) * 1000;
+	/* Answers come out of order.  Of those of one window the smallest
+	   number counts: all that were answered are in it, so that those in
+	   flight are the most that it lacks.  A reset that is clearly later is
+	   of a new window. */
+	if (now_ms >= pacer->reset_at || reset_at > pacer->reset_at + 2000 ||
+	    answer->remaining < pacer->remaining) {
+		pacer->remaining = answer->remaining;
+		pacer->reset_at = reset_at;
 	}
 }
 

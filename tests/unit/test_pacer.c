@@ -147,8 +147,14 @@ learns_what_remains(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(kl_pacer_room(&pacer, 1000), 0);
 	assert_int_equal(kl_pacer_wait(&pacer, 1000), 30000);
-	/* A late answer that knew of more does not add. */
+	/* A late answer that knew of more adds no more than itself: it was in
+	   the count of 5 before it came. */
 	answer = headers(3500, 100, 30);
+	kl_pacer_learn(&pacer, &answer, 1100);
+	assert_int_equal(kl_pacer_take(&pacer, 1100), 0);
+	assert_true(kl_pacer_wait(&pacer, 1100) > 29000);
+	/* One that says nothing may be in the count or not. */
+	kl_answer_clear(&answer);
 	kl_pacer_learn(&pacer, &answer, 1100);
 	assert_true(kl_pacer_wait(&pacer, 1100) > 29000);
 	/* A new window does. */
@@ -164,6 +170,70 @@ learns_what_remains(void **state)
 	answer = headers(3500, 0, 999999999);
 	kl_pacer_learn(&pacer, &answer, 9000);
 	assert_int_equal(kl_pacer_wait(&pacer, 9000), 60000);
+}
+
+/* ------------------------------------------------------- beside a server */
+
+struct on_its_way {
+	int64_t counted_at, answered_at;
+	struct kl_answer answer;
+};
+
+/* A server with fixed windows that begin anywhere; requests are counted and
+   answered after anything up to ${latency} ms, in any order.  Returns how many
+   went in ${minutes}; none is refused. */
+static int64_t
+beside_a_server(int burst, int steady, int latency, int most, int minutes)
+{
+	struct on_its_way way[64];
+	int64_t begin = 1000000 + random() % 60000, n = 0;
+	int second = 0, minute = 0, flying = 0;
+	struct kl_pacer pacer;
+
+	kl_pacer_init(&pacer, burst, steady);
+	for (int64_t now = begin; now < begin + minutes * 60000; now++) {
+		second = now % 1000 ? second : 0;
+		minute = now % 60000 ? minute : 0;
+		while (flying < most && kl_pacer_take(&pacer, now) == 0) {
+			int64_t counted = now + random() % (latency + 1);
+
+			way[flying++] = (struct on_its_way){
+			    .counted_at = counted,
+			    .answered_at = counted + random() % (latency + 1)};
+			n++;
+		}
+		for (int i = 0; i < flying; i++)
+			if (way[i].counted_at == now) {
+				assert_true(++second <= burst);
+				assert_true(++minute <= steady);
+				way[i].answer = headers(steady, steady - minute,
+				    (60999 - now % 60000) / 1000);
+			}
+		for (int i = 0; i < flying; i++)
+			if (way[i].answered_at <= now) {
+				kl_pacer_learn(&pacer, &way[i].answer, now);
+				way[i--] = way[--flying];
+			}
+	}
+	return n;
+}
+
+/* Nothing is refused, and 97% of what may go goes. */
+static void
+keeps_the_pace(void **state)
+{
+	static const int row[][4] = {{350, 3500, 0, 32}, {350, 3500, 10, 32},
+	    {350, 3500, 50, 32}, {350, 3500, 150, 32}, {350, 3500, 250, 64},
+	    {10, 150, 0, 8}, {10, 150, 100, 8}, {10, 150, 500, 8},
+	    {10, 150, 900, 8}, {10, 150, 300, 1}, {75, 700, 100, 32}};
+
+	(void)state;
+	srandom(5);
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)
+		for (int again = 0; again < 5; again++)
+			assert_true(
+			    beside_a_server(row[i][0], row[i][1], row[i][2],
+			        row[i][3], 7) >= 7 * row[i][1] * 97 / 100);
 }
 
 static void
@@ -272,6 +342,7 @@ main(void)
 	    cmocka_unit_test(idle),
 	    cmocka_unit_test(learns_the_tier),
 	    cmocka_unit_test(learns_what_remains),
+	    cmocka_unit_test(keeps_the_pace),
 	    cmocka_unit_test(retry_after),
 	    cmocka_unit_test(backoff),
 	    cmocka_unit_test(at_random),
