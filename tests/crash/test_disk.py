@@ -322,13 +322,15 @@ def test_faults_at_random_times(shop):
         start[name](env=fault.env)
     customers, failed = Persistent(shop, rng, 3), 0
     ended = dict.fromkeys(faults, 0)
+    reach = {"storefront": 15, "worker": 5}  # syncs before the fault, at most
     try:
         for _ in range(300 if SOAK else 12):
             name = rng.choice(list(faults))
             fault = faults[name]
             kinds = rng.choice((WRITES, SYNCS))
             fault.arm(kinds, rng.choice((errno.EIO, errno.ENOSPC)),
-                      rng.randint(1, 120 if kinds == WRITES else 12),
+                      rng.randint(1, reach[name] * (8 if kinds == WRITES
+                                                    else 1)),
                       rng.random() < 0.5)
             enough = len(customers.placed) + 12
             wait_for(lambda: fault.failed or customers.over.is_set() or
