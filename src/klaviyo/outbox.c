@@ -229,19 +229,12 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
 	        " (ORDER BY lane, due_at, created_at, id) AS total"
 	        " FROM (SELECT id, lane, due_at, created_at,"
 	        " LENGTH(profile) + LENGTH(event) AS size"
-	        " FROM klaviyo_outbox WHERE id IN (SELECT id FROM " KL_DUE(
-	            "id, lane, due_at, created_at") " ORDER BY lane, due_at, "
-	                                            "created_at, id"
-	                                            " LIMIT CAST($4 AS "
-	                                            "BIGINT))) AS chosen) AS "
-	                                            "sized"
-	                                            " WHERE total <= CAST($9 "
-	                                            "AS BIGINT) OR total = "
-	                                            "size)"
-	                                            " RETURNING id, kind, "
-	                                            "lane, profile, event, "
-	                                            "created_at,"
-	                                            " attempts",
+	        " FROM klaviyo_outbox WHERE id IN (SELECT id FROM " KL_DUE
+	        " ORDER BY lane, due_at, created_at, id"
+	        " LIMIT CAST($4 AS BIGINT))) AS chosen) AS sized"
+	        " WHERE total <= CAST($9 AS BIGINT) OR total = size)"
+	        " RETURNING id, kind, lane, profile, event, created_at,"
+	        " attempts",
 	        9, arg, claim_row, &claims) < 0;
 	failed = end(store, failed);
 out:

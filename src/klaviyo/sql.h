@@ -45,27 +45,28 @@ begin(const struct klaviyo_store *store)
 }
 
 /*
- * The rows that are due: ${columns} of at most $4 each of four kinds, each read
- * in the order of an index.  One OR of them all would be one scan of all that
- * waits.  $1 now, $2 now + KL_DUE_MAX, $3 now + KL_LEASE_MAX, $5 to $6 lanes.
+ * The rows that are due: at most $4 each of four kinds, each read in the order
+ * of an index.  One OR of them all would be one scan of all that waits.  $1
+ * now, $2 now + KL_DUE_MAX, $3 now + KL_LEASE_MAX, $5 and $6 lanes.
  */
-#define KL_DUE(columns)                                                        \
-	"(SELECT " columns " FROM (SELECT " columns " FROM klaviyo_outbox"     \
+#define KL_COLUMNS " id, lane, due_at, created_at "
+#define KL_DUE                                                                 \
+	"(SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS "FROM klaviyo_outbox"   \
 	" WHERE lane = CAST($5 AS BIGINT) AND due_at <= CAST($1 AS BIGINT)"    \
 	" ORDER BY due_at, created_at, id LIMIT CAST($4 AS BIGINT)) AS first"  \
-	" UNION ALL SELECT " columns " FROM (SELECT " columns                  \
-	" FROM klaviyo_outbox WHERE lane = CAST($6 AS BIGINT)"                 \
+	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
+	"FROM klaviyo_outbox WHERE lane = CAST($6 AS BIGINT)"                  \
 	" AND due_at <= CAST($1 AS BIGINT)"                                    \
 	" AND CAST($5 AS BIGINT) <> CAST($6 AS BIGINT)"                        \
 	" ORDER BY due_at, created_at, id LIMIT CAST($4 AS BIGINT)) AS second" \
-	" UNION ALL SELECT " columns " FROM (SELECT " columns                  \
-	" FROM klaviyo_outbox"                                                 \
+	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
+	"FROM klaviyo_outbox"                                                  \
 	" WHERE lane IN (CAST($5 AS BIGINT), CAST($6 AS BIGINT))"              \
 	" AND due_at > CAST($2 AS BIGINT)"                                     \
 	" ORDER BY lane, due_at, created_at, id"                               \
 	" LIMIT CAST($4 AS BIGINT)) AS far"                                    \
-	" UNION ALL SELECT " columns " FROM (SELECT " columns                  \
-	" FROM klaviyo_outbox WHERE claim IS NOT NULL"                         \
+	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
+	"FROM klaviyo_outbox WHERE claim IS NOT NULL"                          \
 	" AND due_at > CAST($3 AS BIGINT) AND due_at <= CAST($2 AS BIGINT)"    \
 	" AND lane IN (CAST($5 AS BIGINT), CAST($6 AS BIGINT))"                \
 	" ORDER BY due_at LIMIT CAST($4 AS BIGINT)) AS held) AS due"

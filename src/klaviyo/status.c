@@ -32,8 +32,8 @@ kl_outbox_due(const struct klaviyo_store *store, int lane, int max, int64_t now)
 	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane)};
 	int64_t due = 0;
 
-	if (store->sql(store->conn, "SELECT COUNT(*) FROM " KL_DUE("id"), 6,
-	        arg, one_number, &due) < 0)
+	if (store->sql(store->conn, "SELECT COUNT(*) FROM " KL_DUE, 6, arg,
+	        one_number, &due) < 0)
 		return -1;
 	return due < max ? due : max;
 }
