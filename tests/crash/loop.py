@@ -245,6 +245,8 @@ class Loop:
         recorded = lines(self.record)
         self.counts["requests"] = len(recorded)
         self.counts["faults"] = sum("fault" in line for line in recorded)
+        self.counts["jobs"] = sum("/api/event-bulk" in line["path"]
+                                  for line in recorded)
         return ([(*event, line["sent"] == 202) for line in recorded
                  if line["status"] == 202 for event in events_of(line)],
                 [event_of(line["attributes"], line["profile"])

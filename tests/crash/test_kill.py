@@ -12,17 +12,31 @@ SOAK = bool(os.environ.get("SOAK"))
 SEED = int(os.environ.get("SEED", random.randrange(10 ** 9)))
 
 
+def variant(name):
+    return os.path.join(BUILD, "tests", "crash", "wrong", name)
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("part", range(20 if SOAK else 1))
 def test_nothing_is_lost(part, engine, catalog):
     with Loop(SEED + part, catalog=catalog, engine=engine) as loop:
-        loop.run(rounds=50 if SOAK else 25)
+        loop.run(rounds=50 if SOAK else 20 if engine == "sqlite" else 10)
         loop.drain()
         assert loop.check() == {}
         print(loop.counts)
         # It was a storm: otherwise nothing was shown.
         assert loop.counts["confirmed"] > 2 * loop.counts["rounds"]
         assert loop.counts["duplicates"] > 0 and loop.counts["faults"] > 0
+
+
+@pytest.mark.parametrize("part", range(5 if SOAK else 1))
+def test_nothing_is_lost_in_bulk(part, catalog):
+    with Loop(SEED + part, variant("soon_a_backlog"), catalog=catalog) as loop:
+        loop.run(rounds=50 if SOAK else 8)
+        loop.drain()
+        assert loop.check() == {}
+        print(loop.counts)
+        assert loop.counts["jobs"] > 0
 
 
 @pytest.mark.parametrize("wrong, sees", [
@@ -32,8 +46,7 @@ def test_nothing_is_lost(part, engine, catalog):
     ("sent_within_the_order", "what was received is committed"),
 ])
 def test_a_wrong_design_is_caught(wrong, sees, catalog):
-    program = os.path.join(BUILD, "tests", "crash", "wrong", wrong)
-    with Loop(SEED, program, catalog=catalog) as loop:
+    with Loop(SEED, variant(wrong), catalog=catalog) as loop:
         for _ in range(10):
             loop.run(rounds=3)
             loop.drain()

@@ -60,13 +60,12 @@ def stop_and_wake(two):
     first = two.shop.start_worker("first", {"KLAVIYO_REVISION": OLD})
     wait_for(lambda: two.requests_of_first() >= 20, "requests under way")
     first.send_signal(signal.SIGSTOP)
-    sent = two.requests_of_first()
     claimed = len([row for row in two.outbox().values() if row[2]])
     assert claimed > 0
     two.faults_are("none")
     two.start("second")
     two.delivered()
-    before = two.outbox()
+    before, sent = two.outbox(), two.requests_of_first()
     status = two.shop.run("outbox", "status").stdout
     assert f"pid {two.shop.programs['second'].pid}" in status, status
 
