@@ -19,6 +19,7 @@ enum { WRITES = 1, SYNCS = 2 };
 struct fault {
 	_Atomic int64_t at, seen, failed; /* at 0: off */
 	_Atomic int32_t error, kinds, lasting;
+	_Atomic int32_t only; /* one file's: enum shim_kind; 0: any's */
 };
 
 static struct fault *fault;
@@ -47,7 +48,8 @@ fails(int fd, int kind)
 
 	if (fault == NULL || shim_kind(fd) == SHIM_OTHER ||
 	    shim_kind(fd) == SHIM_DIR || fault->at == 0 ||
-	    !(fault->kinds & kind))
+	    !(fault->kinds & kind) ||
+	    (fault->only != 0 && fault->only != (int)shim_kind(fd)))
 		return false;
 	n = ++fault->seen;
 	if (n < fault->at || (n > fault->at && !fault->lasting))

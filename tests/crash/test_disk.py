@@ -13,6 +13,7 @@ line that says why, and the supervisor, here the test, starts it again.
 """
 import ctypes
 import errno
+import gc
 import mmap
 import os
 import struct
@@ -25,6 +26,7 @@ from faultkit import (SOAK, Persistent, Placed, data_file, fill, intact,
 from harness import Shop, wait_for
 
 WRITES, SYNCS = 1, 2
+MAIN_FILE = 1  # written and synced by checkpoints only
 LOST = "the disk failed to flush the database"
 
 
@@ -37,9 +39,10 @@ class Fault:
             self.map = mmap.mmap(f.fileno(), mmap.PAGESIZE)
         self.env = shims(shop, "diskfault", SHIM_FAULT=self.path)
 
-    def arm(self, kinds, error, at, lasting=False):
+    def arm(self, kinds, error, at, lasting=False, only=0):
         self.off()
-        self.map[8:36] = struct.pack("=qqiii", 0, 0, error, kinds, lasting)
+        self.map[8:40] = struct.pack("=qqiiii", 0, 0, error, kinds, lasting,
+                                     only)
         self.map[0:8] = struct.pack("=q", at)
 
     def off(self):
@@ -197,6 +200,41 @@ def test_nothing_is_confirmed_after_a_failed_sync(shop):
     placed = [Placed(try_to_order(v), n) for v, n in zip(visitors, lines)]
     whole(shop, placed)
     assert len(orders(shop)) == 4
+
+
+@pytest.mark.parametrize("kinds", [WRITES, SYNCS])
+def test_a_checkpoint_fails(shop, kinds):
+    """It is part of some COMMIT that has succeeded: that order is confirmed, and
+    stays.  Of a sync that failed the process must know all the same."""
+    rng = seeded("disk-checkpoint")
+    fault = Fault(shop, "fault.data")
+    shop.start_serve(env=fault.env)
+    fault.arm(kinds, errno.EIO, 1, only=MAIN_FILE)
+    placed = []
+    while not fault.failed:
+        try:
+            result = order(shop.visitor(), shop, rng)
+        except AssertionError:  # before it came to an order
+            assert fault.failed
+            break
+        assert isinstance(result, Placed) or fault.failed, result
+        if isinstance(result, Placed):
+            placed.append(result)
+    wait_for(lambda: "cannot be copied" in shop.log("storefront"),
+             "a line in the log")
+    fault.off()
+    if kinds == SYNCS:
+        ended_by_itself(shop, "storefront")
+        shop.start_serve(env=fault.env)
+    whole(shop, placed)
+    assert len(orders(shop)) == len(placed)
+    assert intact(shop.db) == "ok"
+    assert isinstance(order(shop.visitor(), shop, rng), Placed)
+    gc.collect()  # connections of the test's own
+    shop.end("storefront")
+    assert not os.path.exists(shop.db + "-wal"), "not all could be copied"
+    whole(shop, placed)
+    assert intact(shop.db) == "ok"
 
 
 # ----------------------------------------------------------------- delivery
