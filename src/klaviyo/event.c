@@ -179,25 +179,29 @@ out:
 char *
 kl_event_body(const char *profile, const char *event)
 {
+	static const char before[] = "{\"data\":{\"type\":\"event\","
+	                             "\"attributes\":",
+	                  between[] = ",\"profile\":{\"data\":",
+	                  after[] = "}}}}";
 	size_t n = strlen(event);
-	const char *const part[] = {
-	    "{\"data\":{\"type\":\"event\",\"attributes\":",
-	    /* the event's members, up to its closing brace */
-	    NULL, ",\"profile\":{\"data\":", profile, "}}}}"};
-	const char *parts[5];
-	char *members, *body;
+	char *body, *to;
 
 	if (n < 3 || event[0] != '{' || event[n - 1] != '}' ||
 	    profile[0] != '{') {
 		kl_fail("the stored texts are not an event's");
 		return NULL;
 	}
-	if ((members = kl_copy(event)) == NULL)
+	body = malloc(sizeof(before) + n + sizeof(between) + strlen(profile) +
+	              sizeof(after));
+	if (body == NULL) {
+		kl_fail("out of memory");
 		return NULL;
-	members[n - 1] = '\0';
-	memcpy(parts, part, sizeof(parts));
-	parts[1] = members;
-	body = kl_join(parts, 5);
-	free(members);
+	}
+	to = stpcpy(body, before);
+	/* the event's members, up to its closing brace */
+	to = mempcpy(to, event, n - 1);
+	to = stpcpy(to, between);
+	to = stpcpy(to, profile);
+	strcpy(to, after);
 	return body;
 }

@@ -27,6 +27,9 @@ RATE = 1 if SOAK else 3
 # Three jobs more than a minute takes: the next minute must have begun.
 EVENTS = 1000000 if SOAK else 153000
 MINUTE = 150 * 1000  # Klaviyo's limit: jobs a minute, events a job
+SECOND = 10 * 1000
+# What the rate windows need at least: a burst as each minute begins.
+LEAST_SECONDS = EVENTS // MINUTE * 60 + EVENTS % MINUTE / SECOND
 MEMORY_KB = 128 * 1024  # src/klaviyo/route.c says 100 MB of events
 
 
@@ -134,20 +137,20 @@ def test_backlog():
         before, after = orders.place(50)
         print(f"orders placed at {before} historical events arrived by "
               f"{after}")
-        assert after - before <= 10000
+        assert after - before <= SECOND
 
         wait_for(lambda: accepted(shop)["Ordered Product"] == EVENTS,
                  "the history", seconds=EVENTS / MINUTE * 60 * 5)
         status = ask(shop, "/sandbox/status")
         seconds = received(shop, status["last"]) - begin
-        print(f"{EVENTS} events in {seconds:.1f} s of the sandbox's clock: "
-              f"{EVENTS / seconds * 60:.0f} a minute")
+        print(f"{EVENTS} events in {seconds:.1f} s of the sandbox's clock, "
+              f"{LEAST_SECONDS / seconds:.1%} of what the limits allow")
         wait_for(lambda: feeder.count(SENT) == EVENTS + orders.n, "the rest")
         worker = memory(shop, "worker")
         print(f"worker {worker} kB, sandbox {memory(shop, 'sandbox')} kB")
         shop.end("worker")
 
-        assert EVENTS / seconds * 60 >= 0.95 * MINUTE
+        assert LEAST_SECONDS / seconds >= 0.95
         # All exactly once, and not one 429.
         assert status["counts"]["accepted"] == EVENTS + orders.n
         for outcome in ("refused", "duplicate", "dropped", "fault"):
