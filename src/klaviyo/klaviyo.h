@@ -329,13 +329,13 @@ KLAVIYO_API void klaviyo_sqlite_finish(void *conn);
  *	INTEGER                             BIGINT
  *	) STRICT                            )
  *
- * All rows of a statement are in memory at once.  A failed COMMIT on a
- * connection that is lost (PQstatus) has an unknown outcome.  Notices go to
- * the host's notice receiver.  A host sets idle_in_transaction_session_timeout
- * (20 s) and lock_timeout (5 s): else one that is stopped in the middle of a
- * transaction, or cut off, keeps its locks and nobody can send.
- * klaviyo_pgsql_state() is the SQLSTATE of the
- * last statement, "" if it did not fail or the server did not say.
+ * All rows of a statement are in memory at once.  Notices go to the host's
+ * notice receiver.  A host sets idle_in_transaction_session_timeout (20 s) and
+ * lock_timeout (5 s): else one that is stopped in the middle of a transaction,
+ * or cut off, keeps its locks and nobody can send.  klaviyo_pgsql_state() is
+ * the SQLSTATE of the last statement, "" if it did not fail or the server did
+ * not say.  A COMMIT that fails without one, or on a connection that is lost
+ * (PQstatus), has an unknown outcome.
  */
 KLAVIYO_API int64_t klaviyo_pgsql(void *conn, const char *sql, int n,
     const char *const arg[], klaviyo_row *row, void *rowarg);

@@ -296,10 +296,12 @@ take_result(PGconn *conn, struct known *known, PGresult *result,
 	case PGRES_COMMAND_OK:
 		/* In a failed transaction COMMIT works, and rolls back. */
 		if (strcmp(sql, "COMMIT") == 0 &&
-		    strcmp(PQcmdStatus(result), "COMMIT") != 0)
+		    strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+			strcpy(known->state, "40000");
 			fail("the transaction was rolled back", sql);
-		else
+		} else {
 			rows = strtoll(PQcmdTuples(result), NULL, 10);
+		}
 		break;
 	case PGRES_EMPTY_QUERY:
 		fail("not one statement", sql);

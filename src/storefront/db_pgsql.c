@@ -11,8 +11,8 @@
  *
  * Promises: a COMMIT that is answered is on the server's disk
  * (synchronous_commit); nothing waits for ever: for a lock 5 s, for a statement
- * 30 s, for a silent network about 15 s; a server that keeps silent is not asked
- * again by every statement of a page.  The password is never printed.
+ * 30 s, for a silent network about 15 s; a server that keeps silent is not
+ * asked again by every statement of a page.  The password is never printed.
  *
  * Rests on: the server's own fsync and full_page_writes, and, where it has
  * replicas that may take its place, their being synchronous.
@@ -180,6 +180,14 @@ is(const char *sql, const char *what)
 	return strcmp(sql, what) == 0;
 }
 
+/* Whether it cannot be told if a COMMIT that failed was done: its answer was
+ * lost, by the net or for want of memory. */
+static bool
+lost_answer(struct connection *c)
+{
+	return dead(c) || is(klaviyo_pgsql_state(c->conn), "");
+}
+
 /* Whether the same transaction, begun anew, may fare better. */
 static bool
 passing(struct connection *c)
@@ -215,7 +223,7 @@ pgsql_sql(void *arg, const char *sql, int n, const char *const *args,
 	if (result < 0 && is(sql, "BEGIN"))
 		shop_fail("%s", klaviyo_error());
 	if (result < 0 && was_inside) {
-		bool unknown = is(sql, "COMMIT") && sent && dead(c);
+		bool unknown = is(sql, "COMMIT") && sent && lost_answer(c);
 
 		c->db.unknown |= unknown;
 		c->db.again |= !unknown && passing(c);

@@ -222,7 +222,7 @@ commit_of_failed(void **state)
 	assert_int_equal(run("INSERT INTO t VALUES (1)", 0, NULL), 1);
 	assert_int_equal(run("SELECT 1 FROM nowhere", 0, NULL), -1);
 	assert_int_equal(run("COMMIT", 0, NULL), -1);
-	error_is("", "rolled back");
+	error_is("40000", "rolled back");
 	assert_int_equal(run("SELECT a FROM t", 0, NULL), 0);
 }
 
