@@ -28,6 +28,7 @@ struct request {
 	void *tag;
 	char *reply; /* what came, NUL-terminated */
 	size_t length, room, header_bytes;
+	int64_t send_by; /* ms, monotonic */
 	struct kl_answer answer;
 	char error[CURL_ERROR_SIZE];
 	struct request *next; /* in the list of the idle or of the busy */
@@ -193,6 +194,18 @@ take_header(char *data, size_t one, size_t n, void *arg)
 
 /* ---------------------------------------------------------------- requests */
 
+/* The last look before the request goes out: a process that was stopped since
+   it decided to send may have been replaced meanwhile. */
+static int
+not_too_late(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	const struct request *request = arg;
+
+	(void)ip, (void)local_ip, (void)port, (void)local_port;
+	return kl_monotonic_ms() > request->send_by ? CURL_PREREQFUNC_ABORT
+	                                            : CURL_PREREQFUNC_OK;
+}
+
 #define SET(option, value)                                                     \
 	(failed |= curl_easy_setopt(easy, option, value) != CURLE_OK)
 
@@ -229,6 +242,8 @@ set_up(struct kl_client *client, struct request *request)
 	SET(CURLOPT_WRITEDATA, request);
 	SET(CURLOPT_HEADERFUNCTION, take_header);
 	SET(CURLOPT_HEADERDATA, request);
+	SET(CURLOPT_PREREQFUNCTION, not_too_late);
+	SET(CURLOPT_PREREQDATA, request);
 	return failed ? kl_fail("libcurl lacks an option that is needed") : 0;
 }
 
@@ -264,6 +279,13 @@ int
 kl_client_post(
     struct kl_client *client, const char *path, char *body, void *tag)
 {
+	return kl_client_post_by(client, path, body, tag, INT64_MAX);
+}
+
+int
+kl_client_post_by(struct kl_client *client, const char *path, char *body,
+    void *tag, int64_t send_by)
+{
 	struct request *request = idle_request(client);
 	CURL *easy;
 	char *url = NULL;
@@ -290,6 +312,7 @@ kl_client_post(
 	request->body = body;
 	body = NULL;
 	request->tag = tag;
+	request->send_by = send_by;
 	client->idle = request->next;
 	request->next = client->busy;
 	client->busy = request;

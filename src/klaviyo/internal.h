@@ -332,6 +332,10 @@ void kl_client_free(struct kl_client *client);
  * answer.  Returns 0 or -1. */
 int kl_client_post(
     struct kl_client *client, const char *path, char *body, void *tag);
+/* The same, but what has not gone out by ${send_by}, in ms of the monotonic
+ * clock, is not sent any more: CURLE_ABORTED_BY_CALLBACK. */
+int kl_client_post_by(struct kl_client *client, const char *path, char *body,
+    void *tag, int64_t send_by);
 int kl_client_busy(const struct kl_client *client); /* requests in flight */
 /* Waits up to ${timeout_ms} for a finished request.  1: *${tag} and ${answer}
  * are set, the caller frees answer->body; 0: none yet; -1: failure. */

@@ -226,8 +226,8 @@ post(struct kl_pass *pass, struct kl_job *job)
 	char *body = body_of(job);
 	struct kl_answer none;
 
-	if (body && kl_client_post(
-	                klaviyo->client, path[job->endpoint], body, job) == 0) {
+	if (body && kl_client_post_by(klaviyo->client, path[job->endpoint],
+	                body, job, job->claims->send_by) == 0) {
 		job->next = pass->flying;
 		pass->flying = job;
 		pass->nflying[job->endpoint]++;

@@ -505,6 +505,35 @@ time_limits(void **state)
 	assert_int_equal(defaults.timeout_ms, 15000);
 }
 
+/* What was posted in time, and is about to go out too late, does not. */
+static void
+too_late(void **state)
+{
+	struct klaviyo_options o = options(0);
+	struct kl_client *client = kl_client_new(&o);
+	struct kl_answer answer;
+	void *tag;
+
+	(void)state;
+	server_script(202, "", "");
+	/* On a new connection, and on a kept one. */
+	for (int i = 0; i < 4; i++) {
+		int64_t by = kl_monotonic_ms() + (i % 2 ? 60000 : -1);
+
+		assert_int_equal(kl_client_post_by(client, "/api/events",
+		                     strdup("{}"), NULL, by),
+		    0);
+		while (kl_client_next(client, 1000, &tag, &answer) == 0)
+			;
+		assert_int_equal(
+		    answer.curl, i % 2 ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK);
+		assert_int_equal(server->requests, (i + 1) / 2);
+		assert_int_equal(
+		    kl_judge(&answer), i % 2 ? KL_V_SENT : KL_V_RETRY);
+	}
+	kl_client_free(client);
+}
+
 /* ------------------------------------------------------------- Retry-After */
 
 static void
@@ -846,6 +875,7 @@ main(void)
 	    TEST(nobody_there),
 	    TEST(probe_then_all),
 	    TEST(time_limits),
+	    TEST(too_late),
 	    TEST(retry_after_503),
 	    TEST(backoff),
 	    TEST(backoff_spreads),
