@@ -22,6 +22,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* A sanitizer's strdup() does not come through here, its free() does. */
+#ifdef __SANITIZE_ADDRESS__
+#define ALLOC_COUNTS false
+#else
+#define ALLOC_COUNTS true
+#endif
+
 static long alloc_refuse;      /* which one; 0 = none */
 static long alloc_seen;        /* since it was set */
 static atomic_long alloc_live; /* blocks that are not freed */

@@ -15,7 +15,7 @@
  * Without an address: SQLite.  short: only after the statements, and not every
  * answer.
  */
-#include "internal.h"
+#include "in_bulk.h"
 #include "walk.h"
 
 klaviyo_sql __real_klaviyo_sqlite, __wrap_klaviyo_sqlite;
@@ -24,7 +24,6 @@ klaviyo_sql __real_klaviyo_pgsql, __wrap_klaviyo_pgsql;
 static long at;     /* the statement to end at */
 static bool behind; /* after it, not before it */
 static bool armed;
-static bool bulk;  /* three events are a backlog */
 static long again; /* events that came twice */
 
 static int64_t
@@ -54,20 +53,6 @@ __wrap_klaviyo_pgsql(void *conn, const char *sql, int n,
     const char *const arg[], klaviyo_row *row, void *rowarg)
 {
 	return cut(__real_klaviyo_pgsql, conn, sql, n, arg, row, rowarg);
-}
-
-int64_t __real_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now);
-int64_t __wrap_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now);
-
-int64_t
-__wrap_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now)
-{
-	int64_t due = __real_kl_outbox_due(store, lane, max, now);
-
-	return bulk && max == 501 && due > 0 ? max : due;
 }
 
 /* ---------------------------------------------------------------- a checkout
@@ -196,7 +181,7 @@ passes(int status, const char *headers)
 	} while (ended == DIED);
 	printf("a pass%s that got %d%s ended %s each of its %ld statements; "
 	       "%ld events came again\n",
-	    bulk ? " in bulk" : "", status,
+	    in_bulk ? " in bulk" : "", status,
 	    status == 202 && *headers ? ", 500 and 400" : "",
 	    behind ? "after" : "before", at - 1, again);
 	must(at > 5);
@@ -217,11 +202,11 @@ main(int argc, char *argv[])
 		checkouts();
 		well(drain);
 		for (int j = 0; j < 2; j++) {
-			bulk = j;
+			in_bulk = j;
 			server->jobs = 0;
 			passes(202, "");
 			passes(400, "");
-			must((server->jobs > 0) == bulk);
+			must((server->jobs > 0) == in_bulk);
 			if (brief)
 				continue;
 			passes(202, "X-Mixed: yes\r\n");
