@@ -161,7 +161,8 @@ cgi_serve(const struct settings *settings)
 		shop_close(&shop);
 	}
 	cgi_drain();
-	if (cgi_write(out.data, out.length) && file != NULL)
+	/* Half an answer is worse than none: then the web server says 500. */
+	if (!out.failed && cgi_write(out.data, out.length) && file != NULL)
 		cgi_write_file(file);
 	file_body_free(file);
 	text_free(&out);
