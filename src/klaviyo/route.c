@@ -15,7 +15,7 @@
  * Promises: memory is bounded.  A claim holds KL_CLAIM_SIZE characters, or one
  * event, whatever the queue holds.  There are at most JOBS claims in flight or
  * waiting for bulk, and two of single events, and a body for each request in
- * flight: of a bulk one 4.5 MB, so that all of it stays below 100 MB.  (For
+ * flight: of a bulk one 4.5 MB, so that all of it stays at about 100 MB.  (For
  * text in ASCII; and while the events are not of megabytes each: the single
  * requests in flight may hold 5 MB each.)
  *
