@@ -56,6 +56,7 @@ def programs():
 
 
 def end_with_us():
+    """The kernel means the thread that started it: start it in the first."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
