@@ -1,7 +1,7 @@
 /*
  * cart.c - carts: what is in them, how they change.
  *
- * Promises: every change raises the cart's revision by one and notes its time,
+ * Promises: every change gives the cart a higher revision and notes its time,
  * so that a changed cart makes a new event id and a reload repeats an old one;
  * quantities stay within 1..999, lines within 100; what is added is within the
  * stock.  Of two changes at once the second waits for the first, and starts from
@@ -185,15 +185,18 @@ lock(struct db *db, const char *cart)
 	    : 0;
 }
 
-/* One more revision of a cart; makes the cart if need be. */
+/* The next revision of a cart; makes the cart if need be.  It is the time, or
+   one more where that is taken: after a restored backup a counter would give
+   out revisions that Klaviyo knows, as ids of other events. */
 static int
 touch(struct db *db, const char *cart, int64_t now, int64_t *revision)
 {
 	*revision = 0;
 	return db_run(db, one_number, revision,
 	           "INSERT INTO cart (id, revision, created_at, changed_at) "
-	           "VALUES ($1, 1, $2, $2) ON CONFLICT (id) DO UPDATE "
-	           "SET revision = cart.revision + 1, changed_at = $2 "
+	           "VALUES ($1, $2, $2, $2) ON CONFLICT (id) DO UPDATE "
+	           "SET revision = CASE WHEN cart.revision < $2 THEN $2 "
+	           "ELSE cart.revision + 1 END, changed_at = $2 "
 	           "RETURNING revision",
 	           cart, NUM(now)) < 0
 	    ? -1

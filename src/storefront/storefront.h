@@ -599,6 +599,7 @@ int worker_command(const struct settings *settings, int argc, char **argv);
 int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
+int backup_command(const struct settings *settings, int argc, char **argv);
 int feed_command(const struct settings *settings, int argc, char **argv);
 int history_command(const struct settings *settings, int argc, char **argv);
 int order_command(const struct settings *settings, int argc, char **argv);
