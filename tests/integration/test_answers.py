@@ -135,13 +135,19 @@ def test_klaviyo_away_while_customers_buy():
                 order()
                 times[how + " order"].append(time.monotonic() - begin)
 
+        def ratios():
+            return {how + what: statistics.median(times[how + what])
+                    / statistics.median(times["well" + what])
+                    for how in ("closed", "silent")
+                    for what in ("", " order")}
+
         def met_silence(before):
             """The worker is waiting for an answer that does not come."""
             return len(state(shop)["faults"]) > before
 
         feed.do("UPDATE variant SET stock = 1000000")
         order()  # warms up
-        for _ in range(5):
+        for n in range(1, 21):
             go_through("well")
             fault(shop, "/api hang/3000")
             faults = len(state(shop)["faults"])
@@ -158,11 +164,10 @@ def test_klaviyo_away_while_customers_buy():
             feed.do("UPDATE klaviyo_outbox SET error = NULL")
             shop.start_sandbox(arguments)
             feed.time_passes()
-        for how in ("closed", "silent"):
-            for what in ("", " order"):
-                ratio = (statistics.median(times[how + what])
-                         / statistics.median(times["well" + what]))
-                assert ratio < 2, f"{how}{what}: {ratio:.2f} of well"
+            # A busy machine needs more rounds until its noise is even.
+            if n >= 5 and max(ratios().values()) < 1.5:
+                break
+        assert max(ratios().values()) < 1.5, ratios()
 
         def delivered():
             feed.time_passes()
