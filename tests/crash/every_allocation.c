@@ -176,7 +176,9 @@ each(const char *name, void (*prepare)(void), void (*more)(void),
 		if (n > 0 && walk->reached < at)
 			break;
 		refused += n > 0;
-		n += 1 + (stride > 1 ? random() % (2 * stride - 1) : 0);
+		/* The first of them soon: some series are short. */
+		n +=
+		    1 + (stride > 1 && n > 0 ? random() % (2 * stride - 1) : 0);
 		at = n;
 	}
 	printf("%s: %ld of %ld allocations refused, %ld times it failed\n",
