@@ -163,6 +163,7 @@ class Worker:
 
     def __init__(self, cluster, name):
         self.cluster, self.name, self.process = cluster, name, None
+        cluster.workers[name] = self  # before anything can go wrong
         self.start()
 
     def start(self):
@@ -171,7 +172,8 @@ class Worker:
         with open(c.path(self.name + ".log"), "ab") as log, \
                 c.net.inside(self.name):
             self.process = subprocess.Popen(
-                ["unshare", "--pid", "--uts", "--fork", "--mount-proc",
+                ["setpriv", "--pdeathsig", "KILL",
+                 "unshare", "--pid", "--uts", "--fork", "--mount-proc",
                  "--kill-child", "sh", "-c",
                  'hostname "$0"; exec "$@"', self.name,
                  "setpriv", f"--reuid={c.user.pw_uid}",
@@ -252,7 +254,7 @@ class Cluster(Shop):
             self.start_web(name)
         self.start_hub(ca)
         for name in self.WORKERS:
-            self.workers[name] = Worker(self, name)
+            Worker(self, name)
 
     def start_hub(self, ca):
         """The load balancer; Klaviyo's TLS, which notes who sends."""
