@@ -14,8 +14,6 @@
 #include "tpl.h"
 
 #include <klaviyo.h>
-#include <stdarg.h>
-#include <sys/stat.h>
 
 #define WALK_KEY "pk_0123456789abcdef0123456789abcdef01"
 enum { DIED = 77 };
