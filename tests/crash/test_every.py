@@ -43,4 +43,4 @@ def test_every_statement(address):
 
 def test_every_allocation(address):
     """All of them in the soak; here some hundred of each kind."""
-    assert "pass in bulk: " in run("every_allocation", "1" if SOAK else "16", *address)
+    assert "pass in bulk: " in run("every_allocation", "1" if SOAK else "24", *address)
