@@ -115,10 +115,11 @@ class Shop:
     serve    False: init only; start() things yourself
     engine   "sqlite" or "postgresql"; None = as TEST_ENGINE says, or sqlite
     server   the PostgreSQL server, if not the run's
+    init     False: the database is left as it is made
     """
 
     def __init__(self, way="direct", sandbox=False, worker=False, env=None,
-                 catalog=None, serve=True, engine=None, server=None):
+                 catalog=None, serve=True, engine=None, server=None, init=True):
         assert way == "direct" or way in WAYS, way
         self.engine = engine or os.environ.get("TEST_ENGINE", "sqlite")
         assert self.engine in ("sqlite", "postgresql"), self.engine
@@ -152,6 +153,9 @@ class Shop:
                                                             "templates")),
             "STOREFRONT_SECRET_FILE": self.path("secret"),
             "KLAVIYO_PUBLIC_KEY": PUBLIC_KEY,
+            # Without a sandbox nobody is asked, Klaviyo least of all.
+            "KLAVIYO_API_URL": "http://127.0.0.1:9",
+            "KLAVIYO_ONSITE_URL": "http://127.0.0.1:9",
         }
         for name in os.environ:
             if name.endswith("SAN_OPTIONS"):
@@ -165,8 +169,9 @@ class Shop:
             if sandbox:
                 self.start_sandbox(sandbox if sandbox is not True else [])
             self.env.update(env or {})
-            self.run("init", *(("--catalog", self.write(
-                "catalog.csv", open(catalog).read())) if catalog else ()))
+            if init:
+                self.run("init", *(("--catalog", self.write(
+                    "catalog.csv", open(catalog).read())) if catalog else ()))
             if serve:
                 self.start()
             if worker:

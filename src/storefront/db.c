@@ -171,11 +171,35 @@ db_open_at(const char *address)
 	return NULL;
 }
 
+/* Is the shop here, and not on its way to or from another database? */
+static int
+check_moved(struct db *db)
+{
+	char mark[16] = "";
+
+	if (db_run(db, copy_value, mark,
+	        "SELECT value FROM meta WHERE name = $1", DB_MOVED) < 0)
+		return -1;
+	if (*mark == '\0')
+		return 0;
+	if (strcmp(mark, DB_GONE) == 0)
+		return shop_fail("%s: this shop has moved: set STOREFRONT_DB "
+		                 "to its new address",
+		    db->name);
+	return shop_fail("%s: `storefront migrate` was cut: run it again, with "
+	                 "the same arguments",
+	    db->name);
+}
+
 struct db *
 db_open(const struct settings *settings)
 {
 	struct db *db = db_open_at(settings->db);
 
+	if (db != NULL && check_moved(db) != 0) {
+		db_close(db);
+		return NULL;
+	}
 	if (db != NULL)
 		db->store.limit = num(settings->outbox_limit);
 	return db;

@@ -282,7 +282,8 @@ set_up(struct connection *c)
 	for (size_t i = 0; i < sizeof(pragma) / sizeof(*pragma); i++)
 		if (sqlite3_exec(c->conn, pragma[i], NULL, NULL, NULL) !=
 		    SQLITE_OK)
-			return shop_fail("%s", sqlite3_errmsg(c->conn));
+			return shop_fail("%s: %s", c->db.name,
+			    sqlite3_errmsg(c->conn));
 	sqlite3_db_config(c->conn, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
 	return 0;
 }

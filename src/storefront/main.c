@@ -40,6 +40,8 @@ static const struct command commands[] = {
         "queue the events of past orders", history_command},
     {"feed", "json|xml [-o FILE]", "the catalogue for Klaviyo to fetch",
         feed_command},
+    {"migrate", "FROM TO | --cancel FROM",
+        "move the shop from SQLite to PostgreSQL", migrate_command},
     {"backup", "FILE [--force]", "copy the whole shop, while it runs",
         backup_command},
     {"doctor", "", "check the settings and what they point to",

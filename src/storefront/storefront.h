@@ -102,6 +102,12 @@ struct db *db_create(const struct settings *settings);
 /* The same by an address: postgresql://.., or a file's path for SQLite. */
 struct db *db_open_at(const char *address);
 struct db *db_create_at(const char *address, const char *currency);
+/* meta's mark of a shop that is moved (migrate.c), and its values.  db_open()
+ * refuses all of them, db_open_at() none. */
+#define DB_MOVED "moving shop"
+#define DB_LEAVING "leaving"
+#define DB_ARRIVING "arriving"
+#define DB_GONE "gone"
 /* The address without its secrets. */
 const char *db_name(const struct db *db);
 /* The same of any address, or "postgresql://.." of one that is none: -1. */
@@ -599,6 +605,7 @@ int worker_command(const struct settings *settings, int argc, char **argv);
 int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
+int migrate_command(const struct settings *settings, int argc, char **argv);
 int backup_command(const struct settings *settings, int argc, char **argv);
 int feed_command(const struct settings *settings, int argc, char **argv);
 int history_command(const struct settings *settings, int argc, char **argv);

@@ -147,9 +147,9 @@ def rows(shop, sql, *arguments):
     return shop.query(sql, *arguments)
 
 
-def execute(shop, sql):
+def execute(shop, sql, *arguments):
     """Changes a row behind the shop's back."""
-    shop.execute(sql)
+    shop.execute(sql, *arguments)
 
 
 def one(shop, sql, *arguments):
