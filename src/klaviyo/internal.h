@@ -269,7 +269,7 @@ char *kl_repair(const struct kl_answer *answer, const char *profile);
 /* ----------------------------------------------------------------- pacer.c */
 /* Rate windows, Retry-After and backoff: pure state and a clock, no I/O. */
 
-enum { KL_SLOTS = 50 };
+enum { KL_SLOTS = 200 }; /* what is lost of a window: one slot */
 struct kl_window { /* no more than ${limit} in any KL_SLOTS slots */
 	int limit, slot_ms;
 	int64_t newest; /* the slot of the last look */
