@@ -238,6 +238,7 @@ enum kl_verdict {
 	KL_V_SENT,      /* 2xx and the transfer complete */
 	KL_V_RETRY,     /* 408, 425, 5xx, broken transfer: outcome unknown */
 	KL_V_DEAD_NET,  /* could not connect: the pass ends */
+	KL_V_UNSENT,    /* kl_client_post_by() held it back */
 	KL_V_WAIT,      /* 429: everything waits */
 	KL_V_PAUSE,     /* nothing is wrong with the event: queue pauses */
 	KL_V_REFUSED,   /* 400 409 413 422 and other 4xx: the event's fault */

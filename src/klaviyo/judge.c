@@ -5,6 +5,7 @@
  *   2xx, and the transfer complete            SENT
  *   no connection (name, TCP, TLS)            DEAD_NET
  *   broken transfer, timeout, no HTTP         RETRY    outcome unknown
+ *   held back by the client, too late         UNSENT
  *   1xx as the last word, 408, 425, 5xx       RETRY
  *   429                                       WAIT
  *   3xx, 401, 403, 404, 405, 410, 415         PAUSE    not the event's fault
@@ -87,6 +88,8 @@ kl_judge(const struct kl_answer *answer)
 		return verdict;
 	if (no_connection(answer->curl))
 		return KL_V_DEAD_NET;
+	if (answer->curl == CURLE_ABORTED_BY_CALLBACK)
+		return KL_V_UNSENT;
 	/* The transfer broke after the status line.  A 2xx may or may not stand
 	   for a stored event.  "Wait" and "not like this" stand without their
 	   body; a refusal does when it was our own cap that cut a long body. */

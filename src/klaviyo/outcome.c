@@ -6,6 +6,7 @@
  *   SENT       sent                               a probe: runs again
  *   RETRY      due after a backoff                20 in a row: as DEAD_NET
  *   DEAD_NET   due after a backoff, 5 min at most pauses as long, then probes
+ *   UNSENT     released                           -
  *   WAIT       released                           waits for Retry-After
  *   PAUSE      released, due behind the others    pauses KL_PAUSE_S, probes
  *   REFUSED    repaired: due now                  -
@@ -385,6 +386,9 @@ kl_pass_answer(
 		/* Never sent: when the network is back, it goes soon. */
 		retry(pass, job, 0, DOWN_MAX_S, words(job, answer));
 		network_down(pass, answer);
+		return;
+	case KL_V_UNSENT:
+		note_all(pass, job, KL_RELEASE, kl_now(), NULL);
 		return;
 	case KL_V_WAIT:
 		told_to_wait(pass, job, answer);

@@ -85,8 +85,10 @@ broken(void **state)
 
 		for (size_t i = 0; i < sizeof(dead) / sizeof(*dead); i++)
 			is_dead |= dead[i] == curl;
-		assert_int_equal(
-		    judge(curl, 0), is_dead ? KL_V_DEAD_NET : KL_V_RETRY);
+		assert_int_equal(judge(curl, 0),
+		    is_dead                             ? KL_V_DEAD_NET
+		    : curl == CURLE_ABORTED_BY_CALLBACK ? KL_V_UNSENT
+		                                        : KL_V_RETRY);
 	}
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
 		assert_int_equal(judge(unknown[i], 0), KL_V_RETRY);

@@ -529,7 +529,7 @@ too_late(void **state)
 		    answer.curl, i % 2 ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK);
 		assert_int_equal(server->requests, (i + 1) / 2);
 		assert_int_equal(
-		    kl_judge(&answer), i % 2 ? KL_V_SENT : KL_V_RETRY);
+		    kl_judge(&answer), i % 2 ? KL_V_SENT : KL_V_UNSENT);
 	}
 	kl_client_free(client);
 }
