@@ -531,8 +531,9 @@ struct klaviyo_tally {
  * may try.
  *
  * One delivery pass: claims up to ${max} due events, posts them with many
- * requests in flight, judges each answer and settles each row.  No
- * transaction is open while a request is under way.  Stops early, giving the
+ * requests in flight, judges each answer and settles each row.  Historical
+ * events, and those of a backlog, go a thousand in a request, so ${max} should
+ * be some thousands.  No transaction is open while a request is under way.  Stops early, giving the
  * rest back, once *${stop} is non-zero (may be NULL).  Returns 0 when the pass
  * ran (whatever Klaviyo answered) and -1 when the store failed.
  */

@@ -159,19 +159,19 @@ most_jobs(const struct klaviyo *klaviyo)
 	return jobs > 0 ? jobs : 1;
 }
 
-/* Sets pass->backlog. */
-static void
+/* Sets pass->backlog.  Returns whether any of real time is due. */
+static bool
 look_for_backlog(struct kl_pass *pass, int64_t now_ms)
 {
-	int64_t due = 0;
+	int64_t due =
+	    kl_outbox_due(pass->store, KLAVIYO_REALTIME, BACKLOG + 1, kl_now());
 
-	if (kl_pacer_wait(&pass->klaviyo->pacer[KL_BULK], now_ms) <=
-	    KL_LONG_WAIT_MS)
-		due = kl_outbox_due(
-		    pass->store, KLAVIYO_REALTIME, BACKLOG + 1, kl_now());
 	if (due < 0)
 		pass->failed = true;
-	pass->backlog = due > BACKLOG;
+	pass->backlog = due > BACKLOG &&
+	                kl_pacer_wait(&pass->klaviyo->pacer[KL_BULK], now_ms) <=
+	                    KL_LONG_WAIT_MS;
+	return due > 0;
 }
 
 int64_t
@@ -187,8 +187,10 @@ kl_route_claim(struct kl_pass *pass, int64_t now_ms)
 
 	if (pass->mode == KL_PROBE && (pass->flying || pass->jobs))
 		return 0;
-	if (bulk && (singles || jobs))
-		look_for_backlog(pass, now_ms);
+	if (bulk && (singles || jobs) && !look_for_backlog(pass, now_ms)) {
+		look_again(pass, KL_SINGLE, now_ms);
+		singles = false;
+	}
 	if (singles && !(bulk && pass->backlog))
 		wait = claim_singles(
 		    pass, bulk ? KLAVIYO_REALTIME : KL_ANY_LANE, now_ms);
