@@ -17,8 +17,9 @@
  * transaction before it is sent, and settled by another after its answer; no
  * transaction is open while a request is under way.  Nothing is sent in the
  * last three quarters of its lease, which is four times a request's timeout
- * at least: nobody else holds the row meanwhile.  claimed = sent + retried +
- * dead + released, whatever happens.
+ * at least: nobody else holds the row meanwhile.  Every claim is counted once,
+ * when its row is settled or, after the store failed, as released, for its
+ * lease gives it back: claimed = sent + retried + dead + released.
  *
  * Does not wait for more than a few seconds beyond its requests: a longer wait
  * is the caller's, in the tally.
@@ -89,6 +90,72 @@ klaviyo_free(struct klaviyo *klaviyo)
 		return;
 	kl_client_free(klaviyo->client);
 	free(klaviyo);
+}
+
+/* ---------------------------------------------------------------- settling */
+
+static void
+count(struct klaviyo_tally *tally, enum kl_outcome outcome)
+{
+	switch (outcome) {
+	case KL_SENT:
+		tally->sent++;
+		break;
+	case KL_RETRY:
+		tally->retried++;
+		break;
+	case KL_DEAD:
+		tally->dead++;
+		break;
+	case KL_RELEASE:
+		tally->released++;
+		break;
+	}
+}
+
+void
+kl_pass_flush(struct kl_pass *pass)
+{
+	struct kl_settlement *done = pass->klaviyo->done;
+
+	if (pass->ndone && kl_outbox_settle(pass->store, pass->token, done,
+	                       pass->ndone, kl_now()) < 0)
+		pass->failed = true;
+	for (size_t i = 0; i < pass->ndone; i++) {
+		struct kl_settlement *s = &done[i];
+
+		count(pass->tally, pass->failed ? KL_RELEASE : s->outcome);
+		kl_claims_free(s->claim);
+		free(s->error);
+		free(s->profile);
+	}
+	pass->ndone = 0;
+	if (!pass->failed && pass->sender_changed) {
+		if (kl_sender_save(pass->store, &pass->sender))
+			pass->failed = true;
+		pass->sender_changed = false;
+	}
+}
+
+void
+kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
+    enum kl_outcome outcome, int64_t due_at, char *error, char *profile)
+{
+	claim->next = NULL;
+	/* What is left to say takes the id. */
+	free(claim->event);
+	claim->event = NULL;
+	if (!pass->ndone)
+		pass->done_since = kl_monotonic_ms();
+	pass->klaviyo->done[pass->ndone++] = (struct kl_settlement){
+	    .claim = claim,
+	    .outcome = outcome,
+	    .due_at = due_at,
+	    .error = error,
+	    .profile = profile,
+	};
+	if (pass->ndone == KL_BATCH || pass->failed)
+		kl_pass_flush(pass);
 }
 
 /* ---------------------------------------------------------------- one pass */

@@ -69,6 +69,14 @@ struct kl_pass {
 	bool sender_changed;
 };
 
+/* --------------------------------------------------------------- deliver.c */
+
+/* Takes ${claim}, ${error} and ${profile}: how it ends is decided. */
+void kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
+    enum kl_outcome outcome, int64_t due_at, char *error, char *profile);
+/* Settles what is decided; a failure sets pass->failed. */
+void kl_pass_flush(struct kl_pass *pass);
+
 /* ----------------------------------------------------------------- route.c */
 
 /* Claims what can be sent soon.  Returns the milliseconds until the limits
@@ -94,11 +102,6 @@ char *kl_job_body(const struct kl_job *job);
 
 /* --------------------------------------------------------------- outcome.c */
 
-/* Takes ${claim}, ${error} and ${profile}: how it ends is decided. */
-void kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
-    enum kl_outcome outcome, int64_t due_at, char *error, char *profile);
-/* Settles what is decided; a failure sets pass->failed. */
-void kl_pass_flush(struct kl_pass *pass);
 /* Claims nothing more; ${wait_ms} and ${reason} go to the tally. */
 void kl_pass_end(struct kl_pass *pass, int64_t wait_ms, const char *reason);
 /* Decides by Klaviyo's answer; takes ${job}, not the answer's body. */

@@ -30,10 +30,7 @@
  * event that Klaviyo, or a firewall in front of it, cannot stomach does not
  * hold up the rest for ever.
  *
- * Promises: every claim is counted once, when its row is settled or, after the
- * store failed, as released: its lease gives it back.
- *
- * Does not send, and keeps no transaction open.
+ * Does not send or settle: it notes what is to be settled (deliver.c).
  */
 #include "deliver.h"
 
@@ -54,72 +51,6 @@ static int64_t
 seconds(int64_t ms)
 {
 	return (ms + 999) / 1000;
-}
-
-/* ---------------------------------------------------------------- settling */
-
-static void
-count(struct klaviyo_tally *tally, enum kl_outcome outcome)
-{
-	switch (outcome) {
-	case KL_SENT:
-		tally->sent++;
-		break;
-	case KL_RETRY:
-		tally->retried++;
-		break;
-	case KL_DEAD:
-		tally->dead++;
-		break;
-	case KL_RELEASE:
-		tally->released++;
-		break;
-	}
-}
-
-void
-kl_pass_flush(struct kl_pass *pass)
-{
-	struct kl_settlement *done = pass->klaviyo->done;
-
-	if (pass->ndone && kl_outbox_settle(pass->store, pass->token, done,
-	                       pass->ndone, kl_now()) < 0)
-		pass->failed = true;
-	for (size_t i = 0; i < pass->ndone; i++) {
-		struct kl_settlement *s = &done[i];
-
-		count(pass->tally, pass->failed ? KL_RELEASE : s->outcome);
-		kl_claims_free(s->claim);
-		free(s->error);
-		free(s->profile);
-	}
-	pass->ndone = 0;
-	if (!pass->failed && pass->sender_changed) {
-		if (kl_sender_save(pass->store, &pass->sender))
-			pass->failed = true;
-		pass->sender_changed = false;
-	}
-}
-
-void
-kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
-    enum kl_outcome outcome, int64_t due_at, char *error, char *profile)
-{
-	claim->next = NULL;
-	/* What is left to say takes the id. */
-	free(claim->event);
-	claim->event = NULL;
-	if (!pass->ndone)
-		pass->done_since = kl_monotonic_ms();
-	pass->klaviyo->done[pass->ndone++] = (struct kl_settlement){
-	    .claim = claim,
-	    .outcome = outcome,
-	    .due_at = due_at,
-	    .error = error,
-	    .profile = profile,
-	};
-	if (pass->ndone == KL_BATCH || pass->failed)
-		kl_pass_flush(pass);
 }
 
 /* --------------------------------------------------------------- the queue */
