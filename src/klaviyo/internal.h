@@ -232,7 +232,7 @@ int kl_bound_room(const struct klaviyo_store *store, enum kl_worth worth);
 int kl_bound_look(const struct klaviyo_store *store, bool always);
 
 /* ----------------------------------------------------------------- judge.c */
-/* DESIGN section 5's table as one pure function. */
+/* The README's table of answers as one pure function. */
 
 enum kl_verdict {
 	KL_V_SENT,      /* 2xx and the transfer complete */

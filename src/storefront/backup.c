@@ -7,9 +7,9 @@
  * and then takes its name, and the folder is flushed.  Nobody waits for it: it
  * reads, and writers go on.  Only its owner may read it.
  *
- * VACUUM INTO, and not a copy of files: a copy of a database in use is torn
- * (HAZARDS: 4 of 12 were), and SQLite's backup interface begins anew with every
- * write of another process.
+ * VACUUM INTO, and not a copy of files: a copy of a database in use may be torn
+ * (of 12 tried under load, 4 were), and SQLite's backup interface begins anew
+ * with every write of another process.
  *
  * What a restored backup means for Klaviyo: events sent after it was taken are
  * sent again, under the same unique_id, and dropped there.  Orders placed after
