@@ -10,10 +10,7 @@
 
 static bool in_bulk;
 
-int64_t __real_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now);
-int64_t __wrap_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now);
+__typeof__(kl_outbox_due) __real_kl_outbox_due, __wrap_kl_outbox_due;
 
 /* The look at how many wait is for 501, the first that makes a backlog. */
 int64_t

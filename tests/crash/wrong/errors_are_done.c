@@ -7,7 +7,7 @@
  */
 #include "internal.h"
 
-enum kl_verdict __wrap_kl_judge(const struct kl_answer *answer);
+__typeof__(kl_judge) __wrap_kl_judge;
 
 enum kl_verdict
 __wrap_kl_judge(const struct kl_answer *answer)

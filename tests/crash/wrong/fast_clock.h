@@ -15,8 +15,8 @@
 
 enum { CLOCK_RATE = 10 };
 
-int64_t __wrap_kl_now(void);
-int64_t __wrap_kl_monotonic_ms(void);
+__typeof__(kl_now) __wrap_kl_now;
+__typeof__(kl_monotonic_ms) __wrap_kl_monotonic_ms;
 
 static inline int64_t
 clock_ms(clockid_t clock)

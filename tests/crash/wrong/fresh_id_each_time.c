@@ -12,8 +12,7 @@
 #include <sodium.h>
 #include <string.h>
 
-char *__real_kl_event_body(const char *profile, const char *event);
-char *__wrap_kl_event_body(const char *profile, const char *event);
+__typeof__(kl_event_body) __real_kl_event_body, __wrap_kl_event_body;
 
 char *
 __wrap_kl_event_body(const char *profile, const char *event)

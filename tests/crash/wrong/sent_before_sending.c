@@ -10,10 +10,7 @@
 
 #include <stdlib.h>
 
-int __real_kl_outbox_claim(const struct klaviyo_store *store, const char *token,
-    int lane, int max, int64_t now, int64_t lease_end, struct kl_claim **list);
-int __wrap_kl_outbox_claim(const struct klaviyo_store *store, const char *token,
-    int lane, int max, int64_t now, int64_t lease_end, struct kl_claim **list);
+__typeof__(kl_outbox_claim) __real_kl_outbox_claim, __wrap_kl_outbox_claim;
 
 int
 __wrap_kl_outbox_claim(const struct klaviyo_store *store, const char *token,

@@ -15,12 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int __real_klaviyo_queue_order(const struct klaviyo_store *store,
-    enum klaviyo_metric metric, const struct klaviyo_order *order,
-    enum klaviyo_lane lane, int64_t now);
-int __wrap_klaviyo_queue_order(const struct klaviyo_store *store,
-    enum klaviyo_metric metric, const struct klaviyo_order *order,
-    enum klaviyo_lane lane, int64_t now);
+__typeof__(klaviyo_queue_order) __real_klaviyo_queue_order,
+    __wrap_klaviyo_queue_order;
 
 static size_t
 drop(char *data, size_t size, size_t n, void *arg)

@@ -8,10 +8,7 @@
 
 enum { BACKLOG = 500, HANDFUL = 5 }; /* the former as in route.c */
 
-int64_t __real_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now);
-int64_t __wrap_kl_outbox_due(
-    const struct klaviyo_store *store, int lane, int max, int64_t now);
+__typeof__(kl_outbox_due) __real_kl_outbox_due, __wrap_kl_outbox_due;
 
 int64_t
 __wrap_kl_outbox_due(

@@ -8,16 +8,8 @@
 
 #include <string.h>
 
-int __real_kl_lease_hold(const struct klaviyo_store *store,
-    struct kl_lease *lease, int64_t now, char *other, size_t size);
-int __wrap_kl_lease_hold(const struct klaviyo_store *store,
-    struct kl_lease *lease, int64_t now, char *other, size_t size);
-int64_t __real_kl_outbox_settle(const struct klaviyo_store *store,
-    const char *token, const struct kl_settlement *settlement, size_t n,
-    int64_t now);
-int64_t __wrap_kl_outbox_settle(const struct klaviyo_store *store,
-    const char *token, const struct kl_settlement *settlement, size_t n,
-    int64_t now);
+__typeof__(kl_lease_hold) __real_kl_lease_hold, __wrap_kl_lease_hold;
+__typeof__(kl_outbox_settle) __real_kl_outbox_settle, __wrap_kl_outbox_settle;
 
 int
 __wrap_kl_lease_hold(const struct klaviyo_store *store, struct kl_lease *lease,
