@@ -205,7 +205,7 @@ install: all
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libklaviyo.so
 	$(INSTALL) 644 $(BUILD)/klaviyo.pc \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/klaviyo.pc
-	for file in www/nginx.conf www/apache.conf src/storefront/tracking.c \
+	for file in www/nginx.conf www/apache.conf www/storefront* src/storefront/tracking*.c \
 	    templates/*.tpl templates/klaviyo/*.tpl www/htdocs/* \
 	    www/htdocs/images/*; do \
 	    [ ! -f $$file ] || $(INSTALL) 644 $$file \

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BATCH_MAX (30 * 60)
 #define FILE_MAX (256L << 20)
 
 static int
@@ -31,7 +32,8 @@ wrong_call(const char *what)
 	return 2;
 }
 
-/* ---------------------------------------------------------------------- init */
+/* ---------------------------------------------------------------------- init
+ */
 
 /* Writes a new secret where there is none; never over one. */
 static int
@@ -103,15 +105,14 @@ load_catalog(struct db *db, const struct settings *settings, const char *path)
 		text = file = read_file(path, &length);
 	if (text == NULL)
 		return -1;
-	result =
-	    catalog_import(db, text, length, settings->currency, &counts);
+	result = catalog_import(db, text, length, settings->currency, &counts);
 	if (result == 0)
 		printf("%s: %lld products, %lld variants\n",
 		    path != NULL ? path : "demo catalogue",
 		    (long long)counts.products, (long long)counts.variants);
 	else if (path != NULL)
-		shop_fail("%s: %s; nothing was loaded", path,
-		    strdupa(shop_error()));
+		shop_fail(
+		    "%s: %s; nothing was loaded", path, strdupa(shop_error()));
 	free(file);
 	return result;
 }
@@ -147,7 +148,8 @@ init_command(const struct settings *settings, int argc, char **argv)
 	return code;
 }
 
-/* -------------------------------------------------------------------- doctor */
+/* -------------------------------------------------------------------- doctor
+ */
 
 static int
 finding(bool ok, const char *what)
@@ -176,6 +178,35 @@ check_key(const struct settings *settings)
 	return finding(ok, "private key file");
 }
 
+static int
+batch_row(void *arg, int n, const char *const col[])
+{
+	(void)n;
+	*(int64_t *)arg = num(col[0]);
+	return 0;
+}
+
+/* Abandoned-cart mails go out an hour after the event, or later: by then the
+   batch must have told that the order is there. */
+static int
+check_batch(struct db *db)
+{
+	int64_t last = 0, age;
+
+	if (db_run(db, batch_row, &last,
+	        "SELECT value FROM meta WHERE name = 'last batch'") < 0)
+		return finding(false, "last batch");
+	age = time(NULL) - last;
+	if (last == 0)
+		shop_fail("none yet: run `worker --once` every 15 minutes, "
+		          "see www/storefront.cron");
+	else if (age > BATCH_MAX)
+		shop_fail("%lld min ago; Klaviyo asks for one every 30 min at "
+		          "least: look after cron or the timer",
+		    (long long)(age / 60));
+	return finding(last != 0 && age <= BATCH_MAX, "last batch");
+}
+
 int
 doctor_command(const struct settings *loaded, int argc, char **argv)
 {
@@ -198,6 +229,8 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 	if (db != NULL)
 		db_describe(db, version, sizeof(version));
 	faults += finding(db != NULL, db != NULL ? version : "database");
+	if (db != NULL && strcmp(settings.delivery, "batch") == 0)
+		faults += check_batch(db);
 	db_close(db);
 	faults += check_key(&settings);
 	if (*settings.public_key == '\0')

@@ -156,6 +156,14 @@ check_revision(const char *value)
 }
 
 static const char *
+check_delivery(const char *value)
+{
+	return strcmp(value, "realtime") == 0 || strcmp(value, "batch") == 0
+	    ? NULL
+	    : "must be realtime, or batch: sent by `worker --once` only";
+}
+
+static const char *
 check_consent(const char *value)
 {
 	/* "required" arrives with the consent banner; until then it would be
@@ -188,6 +196,7 @@ static const struct setting {
     {"KLAVIYO_ONSITE_URL", AT(onsite_url), "https://static.klaviyo.com",
         check_klaviyo_url},
     {"KLAVIYO_REVISION", AT(revision), KLAVIYO_REVISION, check_revision},
+    {"KLAVIYO_DELIVERY", AT(delivery), "realtime", check_delivery},
     {"KLAVIYO_OUTBOX_LIMIT", AT(outbox_limit), "1000000", check_limit},
     {"KLAVIYO_CA_FILE", AT(ca_file), "", check_optional},
     {"KLAVIYO_CONSENT", AT(consent), "implied", check_consent},

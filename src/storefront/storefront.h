@@ -80,6 +80,7 @@ struct settings {
 	const char *onsite_url; /* KLAVIYO_ONSITE_URL */
 	const char *revision;   /* KLAVIYO_REVISION */
 	const char *ca_file;    /* KLAVIYO_CA_FILE: "" = the system's */
+	const char *delivery;   /* KLAVIYO_DELIVERY: realtime or batch */
 	const char *outbox_limit; /* KLAVIYO_OUTBOX_LIMIT: unsent events */
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
 	bool https;             /* url begins with https: */

@@ -269,21 +269,27 @@ dry_run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 	return 0;
 }
 
-int
-worker_command(const struct settings *settings, int argc, char **argv)
+/* For doctor: when the last batch ran, whatever came of it. */
+static void
+note_batch(struct db *db)
 {
-	bool once = false, dry = false;
-	struct sigaction action = {.sa_handler = on_signal};
-	struct klaviyo *klaviyo;
-	sigset_t blocked, open;
-	struct db *db;
-	int code;
+	if (db_run(db, NULL, NULL,
+	        "INSERT INTO meta (name, value) VALUES ('last batch', $1) "
+	        "ON CONFLICT (name) DO UPDATE SET value = $1",
+	        NUM(time(NULL))) < 0)
+		shop_log("worker: %s", shop_error());
+}
 
+/* 0, or the exit code. */
+static int
+read_options(const struct settings *settings, int argc, char **argv, bool *once,
+    bool *dry)
+{
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--once") == 0)
-			once = true;
+			*once = true;
 		else if (strcmp(argv[i], "--dry-run") == 0)
-			dry = true;
+			*dry = true;
 		else {
 			fprintf(stderr,
 			    "storefront: worker takes --once and "
@@ -292,6 +298,27 @@ worker_command(const struct settings *settings, int argc, char **argv)
 			return 2;
 		}
 	}
+	if (strcmp(settings->delivery, "batch") == 0 && !*once && !*dry) {
+		fprintf(stderr,
+		    "storefront: KLAVIYO_DELIVERY is batch: only `worker "
+		    "--once` sends, from cron or a timer\n");
+		return 1;
+	}
+	return 0;
+}
+
+int
+worker_command(const struct settings *settings, int argc, char **argv)
+{
+	bool once = false, dry = false;
+	struct sigaction action = {.sa_handler = on_signal};
+	struct klaviyo *klaviyo;
+	sigset_t blocked, open;
+	struct db *db;
+	int code = read_options(settings, argc, argv, &once, &dry);
+
+	if (code != 0)
+		return code;
 	klaviyo = open_klaviyo(settings, dry);
 	db = klaviyo != NULL ? db_open(settings) : NULL;
 	if (db == NULL) {
@@ -313,6 +340,8 @@ worker_command(const struct settings *settings, int argc, char **argv)
 		code = run_once(klaviyo, db_store(db), &open);
 	else
 		code = run_forever(klaviyo, db_store(db), &open);
+	if (once && !dry && !db_lost())
+		note_batch(db);
 	if (!db_lost() && klaviyo_leave(klaviyo, db_store(db)) != 0)
 		shop_log("worker: %s", klaviyo_error());
 	db_close(db);

@@ -1,0 +1,73 @@
+"""KLAVIYO_DELIVERY=batch: nothing is sent but by `worker --once`."""
+import os
+import re
+import shutil
+import subprocess
+
+from harness import TREE, Shop
+from shop_kit import checkout, execute, fill_cart, one, order_of
+
+BATCH = {"KLAVIYO_DELIVERY": "batch"}
+
+
+def test_batches():
+    with Shop("nginx", sandbox=True, env=BATCH) as shop:
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
+        order_of(checkout(visitor))
+        run = shop.run("worker", check=False)
+        assert run.returncode == 1 and "worker --once" in run.stderr
+        assert one(shop, "SELECT COUNT(sent_at) FROM klaviyo_outbox") == 0
+        run = shop.run("doctor", check=False)
+        assert "none yet" in run.stdout and run.returncode == 1
+        assert shop.run("worker", "--once").stdout.startswith("2 sent")
+        run = shop.run("doctor", check=False)
+        assert re.search("ok +last batch", run.stdout)
+        execute(shop, "UPDATE meta SET value = '1700000000' "
+                "WHERE name = 'last batch'")
+        run = shop.run("doctor", check=False)
+        assert run.returncode == 1
+        assert re.search("WRONG last batch: .* min ago", run.stdout)
+        # In real time nobody asks for batches.
+        run = shop.run("doctor", check=False,
+                       env={"KLAVIYO_DELIVERY": "realtime"})
+        assert "batch" not in run.stdout.split("\n\n", 1)[1]
+        run = shop.run("doctor", check=False, env={"KLAVIYO_DELIVERY": "now"})
+        assert "must be realtime, or batch" in run.stdout
+
+
+def test_the_cron_line_runs(tmp_path):
+    """The shipped line, with its shipped paths replaced, by the shell that
+    cron uses."""
+    with Shop("nginx", sandbox=True, env=BATCH) as shop:
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
+        order_of(checkout(visitor))
+        line, = [line for line in open(os.path.join(
+            TREE, "www", "storefront.cron")) if not line.startswith("#")]
+        fields = line.split(None, 6)
+        assert fields[:6] == ["*/15", "*", "*", "*", "*", "www-data"]
+        settings = shop.write("worker.env", "".join(
+            f"{name}={value}\n" for name, value in {
+                **shop.env, **shop.secrets}.items()), 0o400)
+        command = fields[6].replace("/etc/storefront/worker.env", settings) \
+            .replace("/usr/local/bin", shop.binaries)
+        done = subprocess.run(["/bin/sh", "-c", command], text=True, env={},
+                              capture_output=True, cwd=shop.dir,
+                              user=shop.user.pw_uid if shop.user else None)
+        assert done.returncode == 0 and done.stdout.startswith("2 sent")
+
+
+def test_the_units_are_understood():
+    """systemd's own opinion of the shipped units, where systemd is."""
+    analyze = shutil.which("systemd-analyze")
+    for name in ("storefront-batch.service", "storefront-batch.timer"):
+        path = os.path.join(TREE, "www", name)
+        assert "[Unit]" in open(path).read()
+        if analyze:
+            done = subprocess.run([analyze, "verify", "--man=no", path],
+                                  capture_output=True, text=True)
+            wrong = [line for line in done.stderr.splitlines()
+                     if name in line and "not executable" not in line
+                     and "No such file" not in line]
+            assert not wrong, wrong
