@@ -160,7 +160,7 @@ def test_backlog():
 def test_large_events(lane):
     """A megabyte each, and answers that take their time: as many requests in
     flight as may be, single ones and jobs."""
-    n = 60
+    n = 120
     with Shop(serve=False) as shop, Feeder(shop) as feeder:
         fill(feeder, n, lane, {"Long": ["x" * 100000] * 10})
         shop.start_sandbox(["--keep", "1", "--latency", "500"])
