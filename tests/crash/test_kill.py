@@ -49,7 +49,7 @@ def test_nothing_is_lost_in_bulk(part, catalog):
 ])
 def test_a_wrong_design_is_caught(wrong, sees, catalog):
     with Loop(SEED, variant(wrong), catalog=catalog) as loop:
-        for _ in range(10):
+        for _ in range(25):
             loop.run(rounds=3)
             loop.drain()
             found = loop.check()
