@@ -155,7 +155,6 @@ class Shop:
             "KLAVIYO_PUBLIC_KEY": PUBLIC_KEY,
             # Without a sandbox nobody is asked, Klaviyo least of all.
             "KLAVIYO_API_URL": "http://127.0.0.1:9",
-            "KLAVIYO_ONSITE_URL": "http://127.0.0.1:9",
         }
         for name in os.environ:
             if name.endswith("SAN_OPTIONS"):
