@@ -45,6 +45,11 @@ TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("STOREFRONT_BUILD",
                                        os.path.join(TREE, "build")))
 WRAP = shlex.split(os.environ.get("STOREFRONT_WRAP", ""))
+try:
+    with open(os.path.join(BUILD, "storefront"), "rb") as program:
+        SANITIZED = b"__asan_init" in program.read()  # slow, and large
+except OSError:
+    SANITIZED = False
 # Generous: a loaded machine under valgrind is slow, and no test that passes
 # waits this long.
 PATIENCE = float(os.environ.get("STOREFRONT_PATIENCE", "60"))
