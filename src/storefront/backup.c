@@ -136,8 +136,7 @@ backup_to(struct db *db, const char *path)
 	return result;
 }
 
-/* ------------------------------------------------------------------ the
- * command */
+/* ------------------------------------------------------------- the command */
 
 static int
 wrong_call(void)

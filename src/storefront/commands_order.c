@@ -11,8 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ------------------------------------------------------------------ list, show
- */
+/* -------------------------------------------------------------- list, show */
 
 static const char *
 when(char text[32], int64_t seconds)
@@ -85,8 +84,7 @@ show_order(struct db *db, struct arena *arena, const char *id)
 	return order_changes(db, arena, &o, print_change, &o);
 }
 
-/* --------------------------------------------------------------------- changes
- */
+/* ----------------------------------------------------------------- changes */
 
 enum { OPTIONS_MAX = 100 };
 

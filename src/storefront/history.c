@@ -24,47 +24,15 @@
 struct sync {
 	const struct settings *settings;
 	struct db *db;
-	bool dry_run, terminal;
+	bool dry_run;
 	int64_t since, until, now;
 	bool until_given;
 	struct order_mark at;       /* the last order done */
-	int64_t all, done, changes; /* orders, orders, changes of orders */
-	struct timespec begun;
+	int64_t done, changes;      /* orders, changes of orders */
+	struct progress progress;
 };
 
-/* ----------------------------------------------------------------- progress */
-
-static double
-elapsed(const struct timespec *since)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - since->tv_sec) +
-	       (double)(now.tv_nsec - since->tv_nsec) / 1e9;
-}
-
-static void
-show_progress(const struct sync *s, bool waiting)
-{
-	double seconds = elapsed(&s->begun);
-	double rate = seconds > 0 ? (double)s->done / seconds : 0;
-	int width = 30, full = width;
-
-	if (!s->terminal)
-		return;
-	if (s->all > 0)
-		full = (int)(s->done * width / s->all);
-	fprintf(stderr,
-	    "\r[%.*s%*s] %lld of %lld orders, %.0f/s, %.0f s left%s ", full,
-	    "##############################", width - full, "",
-	    (long long)s->done, (long long)s->all, rate,
-	    rate > 0 ? (double)(s->all - s->done) / rate : 0,
-	    waiting ? ", waiting for the worker" : "");
-}
-
-/* -------------------------------------------------------------- where it was
- */
+/* ------------------------------------------------------------ where it was */
 
 /* "time id since until" of an unfinished sync; another span begins anew. */
 static int
@@ -112,24 +80,27 @@ count_row(void *arg, int n, const char *const col[])
 static int
 find_place(struct sync *s)
 {
+	int64_t all = 0;
+
 	s->at.time = s->since;
 	if (!s->dry_run &&
 	    db_run(s->db, place_row, s,
 	        "SELECT value FROM meta WHERE name = 'history'") < 0)
 		return -1;
 	if (*s->at.id != '\0')
-		fprintf(
-		    stderr, "storefront: going on after order %s\n", s->at.id);
-	return db_run(s->db, count_row, &s->all,
-	           "SELECT COUNT(*) FROM orders WHERE (time > $1 OR "
-	           "(time = $1 AND id > $2)) AND time < $3",
-	           NUM(s->at.time), s->at.id, NUM(s->until)) < 0
-	           ? -1
-	           : 0;
+		fprintf(stderr, "storefront: going on after order %s\n",
+		    s->at.id);
+	if (db_run(s->db, count_row, &all,
+	        "SELECT COUNT(*) FROM orders WHERE (time > $1 OR "
+	        "(time = $1 AND id > $2)) AND time < $3",
+	        NUM(s->at.time), s->at.id, NUM(s->until)) < 0)
+		return -1;
+	progress_begin(&s->progress, s->dry_run ? "counting" : "queueing",
+	    "orders", all);
+	return 0;
 }
 
-/* ------------------------------------------------------------------- syncing
- */
+/* ----------------------------------------------------------------- syncing */
 
 struct one {
 	struct sync *sync;
@@ -207,12 +178,12 @@ sync_all(struct sync *s)
 			return -1;
 		if (n > 0)
 			s->done += n;
-		show_progress(s, n == -2);
+		progress_show(&s->progress, n > 0 ? n : 0,
+		    n == -2 ? ", waiting for the worker" : "");
 		if (n == -2)
 			sleep(FULL_WAIT_S);
 	}
-	if (s->terminal)
-		fprintf(stderr, "\n");
+	progress_end(&s->progress);
 	if (s->dry_run)
 		return 0;
 	return db_run(s->db, NULL, NULL,
@@ -221,8 +192,7 @@ sync_all(struct sync *s)
 	           : 0;
 }
 
-/* ------------------------------------------------------------------- command
- */
+/* ----------------------------------------------------------------- command */
 
 /* 2024-01-31: the beginning of that day, UTC. */
 static bool
@@ -271,12 +241,11 @@ history_command(const struct settings *settings, int argc, char **argv)
 		    "[--until YYYY-MM-DD] [--dry-run]\n");
 		return 2;
 	}
-	s.terminal = isatty(STDERR_FILENO) == 1;
-	clock_gettime(CLOCK_MONOTONIC, &s.begun);
 	s.db = db_open(settings);
 	result = s.db == NULL || find_place(&s) != 0 ? -1 : sync_all(&s);
 	db_close(s.db);
 	if (result != 0) {
+		progress_end(&s.progress);
 		fprintf(stderr,
 		    "storefront: %s; run it again, it goes on where it was\n",
 		    shop_error());

@@ -21,8 +21,6 @@
 #include "db.h"
 
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define CLOSED                                                                 \
 	"this shop has moved to another database: set STOREFRONT_DB to its "   \
@@ -33,10 +31,7 @@ struct move {
 	struct db *from, *to;
 	struct arena *arena;
 	struct table *tables;
-	bool terminal;
-	const char *what; /* copying or checking */
-	int64_t done, all, shown;
-	struct timespec begun;
+	struct progress progress;
 };
 
 static int
@@ -74,56 +69,25 @@ set_mark(struct db *db, const char *mark)
 	           : 0;
 }
 
-/* ------------------------------------------------------------------ progress
- */
-
-static double
-elapsed(const struct timespec *since)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - since->tv_sec) +
-	       (double)(now.tv_nsec - since->tv_nsec) / 1e9;
-}
+/* ----------------------------------------------------------------- progress */
 
 static void
 tell(void *arg, int64_t rows)
 {
-	struct move *m = arg;
-	double seconds = elapsed(&m->begun), rate;
-	int width = 30, full;
-
-	m->done += rows;
-	if (!m->terminal || (m->done - m->shown < 2000 && rows > 0))
-		return;
-	m->shown = m->done;
-	full = m->all > 0 ? (int)(m->done * width / m->all) : width;
-	if (full > width)
-		full = width;
-	rate = seconds > 0 ? (double)m->done / seconds : 0;
-	fprintf(stderr,
-	    "\r%s [%.*s%*s] %lld of %lld rows, %.0f/s, %.0f s left ", m->what,
-	    full, "##############################", width - full, "",
-	    (long long)m->done, (long long)m->all, rate,
-	    rate > 0 && m->all > m->done ? (double)(m->all - m->done) / rate
-	                                 : 0);
+	progress_show(arg, rows, "");
 }
 
 static void
 begin_phase(struct move *m, const char *what, int times)
 {
-	if (m->terminal && *m->what != '\0')
-		fprintf(stderr, "\n");
-	m->what = what;
-	m->done = m->all = m->shown = 0;
+	int64_t all = 0;
+
 	for (const struct table *t = m->tables; t != NULL; t = t->next)
-		m->all += t->rows * times;
-	clock_gettime(CLOCK_MONOTONIC, &m->begun);
+		all += t->rows * times;
+	progress_begin(&m->progress, what, "rows", all);
 }
 
-/* ----------------------------------------------------------- closing, opening
- */
+/* -------------------------------------------------------- closing, opening */
 
 static const char *const actions[] = {"INSERT", "UPDATE", "DELETE"};
 #define ACTIONS (sizeof(actions) / sizeof(*actions))
@@ -165,8 +129,7 @@ mark_from(struct move *m, const char *mark)
 	return -1;
 }
 
-/* ------------------------------------------------------------------ the new
- * one */
+/* ------------------------------------------------------------- the new one */
 
 static int
 count_row(void *arg, int n, const char *const col[])
@@ -257,20 +220,21 @@ already(struct move *m)
 	return 0;
 }
 
-/* -------------------------------------------------------------------- the move
- */
+/* ---------------------------------------------------------------- the move */
 
 static int
 copy_all(struct move *m)
 {
 	begin_phase(m, "copying", 1);
 	for (const struct table *t = m->tables; t != NULL; t = t->next)
-		if (table_copy(m->from, m->to, m->arena, t, tell, m) != 0 ||
+		if (table_copy(m->from, m->to, m->arena, t, tell,
+		        &m->progress) != 0 ||
 		    table_identity(m->from, m->to, t) != 0)
 			return -1;
 	begin_phase(m, "checking", 2);
 	for (const struct table *t = m->tables; t != NULL; t = t->next)
-		if (table_check(m->from, m->to, m->arena, t, tell, m) != 0)
+		if (table_check(m->from, m->to, m->arena, t, tell,
+		        &m->progress) != 0)
 			return -1;
 	return 0;
 }
@@ -312,8 +276,7 @@ move(struct move *m)
 	    make_to(m, currency) != 0 || mark_from(m, DB_LEAVING) != 0 ||
 	    copy_all(m) != 0 || switch_over(m) != 0)
 		return -1;
-	if (m->terminal)
-		fprintf(stderr, "\n");
+	progress_end(&m->progress);
 	for (const struct table *t = m->tables; t != NULL; t = t->next)
 		printf("%10lld %s\n", (long long)t->rows, t->name);
 	printf("moved to %s and compared; set STOREFRONT_DB to it and start "
@@ -346,7 +309,7 @@ int
 migrate_command(const struct settings *settings, int argc, char **argv)
 {
 	bool back = argc == 3 && strcmp(argv[1], "--cancel") == 0;
-	struct move m = {.what = "", .terminal = isatty(STDERR_FILENO) == 1};
+	struct move m = {0};
 	int result;
 
 	(void)settings;
@@ -371,7 +334,7 @@ migrate_command(const struct settings *settings, int argc, char **argv)
 	arena_free(m.arena);
 	if (result == 0)
 		return 0;
-	fprintf(stderr, "%sstorefront: %s\n",
-	    m.terminal && *m.what != '\0' ? "\n" : "", shop_error());
+	progress_end(&m.progress);
+	fprintf(stderr, "storefront: %s\n", shop_error());
 	return 1;
 }

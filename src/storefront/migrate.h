@@ -37,17 +37,17 @@ const char *sql_insert(struct arena *arena, const struct table *table);
 bool table_is_meta(const struct table *table);
 
 /* Called after each batch with the rows copied or checked. */
-typedef void progress(void *arg, int64_t rows);
+typedef void tell_rows(void *arg, int64_t rows);
 
 /* Empties the new database of what init put there, in the open transaction. */
 int tables_empty(struct db *to, struct arena *arena, const struct table *list);
 /* Copies what is not copied yet, batch by batch. */
 int table_copy(struct db *from, struct db *to, struct arena *arena,
-    const struct table *table, progress *tell, void *arg);
+    const struct table *table, tell_rows *tell, void *arg);
 /* The next id of the new table is above all that were ever given out. */
 int table_identity(struct db *from, struct db *to, const struct table *table);
 /* 0 if both have the same rows. */
 int table_check(struct db *from, struct db *to, struct arena *arena,
-    const struct table *table, progress *tell, void *arg);
+    const struct table *table, tell_rows *tell, void *arg);
 
 #endif

@@ -19,8 +19,7 @@ count_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
-/* ------------------------------------------------------------------- copying
- */
+/* ----------------------------------------------------------------- copying */
 
 int
 tables_empty(struct db *to, struct arena *arena, const struct table *list)
@@ -86,7 +85,7 @@ copy_batch(
 
 int
 table_copy(struct db *from, struct db *to, struct arena *arena,
-    const struct table *table, progress *tell, void *arg)
+    const struct table *table, tell_rows *tell, void *arg)
 {
 	struct copying c = {.to = to, .columns = table->columns};
 	const char *mark = arena_printf(arena, MARK "%s", table->name);
@@ -131,8 +130,7 @@ table_identity(struct db *from, struct db *to, const struct table *table)
 	           : 0;
 }
 
-/* ------------------------------------------------------------------ checking
- */
+/* ---------------------------------------------------------------- checking */
 
 struct sum {
 	struct arena *arena;
@@ -182,7 +180,7 @@ sum_row(void *arg, int n, const char *const col[])
 
 static int
 sum_table(struct db *db, struct arena *arena, const struct table *table,
-    struct sum *sum, progress *tell, void *arg)
+    struct sum *sum, tell_rows *tell, void *arg)
 {
 	const char *begin = sql_by_key(arena, table, true);
 	const char *go_on = sql_by_key(arena, table, false), *key[KEY_MAX];
@@ -214,7 +212,7 @@ sum_table(struct db *db, struct arena *arena, const struct table *table,
 
 int
 table_check(struct db *from, struct db *to, struct arena *arena,
-    const struct table *table, progress *tell, void *arg)
+    const struct table *table, tell_rows *tell, void *arg)
 {
 	struct sum had, has;
 

@@ -213,8 +213,7 @@ check_status(struct db *db, const struct order *order, struct change *change)
 	return 0;
 }
 
-/* ------------------------------------------------------------------- writing
- */
+/* ----------------------------------------------------------------- writing */
 
 static int
 write_change(

@@ -18,8 +18,7 @@ const char *const change_kinds[] = {[CHANGE_SHIPMENT] = "shipment",
 const char *const shipment_statuses[] = {
     "Shipped", "Out for delivery", "Delivered", NULL};
 
-/* ------------------------------------------------------ what was done before
- */
+/* ---------------------------------------------------- what was done before */
 
 static int
 kind_of(const char *name)

@@ -39,8 +39,7 @@ static struct kept {
         PTHREAD_COND_INITIALIZER, false, "", 0, NULL},
 };
 
-/* ------------------------------------------------------------------- version
- */
+/* ----------------------------------------------------------------- version */
 
 static int
 version_row(void *arg, int n, const char *const col[])
@@ -87,8 +86,7 @@ out:
 	return result;
 }
 
-/* ------------------------------------------------------------------- writing
- */
+/* ----------------------------------------------------------------- writing */
 
 static int
 write_piece(void *arg, const char *data, size_t n)
@@ -180,8 +178,7 @@ out:
 	return file;
 }
 
-/* --------------------------------------------------------------------- answer
- */
+/* ------------------------------------------------------------------ answer */
 
 static const char *
 http_date(char text[40], int64_t seconds)

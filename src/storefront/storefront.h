@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" { /* for tpl.cc */
@@ -595,6 +596,21 @@ typedef int feed_write(void *arg, const char *data, size_t n);
 int tracking_feed(const struct settings *settings, struct db *db,
     const char *currency, const char *format, feed_write *write, void *arg,
     struct feed_counts *counts);
+
+/* ------------------------------------------- progress.c: long work on a terminal */
+
+struct progress { /* begins as {0} */
+	bool terminal;
+	const char *what, *unit;
+	int64_t done, all;
+	double shown;
+	struct timespec begun;
+};
+void progress_begin(
+    struct progress *p, const char *what, const char *unit, int64_t all);
+/* ${more} are done; ${remark} comes behind, "" for none. */
+void progress_show(struct progress *p, int64_t more, const char *remark);
+void progress_end(struct progress *p); /* a new line, if need be */
 
 /* ------------------------------------------------------- worker.c, commands.c */
 

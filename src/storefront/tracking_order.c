@@ -104,8 +104,7 @@ tracking_order(const struct settings *settings, struct db *db,
 	return result;
 }
 
-/* ------------------------------------------------------------------- changes
- */
+/* ----------------------------------------------------------------- changes */
 
 /* Which event reports which change. */
 static const enum klaviyo_metric metrics[] = {
