@@ -94,12 +94,29 @@ flush_folder(const char *path)
 	return result;
 }
 
+static int
+unlink_with(const char *path, const char *suffix)
+{
+	char *name;
+	int result = 0;
+
+	if (asprintf(&name, "%s%s", path, suffix) < 0)
+		return shop_fail("out of memory");
+	if (unlink(name) != 0 && errno != ENOENT)
+		result = shop_fail("%s: %s", name, strerror(errno));
+	free(name);
+	return result;
+}
+
 /* ${beside} is an empty file of ours. */
 static int
 make_copy(struct db *db, const char *beside, const char *path)
 {
 	if (db_run(db, NULL, NULL, "VACUUM INTO $1", beside) < 0 ||
 	    check_copy(beside) != 0 || flush(beside, O_RDONLY) != 0)
+		return -1;
+	/* The log of a FILE that was used would be taken for the new one's. */
+	if (unlink_with(path, "-wal") != 0 || unlink_with(path, "-shm") != 0)
 		return -1;
 	if (rename(beside, path) != 0)
 		return shop_fail("%s: %s", path, strerror(errno));
@@ -110,7 +127,7 @@ static int
 backup_to(struct db *db, const char *path)
 {
 	static const char *const suffix[] = {"", "-journal", "-wal", "-shm"};
-	char *beside = NULL, *rubbish, why[256];
+	char *beside = NULL, why[256];
 	int fd, result;
 
 	if (asprintf(&beside, "%s.XXXXXX", path) < 0)
@@ -125,11 +142,7 @@ backup_to(struct db *db, const char *path)
 	if (result != 0 && fd >= 0) {
 		snprintf(why, sizeof(why), "%s", shop_error());
 		for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++)
-			if (asprintf(&rubbish, "%s%s", beside, suffix[i]) >=
-			    0) {
-				unlink(rubbish);
-				free(rubbish);
-			}
+			unlink_with(beside, suffix[i]);
 		shop_fail("%s; no backup was made", why);
 	}
 	free(beside);
@@ -144,8 +157,8 @@ wrong_call(void)
 	fprintf(stderr,
 	    "storefront: backup takes FILE [--force]\n"
 	    "  --force replaces a FILE that is there.  To restore one: stop "
-	    "the shop and the\n  worker, put FILE in the place of "
-	    "STOREFRONT_DB (without its -wal and -shm), start\n  them.\n");
+	    "the shop and\n  all workers, move STOREFRONT_DB, its -wal and its "
+	    "-shm away, copy FILE to\n  STOREFRONT_DB, start them.\n");
 	return 2;
 }
 

@@ -213,7 +213,7 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 	int faults = settings_report(stdout);
 	unsigned char secret[32];
 	struct settings settings;
-	char version[64];
+	char version[160];
 	struct db *db;
 
 	(void)loaded, (void)argv;

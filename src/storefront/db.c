@@ -38,9 +38,10 @@ db_sql(struct db *db, const char *sql, int n, const char *const *arg,
 	int64_t result;
 
 	result = noted_sql(db, sql, n, arg, row, rowarg);
-	if (result < 0 && strcmp(sql, "BEGIN") != 0)
+	/* -2: the engine has said what was wrong. */
+	if (result == -1 && strcmp(sql, "BEGIN") != 0)
 		shop_fail("%s", klaviyo_error());
-	return result;
+	return result < 0 ? -1 : result;
 }
 
 int

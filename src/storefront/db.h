@@ -20,7 +20,7 @@ struct engine {
 	struct db *(*open)(const char *address, bool create);
 	/* A klaviyo_sql of struct db *, with whatever the engine needs around
 	 * transactions.  What fails in it sets klaviyo_error(), or, where
-	 * there is no statement to blame, shop_error() (BEGIN). */
+	 * there is no statement to blame, shop_error(): BEGIN, or -2. */
 	klaviyo_sql *sql;
 	/* Is a transaction open, one that failed included? */
 	bool (*inside)(struct db *db);

@@ -2,15 +2,20 @@
  * db_sqlite.c - SQLite under db.c: a file, its settings, the write gate.
  *
  * Promises: WAL with synchronous=FULL, so that a confirmed order survives a
- * power cut (NORMAL loses it); every write transaction of every process runs
- * inside the write gate, the library's too; nobody waits for it longer than
- * GATE_WAIT_MS, whatever is done to the system's clock.
+ * power cut (NORMAL loses it); every write and every checkpoint of every
+ * process runs inside the write gate, the library's too; nobody waits for it
+ * longer than GATE_WAIT_MS, whatever is done to the system's clock.
  *
  * The write gate: SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when one
- * connection checkpoints while another commits and restarts the log.  A lock
- * file held around each BEGIN..COMMIT, and around the checkpoint that closing
- * may run, keeps the two apart; it also queues writers fairly, where SQLite's
- * busy handler lets some wait for seconds.
+ * connection checkpoints while another commits and restarts the log (the
+ * WAL-reset bug).  A lock file held around each BEGIN..COMMIT, around a
+ * statement that writes by itself, and around every checkpoint keeps the two
+ * apart; it also queues writers fairly, where SQLite's busy handler lets some
+ * wait for seconds.
+ *
+ * On a SQLite without the bug the gate stands open: its processes share the
+ * lock and queue by SQLite's own means.  They still keep out, and are kept out
+ * by, a process whose SQLite has the bug and that uses the same file.
  *
  * A sync that failed: the kernel has dropped what it could not write, takes the
  * pages for clean, and the next sync says all is well.  What this process would
@@ -101,23 +106,62 @@ turn_give(void)
 	pthread_mutex_unlock(&turn.mutex);
 }
 
+bool
+db_wal_reset_bug(int version)
+{
+	static const struct {
+		int from, fixed; /* of one line of releases */
+	} fixes[] = {
+	    {3051000, 3051003}, {3050000, 3050007}, {3044000, 3044006}};
+
+	if (version < 3007000)
+		return false;
+	for (size_t i = 0; i < sizeof(fixes) / sizeof(*fixes); i++)
+		if (version >= fixes[i].from && version < fixes[i].from + 1000)
+			return version < fixes[i].fixed;
+	return version < 3051003;
+}
+
+static bool
+gate_shared(void)
+{
+	return !db_wal_reset_bug(sqlite3_libversion_number());
+}
+
+/* The file's lock.  Some file systems of the network have none. */
+static int
+file_lock(struct connection *c, int64_t until_ms)
+{
+	int how = gate_shared() ? LOCK_SH : LOCK_EX;
+
+	while (flock(c->gate, how | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return shop_fail("%s.lock cannot be locked: %s; put "
+			                 "the database on a local file system",
+			    c->db.name, strerror(errno));
+		if (now_ms() >= until_ms)
+			return shop_fail("the database is busy: another "
+			                 "process holds its write lock");
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return 0;
+}
+
 /* Until the time ${until_ms}, for the turn and for the file together. */
 static int
 gate_enter(struct connection *c, int64_t until_ms)
 {
+	bool turns = !gate_shared();
+
 	if (c->inside)
 		return 0;
-	if (!turn_take(until_ms))
+	if (turns && !turn_take(until_ms))
 		return shop_fail("the database is busy: no turn to write "
 		                 "within 5 seconds");
-	while (flock(c->gate, LOCK_EX | LOCK_NB) != 0) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) ||
-		    now_ms() >= until_ms) {
+	if (file_lock(c, until_ms) != 0) {
+		if (turns)
 			turn_give();
-			return shop_fail("the database is busy: another "
-			                 "process holds its write lock");
-		}
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		return -1;
 	}
 	c->inside = true;
 	return 0;
@@ -130,7 +174,8 @@ gate_leave(struct connection *c)
 		return;
 	c->inside = false;
 	flock(c->gate, LOCK_UN);
-	turn_give();
+	if (!gate_shared())
+		turn_give();
 }
 
 /* Opens the lock file beside the database. */
@@ -208,6 +253,21 @@ sqlite_begin(struct connection *c)
 	return result;
 }
 
+/* What may run outside the gate: reading, and the ends of a transaction, which
+   has entered it.  VACUUM INTO reads, and writes another file. */
+static bool
+needs_no_gate(const char *sql)
+{
+	static const char *const free[] = {"SELECT ", "WITH ", "VACUUM INTO ",
+	    "COMMIT", "ROLLBACK", "SAVEPOINT ", "RELEASE "};
+
+	for (size_t i = 0; i < sizeof(free) / sizeof(*free); i++)
+		if (strncmp(sql, free[i], strlen(free[i])) == 0)
+			return true;
+	return strncmp(sql, "PRAGMA ", 7) == 0 &&
+	       strstr(sql, "checkpoint") == NULL;
+}
+
 static int64_t
 sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
     klaviyo_row *row, void *rowarg)
@@ -216,10 +276,15 @@ sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
 	bool rollback = strcmp(sql, "ROLLBACK") == 0;
 	int64_t result;
 
-	if (db_lost() && !rollback)
-		return shop_fail("the disk failed to flush the database");
+	if (db_lost() && !rollback) {
+		shop_fail("the disk failed to flush the database");
+		return -2;
+	}
 	if (strcmp(sql, "BEGIN") == 0)
 		return sqlite_begin(c);
+	if (!needs_no_gate(sql) && !sqlite_inside(&c->db) &&
+	    gate_enter(c, now_ms() + GATE_WAIT_MS) != 0)
+		return -2;
 	result = klaviyo_sqlite(c->conn, sql, n, arg, row, rowarg);
 	if (!sqlite_inside(&c->db))
 		gate_leave(c);
@@ -231,14 +296,14 @@ sqlite_close(struct db *db)
 {
 	struct connection *c = (struct connection *)db;
 
-	/* The last connection's close runs a checkpoint: inside the gate, and
-	   not of what a failed sync has left. */
+	/* The last connection's close runs a checkpoint: inside the gate or not
+	   at all, and not of what a failed sync has left. */
 	if (c->gate >= 0)
 		gate_enter(c, now_ms() + GATE_WAIT_MS);
 	if (c->conn != NULL) {
 		klaviyo_sqlite_finish(c->conn);
 		sqlite3_db_config(c->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
-		    db_lost() ? 1 : 0, (int *)NULL);
+		    db_lost() || !c->inside ? 1 : 0, (int *)NULL);
 	}
 	sqlite3_close(c->conn);
 	gate_leave(c);
@@ -282,8 +347,8 @@ set_up(struct connection *c)
 	for (size_t i = 0; i < sizeof(pragma) / sizeof(*pragma); i++)
 		if (sqlite3_exec(c->conn, pragma[i], NULL, NULL, NULL) !=
 		    SQLITE_OK)
-			return shop_fail("%s: %s", c->db.name,
-			    sqlite3_errmsg(c->conn));
+			return shop_fail(
+			    "%s: %s", c->db.name, sqlite3_errmsg(c->conn));
 	sqlite3_db_config(c->conn, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
 	return 0;
 }
@@ -348,7 +413,10 @@ static void
 sqlite_describe(struct db *db, char *text, size_t size)
 {
 	(void)db;
-	snprintf(text, size, "SQLite %s", sqlite3_libversion());
+	snprintf(text, size, "SQLite %s, %s", sqlite3_libversion(),
+	    gate_shared() ? "without the WAL-reset bug: the write gate is open"
+	                  : "which has the WAL-reset bug: the write gate "
+	                    "keeps it away");
 }
 
 static bool

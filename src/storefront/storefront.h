@@ -117,6 +117,8 @@ int db_address(const char *address, char *shown, size_t size);
 /* "PostgreSQL 15.20" */
 void db_describe(struct db *db, char *text, size_t size);
 void db_close(struct db *db);
+/* Has this version of SQLite (3051003 is 3.51.3) the WAL-reset bug? */
+bool db_wal_reset_bug(int version);
 /* Has a sync of the database failed?  Then no statement runs any more, and the
  * process is to end, for another to begin anew. */
 bool db_lost(void);

@@ -180,8 +180,13 @@ def test_what_is_refused(idle):
         refuse(idle, *words, code=2, says="To restore one")
     assert open(path, "rb").read() == before
     execute(idle, "UPDATE variant SET stock = stock + 1")
+    # The log of somebody who looked into the old one and was killed.
+    for suffix in ("-wal", "-shm"):
+        with open(path + suffix, "wb") as file:
+            file.write(b"old")
     idle.run("backup", path, "--force")
     assert open(path, "rb").read() != before
+    assert not [name for name in os.listdir(idle.folder) if "-" in name]
 
 
 def test_no_room_for_it(idle):
