@@ -1,0 +1,147 @@
+/*
+ * settle.c - how claims end: sent, dead, due again, given back; outbox.c has
+ * the table of states.
+ *
+ * Promises: a settlement matches only under the token that claimed, so the late
+ * answer of a sender that was paused past its lease changes nothing.  A sent
+ * row keeps its id and no personal data.  Many rows that end alike cost few
+ * statements.
+ */
+#include "sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t
+settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *s, int64_t now)
+{
+	struct num t;
+	const char *id = s->claim->id;
+
+	switch (s->outcome) {
+	case KL_SENT:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
+		    " sent_at = CAST($3 AS BIGINT), due_at = NULL,"
+		    " claim = NULL, error = NULL"
+		    " WHERE id = $1 AND claim = $2",
+		    3, (const char *[]){id, token, num(&t, now)});
+	case KL_DEAD:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET due_at = NULL, claim = NULL,"
+		    " error = $3 WHERE id = $1 AND claim = $2",
+		    3, (const char *[]){id, token, s->error});
+	case KL_RETRY:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($3 AS BIGINT),"
+		    " claim = NULL, error = $4,"
+		    " profile = COALESCE($5, profile)"
+		    " WHERE id = $1 AND claim = $2",
+		    5,
+		    (const char *[]){
+		        id, token, num(&t, s->due_at), s->error, s->profile});
+	case KL_RELEASE:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET due_at = CAST($3 AS BIGINT),"
+		    " claim = NULL, attempts = attempts - 1,"
+		    " error = COALESCE($4, error)"
+		    " WHERE id = $1 AND claim = $2",
+		    4,
+		    (const char *[]){id, token, num(&t, s->due_at), s->error});
+	}
+	return kl_fail("outbox: unknown outcome %d", (int)s->outcome);
+}
+
+/* Many that end alike cost one statement for each MANY of them: a round trip
+   to the server each.  Literals, for a statement is found by its text. */
+enum { FEW = 4, MANY = 100 };
+#define IDS                                                                    \
+	"($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,"     \
+	"$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,"     \
+	"$35,$36,$37,$38,$39,$40,$41,$42,$43,$44,$45,$46,$47,$48,$49,$50,"     \
+	"$51,$52,$53,$54,$55,$56,$57,$58,$59,$60,$61,$62,$63,$64,$65,$66,"     \
+	"$67,$68,$69,$70,$71,$72,$73,$74,$75,$76,$77,$78,$79,$80,$81,$82,"     \
+	"$83,$84,$85,$86,$87,$88,$89,$90,$91,$92,$93,$94,$95,$96,$97,$98,"     \
+	"$99,$100)"
+static const char *const many[] = {
+    [KL_SENT] = "UPDATE klaviyo_outbox SET profile = '', event = '',"
+                " sent_at = CAST($102 AS BIGINT), due_at = NULL,"
+                " claim = NULL, error = NULL"
+                " WHERE claim = $101 AND id IN " IDS,
+    [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
+                 " claim = NULL, error = $103"
+                 " WHERE claim = $101 AND id IN " IDS,
+    [KL_RELEASE] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
+                   " claim = NULL, attempts = attempts - 1,"
+                   " error = COALESCE($103, error)"
+                   " WHERE claim = $101 AND id IN " IDS,
+};
+
+static bool
+same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* How many of the next end alike, MANY at most. */
+static size_t
+alike(const struct kl_settlement *s, size_t n)
+{
+	size_t same_as = 1;
+
+	if (s->outcome == KL_DEAD || s->profile)
+		return 1;
+	while (same_as < n && same_as < MANY &&
+	       s[same_as].outcome == s->outcome && !s[same_as].profile &&
+	       (s->outcome == KL_SENT || s[same_as].due_at == s->due_at) &&
+	       same(s[same_as].error, s->error))
+		same_as++;
+	return same_as;
+}
+
+/* ${n} of them; an id that is NULL is no row's. */
+static int64_t
+settle_many(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *s, size_t n, int64_t now)
+{
+	struct num t;
+	bool sent = s->outcome == KL_SENT;
+	const char *arg[MANY + 3] = {[MANY] = token,
+	    [MANY + 1] = num(&t, sent ? now : s->due_at),
+	    [MANY + 2] = s->error};
+
+	for (size_t i = 0; i < n; i++)
+		arg[i] = s[i].claim->id;
+	return run(store, many[s->outcome], MANY + (sent ? 2 : 3), arg);
+}
+
+int64_t
+kl_outbox_settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *settlement, size_t n, int64_t now)
+{
+	struct num t;
+	int64_t rows = 0, one = 0;
+	size_t next = 0;
+	int sent = 0;
+
+	if (!n)
+		return 0;
+	if (begin(store))
+		return -1;
+	for (size_t i = 0; one >= 0 && i < n; i += next) {
+		const struct kl_settlement *s = &settlement[i];
+
+		if ((next = alike(s, n - i)) > FEW)
+			one = settle_many(store, token, s, next, now);
+		else
+			one = settle(store, token, s, now), next = 1;
+		sent |= one > 0 && s->outcome == KL_SENT;
+		rows += one;
+	}
+	if (one >= 0 && sent)
+		one = run(store,
+		    "UPDATE klaviyo_sender SET last_sent = CAST($1 AS BIGINT)",
+		    1, (const char *[]){num(&t, now)});
+	return end(store, one < 0) ? -1 : rows;
+}
