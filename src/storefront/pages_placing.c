@@ -1,0 +1,253 @@
+/*
+ * pages_placing.c - the checkout's form, posted: an order.
+ *
+ * Promises: the order, its lines, its stock and its events are one transaction,
+ * and the answer follows the commit; the same form sent twice makes one order,
+ * and another form under the same key is refused.
+ *
+ * The payment is a stand-in that approves or declines as asked: no card number
+ * is ever typed here.
+ */
+#include "checkout.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define TRIES 3 /* of a transaction that met a deadlock, or lost its server */
+
+static void
+fill_order(struct visit *visit, struct checkout *c)
+{
+	struct order *o = &c->order;
+
+	o->time = visit->request->now;
+	o->currency = visit->shop->currency;
+	o->status = "placed";
+	o->email = c->value[EMAIL];
+	if (o->phone == NULL)
+		o->phone = "";
+	o->shipping_address = (struct address){c->value[FIRST_NAME],
+	    c->value[LAST_NAME], c->value[ADDRESS1], c->value[ADDRESS2],
+	    c->value[CITY], c->value[REGION], c->value[ZIP], c->value[COUNTRY]};
+	o->billing_address = (struct address){c->value[BILLING_FIRST_NAME],
+	    c->value[BILLING_LAST_NAME], c->value[BILLING_ADDRESS1],
+	    c->value[BILLING_ADDRESS2], c->value[BILLING_CITY],
+	    c->value[BILLING_REGION], c->value[BILLING_ZIP],
+	    c->value[BILLING_COUNTRY]};
+	if (c->billing_same)
+		o->billing_address = o->shipping_address;
+	o->exchange_id = tracking_exchange_id(
+	    visit->arena, request_cookie(visit->request, "__kla_id"));
+}
+
+/* What was posted, as a hash: the same form again is the same order. */
+static char *
+hash_form(struct visit *visit, const struct checkout *c)
+{
+	unsigned char hash[32];
+	char text[48];
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+	for (int i = 0; i < FIELDS; i++)
+		crypto_generichash_update(&state,
+		    (const unsigned char *)c->value[i],
+		    strlen(c->value[i]) + 1);
+	crypto_generichash_update(
+	    &state, (const unsigned char *)(c->billing_same ? "1" : "0"), 1);
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	sodium_bin2base64(text, sizeof(text), hash, sizeof(hash),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	return arena_copy(visit->arena, text);
+}
+
+static bool
+key_ok(const char *key)
+{
+	size_t n = strspn(key, "0123456789abcdefghjkmnpqrstvwxyz");
+
+	return n == KEY_LENGTH && key[n] == '-' && strlen(key) < 64 &&
+	       key[n + 1 + strspn(key + n + 1, "0123456789")] == '\0';
+}
+
+/* Who the visitor is, as far as the form says so.  Within a transaction. */
+static int
+identify(struct visit *visit, const struct checkout *c)
+{
+	return session_identify(visit->shop, &visit->session, c->value[EMAIL],
+	    c->order.phone != NULL ? c->order.phone : "",
+	    c->error[FIRST_NAME] ? "" : c->value[FIRST_NAME],
+	    c->error[LAST_NAME] ? "" : c->value[LAST_NAME]);
+}
+
+/* The form again; the address in it is known from now on all the same. */
+static int
+show_again(struct visit *visit, struct checkout *c, int status)
+{
+	if (c->error[EMAIL] == NULL && c->error[PHONE] == NULL) {
+		if (db_begin(visit->shop->db) != 0)
+			return -1;
+		if (identify(visit, c) != 0 ||
+		    db_commit(visit->shop->db) != 0) {
+			db_rollback(visit->shop->db);
+			return -1;
+		}
+	}
+	return checkout_show(visit, c, status);
+}
+
+static int
+conflict_page(struct visit *visit)
+{
+	return page_message(visit, 409, "This form has been used already",
+	    "It was sent before with other entries. If an order came of it, "
+	    "it stands; please start from the cart for another one.",
+	    "/cart", "To the cart");
+}
+
+static int
+placed_page(struct visit *visit, const char *order)
+{
+	return page_redirect(visit, url_path(visit->arena, "/orders/", order));
+}
+
+/* The form again, with a new key, because the cart is not what it was. */
+static int
+changed_page(struct visit *visit, struct checkout *c, const char *trouble)
+{
+	if (checkout_sums(visit, c) != 0)
+		return -1;
+	if (c->cart.nlines == 0)
+		return page_redirect(visit, "/cart");
+	c->trouble = trouble;
+	c->key = checkout_new_key(visit, c);
+	return checkout_show(visit, c, 409);
+}
+
+/* Order, lines, stock, events: one transaction. */
+static enum order_result
+place_once(struct visit *visit, struct checkout *c, const char *body_hash,
+    const struct line **sold_out)
+{
+	struct db *db = visit->shop->db;
+	enum order_result result;
+
+	if (db_begin(db) != 0)
+		return ORDER_FAILED;
+	result = order_place(db, visit->arena, &c->order, &c->cart,
+	    visit->session.id, c->key, body_hash, sold_out);
+	/* No order without its events; Klaviyo's rules do not stop one. */
+	if (result == ORDER_PLACED &&
+	    tracking_order(visit->shop->settings, visit->shop->db, &c->order,
+	        false, visit->request->now) != 0)
+		result = ORDER_FAILED;
+	if (result == ORDER_PLACED && identify(visit, c) != 0)
+		result = ORDER_FAILED;
+	if (result != ORDER_PLACED) {
+		db_rollback(db);
+		return result;
+	}
+	switch (db_commit(db)) {
+	case 0:
+		return ORDER_PLACED;
+	case DB_UNKNOWN:
+		return order_settle(
+		    db, visit->arena, &c->order, &c->cart, c->key, body_hash);
+	default:
+		return ORDER_FAILED;
+	}
+}
+
+/* The answer follows the commit. */
+static int
+place(struct visit *visit, struct checkout *c)
+{
+	const struct line *sold_out = NULL;
+	const char *body_hash = hash_form(visit, c);
+	enum order_result result;
+	int tries = 0;
+
+	fill_order(visit, c);
+	do
+		result = place_once(visit, c, body_hash, &sold_out);
+	while (result == ORDER_FAILED && db_again(visit->shop->db) &&
+	       !db_unknown(visit->shop->db) && ++tries < TRIES);
+	switch (result) {
+	case ORDER_PLACED:
+	case ORDER_AGAIN:
+		return placed_page(visit, c->order.id);
+	case ORDER_CONFLICT:
+		return conflict_page(visit);
+	case ORDER_SOLD_OUT:
+		return changed_page(visit, c,
+		    arena_printf(visit->arena,
+		        "There is not enough of “%s” left: please change "
+		        "the cart",
+		        sold_out->title));
+	case ORDER_CART_CHANGED:
+		return changed_page(visit, c,
+		    "Your cart has changed meanwhile: please look again");
+	default:
+		return -1;
+	}
+}
+
+/* The answer when this form's order is there already; 1: it is not. */
+static int
+placed_before(struct visit *visit, const struct checkout *c)
+{
+	const char *id, *hash;
+	int used =
+	    order_by_key(visit->shop->db, visit->arena, c->key, &id, &hash);
+
+	if (used <= 0)
+		return used < 0 ? -1 : 1;
+	return strcmp(hash, hash_form(visit, c)) == 0 ? placed_page(visit, id)
+	                                              : conflict_page(visit);
+}
+
+static bool
+cart_changed(const struct checkout *c)
+{
+	return num(c->key + KEY_LENGTH + 1) != c->cart.revision;
+}
+
+int
+checkout_post(struct visit *visit)
+{
+	const char *action = field(&visit->request->form, "action");
+	struct checkout c = {0};
+	int checked = form_checked(visit), before;
+
+	if (checked != 1)
+		return checked;
+	checkout_read(visit, &c);
+	if (!key_ok(c.key))
+		return page_redirect(visit, "/checkout");
+	before = placed_before(visit, &c);
+	if (before != 1)
+		return before;
+	if (checkout_sums(visit, &c) != 0)
+		return -1;
+	/* By the same form, sent twice at the same moment? */
+	if ((cart_changed(&c) || c.cart.nlines == 0) &&
+	    (before = placed_before(visit, &c)) != 1)
+		return before;
+	if (c.cart.nlines == 0)
+		return page_redirect(visit, "/cart");
+	if (action != NULL && strcmp(action, "apply") == 0)
+		return checkout_show(visit, &c, c.errors > 0 ? 422 : 200);
+	checkout_check(visit, &c);
+	if (c.errors > 0)
+		return show_again(visit, &c, 422);
+	if (cart_changed(&c))
+		return changed_page(visit, &c,
+		    "Your cart has changed meanwhile: please look again");
+	if (strcmp(c.value[PAYMENT], "decline") == 0) {
+		checkout_refuse(&c, PAYMENT,
+		    "The payment was declined. Nothing was ordered; please "
+		    "try another way to pay");
+		return show_again(visit, &c, 402);
+	}
+	return place(visit, &c);
+}
