@@ -61,7 +61,8 @@ def test_the_cron_line_runs(tmp_path):
 def test_the_units_are_understood():
     """systemd's own opinion of the shipped units, where systemd is."""
     analyze = shutil.which("systemd-analyze")
-    for name in ("storefront-batch.service", "storefront-batch.timer"):
+    for name in ("storefront.service", "storefront-worker.service",
+                 "storefront-batch.service", "storefront-batch.timer"):
         path = os.path.join(TREE, "www", name)
         assert "[Unit]" in open(path).read()
         if analyze:
