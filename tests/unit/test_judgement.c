@@ -62,16 +62,32 @@ leave(struct klaviyo *klaviyo)
 }
 
 static void
-pass(struct klaviyo *klaviyo)
+pass_most(struct klaviyo *klaviyo, int max)
 {
 	struct klaviyo_store s = store();
 
-	assert_int_equal(klaviyo_deliver(klaviyo, &s, 1000, NULL, &tally), 0);
+	assert_int_equal(klaviyo_deliver(klaviyo, &s, max, NULL, &tally), 0);
 	assert_int_equal(tally.claimed,
 	    tally.sent + tally.retried + tally.dead + tally.released);
 	assert_int_equal(store_number("SELECT COUNT(*) FROM klaviyo_outbox"
 	                              " WHERE claim IS NOT NULL"),
 	    0);
+}
+
+static void
+pass(struct klaviyo *klaviyo)
+{
+	pass_most(klaviyo, 1000);
+}
+
+/* Each event once: on a slow machine one that is to be tried again in a second
+   would be, in the same pass. */
+static void
+pass_once(struct klaviyo *klaviyo)
+{
+	pass_most(
+	    klaviyo, (int)store_number("SELECT COUNT(*) FROM klaviyo_outbox"
+	                               " WHERE due_at IS NOT NULL"));
 }
 
 static int64_t
@@ -138,7 +154,7 @@ every_status(void **state)
 		if (want == 'L')
 			strcpy(server->rule[RULES - 1].headers,
 			    "Retry-After: 9\r\n");
-		pass(klaviyo);
+		pass_once(klaviyo);
 		paused = strstr(tally.reason, "HTTP 429") == NULL &&
 		         store_number("SELECT paused_until > 0"
 		                      " FROM klaviyo_sender");
@@ -219,7 +235,7 @@ broken_transfers(void **state)
 		store_fill("a", 10, KLAVIYO_REALTIME, kl_now());
 		server_script(202, "", "");
 		server_rule(0, "\"a4\"", -1, 202)->fault = row[i].fault;
-		pass(klaviyo);
+		pass_once(klaviyo);
 		if (tally.sent != 9 || tally.retried != 1)
 			fail_msg("%s: %d sent, %d retried", row[i].name,
 			    (int)tally.sent, (int)tally.retried);
@@ -585,7 +601,7 @@ retry_after_503(void **state)
 			http_date(header, sizeof(header), row[i].date);
 		strcpy(server_rule(0, "\"a3\"", -1, 503)->headers, header);
 		before = kl_now();
-		pass(klaviyo);
+		pass_once(klaviyo);
 		assert_int_equal(tally.sent, 9);
 		assert_int_equal(tally.retried, 1);
 		due = store_number(
