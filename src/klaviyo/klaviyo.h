@@ -183,6 +183,13 @@ enum klaviyo_metric {
 	KLAVIYO_SHIPPING_UPDATE,
 	KLAVIYO_CREATED_INVOICE,
 	KLAVIYO_FAILED_PAYMENT,
+	/* of klaviyo_queue_account(), klaviyo_queue_reset() */
+	KLAVIYO_CREATED_ACCOUNT,
+	KLAVIYO_UPDATED_ACCOUNT,
+	KLAVIYO_RESET_PASSWORD,
+	/* of klaviyo_queue_lead() */
+	KLAVIYO_BECAME_LEAD,
+	KLAVIYO_NEW_LEAD,
 	KLAVIYO_METRICS /* how many there are */
 };
 /* NULL for what is no metric. */
@@ -408,6 +415,125 @@ KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
     const struct klaviyo_profile *profile, int64_t value, const char *currency,
     const char *properties, enum klaviyo_lane lane, int64_t now);
 
+/* ------------------------------------------------ accounts, leads, consent */
+/*
+ * All of these run in the host's open transaction and have
+ * klaviyo_queue_event()'s results: 0; 1, the queue is full and it was not
+ * queued; -1.  Queueing the same id twice is a no-op.
+ */
+
+/* One property of a person that was changed; a value that is "" was, or is
+   now, not set.  A password has no values here, in any form. */
+struct klaviyo_updated {
+	const char *name;         /* "FirstName" */
+	const char *old, *new;
+};
+
+/*
+ * Created Account or Updated Account (guide: "Account Notifications").
+ * ${unique_id} is the account's id or, of an update, account:change.  ${type}
+ * and ${updated} are an update's: UpdateType ("Name Update"),
+ * UpdatedProperties, OldValues and NewValues.
+ */
+KLAVIYO_API int klaviyo_queue_account(const struct klaviyo_store *store,
+    enum klaviyo_metric metric, const char *unique_id, int64_t time,
+    const struct klaviyo_profile *profile, const char *type,
+    const struct klaviyo_updated *updated, size_t nupdated, int64_t now);
+
+/*
+ * A person's address has changed (guide: "Updated Email"): finds the profile of
+ * ${old_email} and gives it ${new_email}.  ${id} is account:change.
+ *
+ * Until that is done, events of ${new_email} are held back (15 minutes at
+ * most): the first of them would make a second profile.  If there is no profile
+ * of the old address, there is nothing to do.  If the new address is another
+ * profile's already (409), both stay as they are and what comes goes to that
+ * one: a dead letter says so, for only the operator can tell whether the two
+ * are one person, and a merge cannot be undone.
+ */
+KLAVIYO_API int klaviyo_queue_email(const struct klaviyo_store *store,
+    const char *id, const char *old_email, const char *new_email, int64_t now);
+
+/* 1: a klaviyo_queue_email() to this address is not done yet, so that a page
+   should not identify its visitor by it; 0: there is none; -1. */
+KLAVIYO_API int klaviyo_email_pending(
+    const struct klaviyo_store *store, const char *email);
+
+/*
+ * Reset Password (guide: "Reset Password").  ${id} is the request's, which is
+ * no secret.  The link is not queued: it is asked for when the event is about
+ * to be sent (struct klaviyo_options, reset_link), so that no table and no
+ * backup has it.  Whoever can read the account at Klaviyo can read the link:
+ * it should be valid for less than an hour, and once.
+ */
+KLAVIYO_API int klaviyo_queue_reset(const struct klaviyo_store *store,
+    const char *id, int64_t time, const struct klaviyo_profile *profile,
+    int64_t now);
+
+/*
+ * A lead (guide: "Became a Lead", "New Lead"): Became Lead on the prospect's
+ * profile, and New Lead on the representative's, if that has an identifier.
+ */
+struct klaviyo_lead {
+	const char *id;           /* both events' unique_id */
+	int64_t time;
+	const char *action;       /* Action, LeadAction: "Contact form" */
+	const char *source;       /* MostRecentLeadSource, of the profile */
+	const char *phone;        /* as typed: LeadPhoneNumber */
+	struct klaviyo_profile prospect, representative;
+};
+KLAVIYO_API int klaviyo_queue_lead(const struct klaviyo_store *store,
+    const struct klaviyo_lead *lead, int64_t now);
+
+/*
+ * Somebody has said yes to marketing, or takes it back (Klaviyo: "Subscribe
+ * Profiles", "Unsubscribe Profiles").  Only what the person ticked themselves.
+ */
+struct klaviyo_subscription {
+	const char *id;           /* of this consent, unique for ever */
+	const char *email;        /* NULL: not by e-mail */
+	const char *phone_number; /* E.164; NULL: not by SMS.  A bad one is an
+	                             error: consent for nobody is none */
+	const char *list;         /* a list's id; NULL: the account's default */
+	const char *source;       /* "Checkout"; not with an unsubscription */
+	int unsubscribe;
+};
+KLAVIYO_API int klaviyo_queue_subscription(const struct klaviyo_store *store,
+    const struct klaviyo_subscription *subscription, int64_t now);
+
+/* Tell ${profile} (by e-mail) when a sold-out article is there again: Klaviyo's
+   "Create Back In Stock Subscription".  ${variant} is the id that the catalog
+   item's variant has at Klaviyo, without its prefix "$custom:::$default:::". */
+KLAVIYO_API int klaviyo_queue_back_in_stock(const struct klaviyo_store *store,
+    const char *id, const struct klaviyo_profile *profile, const char *variant,
+    int64_t now);
+
+/* ------------------------------------------------ onsite events by the server */
+/*
+ * The browser's events, sent by the server for a visitor who is identified
+ * (guide: "Server-side", of Viewed Product, Added to Cart and Started
+ * Checkout), for ad blockers.  Never both sides for one event: their ids are
+ * not deduped against each other.  The properties are the snippets'; $event_id
+ * becomes the unique_id.  They are LOW: the first to be refused when the queue
+ * is full.  Results as above.
+ */
+KLAVIYO_API int klaviyo_queue_viewed_product(const struct klaviyo_store *store,
+    const char *unique_id, int64_t time, const struct klaviyo_profile *profile,
+    const struct klaviyo_item *item, const char *currency, int64_t now);
+KLAVIYO_API int klaviyo_queue_added_to_cart(const struct klaviyo_store *store,
+    int64_t time, const struct klaviyo_profile *profile,
+    const struct klaviyo_cart *cart, size_t added, int quantity, int64_t now);
+KLAVIYO_API int klaviyo_queue_started_checkout(
+    const struct klaviyo_store *store, int64_t time,
+    const struct klaviyo_profile *profile, const struct klaviyo_cart *cart,
+    int64_t now);
+
+/* A cart has become an order: what is unsent of the two events above of the
+   cart ${cart} is dropped, in the host's transaction, so that none follows
+   Placed Order.  Returns how many, or -1. */
+KLAVIYO_API int64_t klaviyo_drop_cart(
+    const struct klaviyo_store *store, const char *cart);
+
 /* What one row of the outbox is; strings are borrowed for the call. */
 struct klaviyo_entry {
 	const char *id;      /* "Metric/unique_id" */
@@ -485,6 +611,13 @@ KLAVIYO_API int klaviyo_outbox_status(const struct klaviyo_store *store,
 
 /* ---------------------------------------------------------------- delivery */
 
+/*
+ * Makes the link of the reset request ${id}, *${link} for free(): 1; 0: it is
+ * used or has expired, and the event is dropped; -1: not now, the event waits.
+ * Called between transactions, on the thread of klaviyo_deliver().
+ */
+typedef int klaviyo_link(void *arg, const char *id, char **link);
+
 struct klaviyo_options {
 	const char *name;        /* of this sender, for the operator; NULL =
 	                            the host's */
@@ -498,6 +631,9 @@ struct klaviyo_options {
 	int connect_timeout_ms;  /* 0 = 5000 */
 	int timeout_ms;          /* of a whole request, up to 60000;
 	                            0 = 15000 */
+	klaviyo_link *reset_link; /* for klaviyo_queue_reset()'s events; NULL:
+	                            they wait for a sender that has one */
+	void *link_arg;
 	int dry_run;             /* claim nothing, send nothing: only count
 	                            what is due, as released; needs no key */
 };
@@ -545,6 +681,38 @@ KLAVIYO_API int klaviyo_deliver(struct klaviyo *klaviyo,
    called before klaviyo_free() by whoever stops sending. */
 KLAVIYO_API int klaviyo_leave(
     struct klaviyo *klaviyo, const struct klaviyo_store *store);
+
+/* --------------------------------------------------------- asking Klaviyo */
+/*
+ * Requests that are answered: each waits for its answer, within the rate
+ * limits of its endpoint, and tries again for a minute what may pass (429,
+ * 5xx, the network).  They need no lease and touch no outbox.  -1:
+ * klaviyo_error() says what Klaviyo said, and what to do.
+ */
+
+struct klaviyo_reply {
+	long status;             /* 2xx, or 404 */
+	char *body;              /* JSON, up to 16 MB; the caller frees */
+};
+/* ${path} begins with /api/, is encoded, and may be absolute (a "next" link of
+   Klaviyo's own address).  ${body} NULL: none. */
+KLAVIYO_API int klaviyo_ask(struct klaviyo *klaviyo, const char *method,
+    const char *path, const char *body, struct klaviyo_reply *reply);
+
+/* The account that the private key belongs to; *${public_key} for free().
+   Scope accounts:read. */
+KLAVIYO_API int klaviyo_account(struct klaviyo *klaviyo, char **public_key);
+
+/*
+ * Calls ${each} with the unique_id ($event_id) and time of every event of
+ * ${metric} that Klaviyo holds with since <= time < until.  Scopes metrics:read,
+ * events:read.  Returns how many, or -1; a metric that Klaviyo has never seen
+ * has none.
+ */
+typedef int klaviyo_held_each(void *arg, const char *unique_id, int64_t time);
+KLAVIYO_API int64_t klaviyo_held(struct klaviyo *klaviyo,
+    enum klaviyo_metric metric, int64_t since, int64_t until,
+    klaviyo_held_each *each, void *arg);
 
 #ifdef __cplusplus
 }

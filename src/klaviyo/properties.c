@@ -33,6 +33,11 @@ static const struct {
     [KLAVIYO_SHIPPING_UPDATE] = {"Shipping Update", KL_WORTH_ORDER},
     [KLAVIYO_CREATED_INVOICE] = {"Created Invoice", KL_WORTH_ORDER},
     [KLAVIYO_FAILED_PAYMENT] = {"Failed Payment", KL_WORTH_ORDER},
+    [KLAVIYO_CREATED_ACCOUNT] = {"Created Account", KL_WORTH_PLAIN},
+    [KLAVIYO_UPDATED_ACCOUNT] = {"Updated Account", KL_WORTH_PLAIN},
+    [KLAVIYO_RESET_PASSWORD] = {"Reset Password", KL_WORTH_PLAIN},
+    [KLAVIYO_BECAME_LEAD] = {"Became Lead", KL_WORTH_PLAIN},
+    [KLAVIYO_NEW_LEAD] = {"New Lead", KL_WORTH_PLAIN},
 };
 
 const char *
