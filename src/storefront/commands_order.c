@@ -93,31 +93,40 @@ enum { OPTIONS_MAX = 100 };
 static const struct verb {
 	const char *name, *arguments, *options;
 	enum change_kind kind;
+	const char *reported; /* as which event, for --help */
 } verbs[] = {
     {"fulfill",
         "ID [--line N[:UNITS]].. [--tracking NUMBER] [--url URL] "
         "[--company NAME]",
-        " --line --tracking --url --company ", CHANGE_SHIPMENT},
+        " --line --tracking --url --company ", CHANGE_SHIPMENT,
+        "Fulfilled Order, unique_id ID:s1, ID:s2 .."},
     {"ship", "ID SHIPMENT shipped|out-for-delivery|delivered", "",
-        CHANGE_STATUS},
+        CHANGE_STATUS, "Shipping Update, unique_id ID:SHIPMENT:STATUS"},
     {"cancel", "ID [--line N[:UNITS]].. [--reason TEXT]", " --line --reason ",
-        CHANGE_CANCEL},
+        CHANGE_CANCEL, "Canceled Order, unique_id ID; a further one ID:c2 .."},
     {"refund", "ID [--line N[:UNITS]].. [--amount AMOUNT] [--reason TEXT]",
-        " --line --amount --reason ", CHANGE_REFUND},
-    {"invoice", "ID --missing TEXT..", " --missing ", CHANGE_INVOICE},
+        " --line --amount --reason ", CHANGE_REFUND, "Refunded Order, unique_id ID; a further one ID:r2 .."},
+    {"invoice", "ID --missing TEXT..", " --missing ", CHANGE_INVOICE,
+        "Created Invoice, unique_id ID:i1, ID:i2 .."},
     {"payment-failed", "ID --reason TEXT [--next-steps TEXT]",
-        " --reason --next-steps ", CHANGE_PAYMENT},
+        " --reason --next-steps ", CHANGE_PAYMENT, "Failed Payment, unique_id ID:p1, ID:p2 .."},
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
+
+static void
+usage(FILE *out)
+{
+	fprintf(out, "storefront: order takes\n  order list\n  "
+	             "order show ID\n");
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(out, "  order %s %s\n      -> %s\n", verbs[i].name,
+		    verbs[i].arguments, verbs[i].reported);
+}
 
 static int
 wrong_call(void)
 {
-	fprintf(stderr, "storefront: order takes\n  order list\n  "
-	                "order show ID\n");
-	for (size_t i = 0; i < VERBS; i++)
-		fprintf(stderr, "  order %s %s\n", verbs[i].name,
-		    verbs[i].arguments);
+	usage(stderr);
 	return 2;
 }
 
@@ -267,6 +276,10 @@ order_command(const struct settings *settings, int argc, char **argv)
 	for (size_t i = 0; i < VERBS; i++)
 		if (strcmp(verbs[i].name, name) == 0)
 			verb = &verbs[i];
+	if (strcmp(name, "--help") == 0) {
+		usage(stdout);
+		return 0;
+	}
 	if (list ? argc != 2 : show ? argc != 3 : verb == NULL || argc < 3)
 		return wrong_call();
 	db = db_open(settings);

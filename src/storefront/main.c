@@ -49,6 +49,27 @@ static const struct command commands[] = {
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
+/* Klaviyo keeps the first event of each profile, metric and unique_id: what is
+   told twice must have one id, and what happens twice must have two. */
+static const char identities[] =
+    "\nunique_id of each event:\n"
+    "  Placed Order      ORDER\n"
+    "  Ordered Product   ORDER:LINE\n"
+    "  Fulfilled Order   ORDER:SHIPMENT (s1, s2 ..)\n"
+    "  Shipping Update   ORDER:SHIPMENT:STATUS\n"
+    "  Canceled Order    ORDER; a further one ORDER:c2, c3 ..\n"
+    "  Refunded Order    ORDER; a further one ORDER:r2, r3 ..\n"
+    "  Created Invoice   ORDER:INVOICE (i1, i2 ..)\n"
+    "  Failed Payment    ORDER:ATTEMPT (p1, p2 ..)\n"
+    "  Created Account   ACCOUNT\n"
+    "  Updated Account   ACCOUNT:CHANGE (1, 2 ..)\n"
+    "  Reset Password    REQUEST\n"
+    "  Became Lead       MESSAGE\n"
+    "  New Lead          MESSAGE\n"
+    "  Added to Cart     CART:REVISION\n"
+    "  Started Checkout  CART_TIME, of its last change\n"
+    "  Viewed Product    none from the browser, random from the server\n";
+
 static void
 usage(FILE *out)
 {
@@ -57,6 +78,7 @@ usage(FILE *out)
 		fprintf(out, "  storefront %s %s\n      %s\n",
 		    commands[i].name, commands[i].arguments,
 		    commands[i].what);
+	fputs(identities, out);
 	fprintf(out,
 	    "\nSettings are environment variables; `storefront doctor` shows "
 	    "them.\nExit status: 0 done, 1 it failed, 2 the call was wrong.\n");
