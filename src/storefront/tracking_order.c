@@ -12,6 +12,15 @@
 
 #include <string.h>
 
+/* A region typed as its code, "MA" or "NSW", is one for Klaviyo, too. */
+static const char *
+region_code(const char *region)
+{
+	size_t n = strspn(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+
+	return n >= 2 && n <= 3 && region[n] == '\0' ? region : NULL;
+}
+
 static void
 fill_address(
     struct klaviyo_address *to, const struct address *from, const char *phone)
@@ -22,6 +31,7 @@ fill_address(
 	to->address2 = from->address2;
 	to->city = from->city;
 	to->region = from->region;
+	to->region_code = region_code(from->region);
 	to->zip = from->zip;
 	to->country_code = from->country;
 	to->phone = phone;
