@@ -94,6 +94,8 @@ int kl_change_check(
     const struct klaviyo_order *order, const struct klaviyo_change *change);
 int kl_change_value(const struct klaviyo_order *order,
     const struct klaviyo_change *change, int64_t *value);
+/* Of Reset Password: the link, which must be there. */
+cJSON *kl_reset_properties(const char *link);
 cJSON *kl_change_properties(enum klaviyo_metric metric,
     const struct klaviyo_order *order, const struct klaviyo_change *change);
 
@@ -122,6 +124,28 @@ int kl_event_make(struct kl_event *event, const char *metric,
 void kl_event_free(struct kl_event *event);
 /* Joins the two stored texts into the body of POST /api/events, unparsed. */
 char *kl_event_body(const char *profile, const char *event);
+
+/* --------------------------------------------------------------- request.c */
+/* What goes to Klaviyo, made of the two stored texts of a row; owned, NULL with
+ * the error set. */
+
+/* What a row is: column kind. */
+#define KL_KIND_EVENT "event"
+#define KL_KIND_RESET "reset" /* an event that lacks its link */
+#define KL_KIND_EMAIL "email" /* Updated Email: find a profile, patch it */
+#define KL_KIND_SUBSCRIPTION "subscription"
+#define KL_KIND_UNSUBSCRIPTION "unsubscription"
+#define KL_KIND_BACK_IN_STOCK "back-in-stock"
+
+/* The body of a row of any kind but "email"; of "reset" make an event first,
+ * by the next function, whose body is that of kind "event". */
+char *kl_row_body(const char *kind, const char *profile, const char *event);
+/* A reset's ${event} with its link in the properties. */
+char *kl_event_with_link(const char *event, const char *link);
+/* The old address of a row of kind "email". */
+int kl_email_row(const char *profile, const char *event, char **old_email);
+/* The body of PATCH /api/profiles/ID that gives the new one. */
+char *kl_email_body(const char *event, const char *profile_id);
 
 /* ---------------------------------------------------------------- outbox.c */
 

@@ -10,8 +10,9 @@
  * Klaviyo takes such values for never set; no segment would find them.
  *
  * Does not: check limits (limits.c), nor know of API envelopes (event.c).
- * Here are browsing and carts; orders are in properties_order.c and profiles in
- * profile.c, for their length alone.
+ * Here are browsing and carts; orders are in properties_order.c, accounts and
+ * leads in properties_account.c and profiles in profile.c, for their length
+ * alone.
  */
 #include "properties.h"
 

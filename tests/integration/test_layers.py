@@ -95,7 +95,8 @@ def test_only_they_call_the_library():
 
 
 # Where Klaviyo's names are spelled, in the whole program.
-SPELL = ("properties.c", "properties_order.c", "profile.c")
+SPELL = ("properties.c", "properties_order.c", "properties_account.c",
+         "profile.c")
 
 
 def klaviyo_names():
