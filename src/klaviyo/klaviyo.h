@@ -292,6 +292,86 @@ KLAVIYO_API int klaviyo_feed_add(
 /* Ends and frees it, also after a failure.  The number of items, or -1. */
 KLAVIYO_API int64_t klaviyo_feed_end(struct klaviyo_feed *feed);
 
+/* ------------------------------------------------------------- Catalog API */
+/*
+ * The other way than the feed, never beside it (guide: "Catalog Feed
+ * Integration", note): the host tells Klaviyo what has changed, in jobs of up to
+ * 100 items or variants.  Items are created before their variants, and deleted
+ * after them.  These functions make the bodies and read the answers;
+ * klaviyo_ask() sends them.
+ */
+#define KLAVIYO_CATALOG_JOB 100 /* entries of one job */
+#define KLAVIYO_CATALOG_JOBS 500 /* jobs that may be in progress */
+
+enum klaviyo_catalog_kind { KLAVIYO_CATALOG_ITEM, KLAVIYO_CATALOG_VARIANT };
+enum klaviyo_catalog_step {
+	KLAVIYO_CATALOG_CREATE,
+	KLAVIYO_CATALOG_UPDATE,
+	KLAVIYO_CATALOG_DELETE
+};
+
+struct klaviyo_catalog_item {
+	const char *id;           /* equal to product_id in events */
+	const char *title, *description, *url; /* not blank */
+	const char *image_url;    /* absolute; NULL = none */
+	int64_t price;            /* minor units of ${currency}; may be 0 */
+	const char *currency;
+	const char *brand;
+	const char *const *categories;
+	size_t ncategories;
+	int published;            /* 0: kept, and shown nowhere */
+};
+
+struct klaviyo_catalog_variant {
+	const char *id;           /* stable, unique among all variants */
+	const char *item;         /* its item's id */
+	const char *title, *description, *url; /* not blank */
+	const char *sku;          /* NULL = the id: Klaviyo wants one */
+	const char *image_url;
+	int64_t price;
+	const char *currency;
+	int64_t inventory_quantity;
+	int inventory_policy;     /* 1: not recommended when out of stock; 0 and
+	                             2: shown all the same */
+	int published;
+};
+
+/* One entry of a job as JSON: whole, so that an update leaves nothing of what
+   was there before.  Of a deletion only the id matters. */
+KLAVIYO_API char *klaviyo_catalog_item(const struct klaviyo_catalog_item *item,
+    enum klaviyo_catalog_step step);
+KLAVIYO_API char *klaviyo_catalog_variant(
+    const struct klaviyo_catalog_variant *variant,
+    enum klaviyo_catalog_step step);
+
+/* Where a job is posted, "/api/..", and the body of one of ${n} entries, at most
+   KLAVIYO_CATALOG_JOB and 5 MB. */
+KLAVIYO_API const char *klaviyo_catalog_path(
+    enum klaviyo_catalog_kind kind, enum klaviyo_catalog_step step);
+KLAVIYO_API char *klaviyo_catalog_job(enum klaviyo_catalog_kind kind,
+    enum klaviyo_catalog_step step, const char *const entry[], size_t n);
+
+/* What Klaviyo says of a job. */
+struct klaviyo_catalog_job {
+	char path[512];          /* where to ask for it again */
+	int done;                /* 1; 0: in progress; -1: cancelled */
+	int64_t failed;          /* entries */
+};
+enum klaviyo_catalog_fault {
+	KLAVIYO_CATALOG_UNCLEAR,
+	KLAVIYO_CATALOG_INVALID, /* the entry itself: it will not do better */
+	KLAVIYO_CATALOG_EXISTS,  /* created already: update it */
+	KLAVIYO_CATALOG_MISSING  /* not there: create it, or it is deleted */
+};
+/* ${entry} counts from 0; -1 when Klaviyo does not say which.  Not 0 ends it. */
+typedef int klaviyo_catalog_error(void *arg, long entry,
+    enum klaviyo_catalog_fault fault, const char *words);
+/* Reads the answer to a job that was posted or asked for; calls ${each} for
+   every error in it. */
+KLAVIYO_API int klaviyo_catalog_answer(enum klaviyo_catalog_kind kind,
+    enum klaviyo_catalog_step step, const char *body,
+    struct klaviyo_catalog_job *job, klaviyo_catalog_error *each, void *arg);
+
 /* ------------------------------------------------------------------- store */
 /*
  * The one seam: a function that runs one SQL statement on the host's
