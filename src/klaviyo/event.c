@@ -145,6 +145,10 @@ kl_event_make(struct kl_event *event, const char *metric, const char *unique_id,
 	bool ok;
 
 	memset(event, 0, sizeof(*event));
+	/* The past goes out oldest first: what Klaviyo hears last of a person
+	   is what it keeps of them. */
+	if (lane == KLAVIYO_HISTORICAL && when < now)
+		event->due = when;
 	if (properties == NULL && (properties = kl_object()) == NULL)
 		goto out;
 	if (check_envelope(metric, unique_id, when, now) != 0 ||

@@ -114,6 +114,7 @@ struct kl_event {
 	char *id;      /* "Metric/unique_id" */
 	char *profile; /* JSON of data.attributes.profile.data */
 	char *event;   /* JSON object: the other members of data.attributes */
+	int64_t due;   /* 0 = at once */
 };
 /* Builds and checks one event; takes ${properties} (may be NULL) whatever
  * happens.  On failure ${event} is empty.  Returns 0 or -1. */

@@ -443,7 +443,8 @@ enum klaviyo_lane {
  * Queues the events of one order inside the host's open transaction: for
  * KLAVIYO_PLACED_ORDER that event and one Ordered Product a line.  All or
  * none: on failure the host's transaction is as it was.  Queueing the same
- * event twice is a no-op.  ${now} is the time of queueing, the row's due time.
+ * event twice is a no-op.  ${now} is the time of queueing, the row's due time;
+ * a historical event is due at its own time, so that the oldest goes first.
  * ${metric} is KLAVIYO_PLACED_ORDER; the order needs an id, a currency and
  * lines of different ids.  Returns 0, -1, or, for a historical order only, 1:
  * not queued, the queue is full, queue it again later.

@@ -113,17 +113,18 @@ int
 kl_outbox_add(const struct klaviyo_store *store, const struct kl_event *event,
     enum klaviyo_lane lane, int64_t now)
 {
-	struct num l, t;
+	struct num l, t, due;
 	const char *arg[] = {event->id, num(&l, lane), event->profile,
-	    event->event, num(&t, now)};
+	    event->event, num(&t, now),
+	    num(&due, event->due != 0 ? event->due : now)};
 
 	return run(store,
 	           "INSERT INTO klaviyo_outbox"
 	           " (id, kind, lane, profile, event, created_at, due_at)"
 	           " VALUES ($1, 'event', CAST($2 AS BIGINT), $3, $4,"
-	           " CAST($5 AS BIGINT), CAST($5 AS BIGINT))"
+	           " CAST($5 AS BIGINT), CAST($6 AS BIGINT))"
 	           " ON CONFLICT (id) DO NOTHING",
-	           5, arg) < 0
+	           6, arg) < 0
 	           ? -1
 	           : 0;
 }

@@ -16,19 +16,19 @@
 
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define BATCH 200
-#define FULL_WAIT_S 2
+#define FULL_WAIT_MS 300
 
 struct sync {
 	const struct settings *settings;
 	struct db *db;
 	bool dry_run;
-	int64_t since, until, now;
-	bool until_given;
-	struct order_mark at;       /* the last order done */
-	int64_t done, changes;      /* orders, changes of orders */
+	int64_t now;
+	struct span span;
+	struct order_mark at;  /* the last order done */
+	int batch;             /* orders in the next one */
+	int64_t done, changes; /* orders, changes of orders */
 	struct progress progress;
 };
 
@@ -45,11 +45,12 @@ place_row(void *arg, int n, const char *const col[])
 	(void)n;
 	if (sscanf(col[0], "%lld %39s %lld %lld", &time, id, &since, &until) !=
 	        4 ||
-	    since != s->since || (s->until_given && until != s->until))
+	    since != s->span.since ||
+	    (s->span.until_given && until != s->span.until))
 		return 0;
 	s->at.time = time;
 	snprintf(s->at.id, sizeof(s->at.id), "%s", id);
-	s->until = until;
+	s->span.until = until;
 	return 0;
 }
 
@@ -59,8 +60,8 @@ keep_place(const struct sync *s)
 	char place[128];
 
 	snprintf(place, sizeof(place), "%lld %s %lld %lld",
-	    (long long)s->at.time, s->at.id, (long long)s->since,
-	    (long long)s->until);
+	    (long long)s->at.time, s->at.id, (long long)s->span.since,
+	    (long long)s->span.until);
 	return db_run(s->db, NULL, NULL,
 	           "INSERT INTO meta (name, value) VALUES ('history', $1) "
 	           "ON CONFLICT (name) DO UPDATE SET value = $1",
@@ -82,21 +83,21 @@ find_place(struct sync *s)
 {
 	int64_t all = 0;
 
-	s->at.time = s->since;
+	s->at.time = s->span.since;
 	if (!s->dry_run &&
 	    db_run(s->db, place_row, s,
 	        "SELECT value FROM meta WHERE name = 'history'") < 0)
 		return -1;
 	if (*s->at.id != '\0')
-		fprintf(stderr, "storefront: going on after order %s\n",
-		    s->at.id);
+		fprintf(
+		    stderr, "storefront: going on after order %s\n", s->at.id);
 	if (db_run(s->db, count_row, &all,
 	        "SELECT COUNT(*) FROM orders WHERE (time > $1 OR "
 	        "(time = $1 AND id > $2)) AND time < $3",
-	        NUM(s->at.time), s->at.id, NUM(s->until)) < 0)
+	        NUM(s->at.time), s->at.id, NUM(s->span.until)) < 0)
 		return -1;
-	progress_begin(&s->progress, s->dry_run ? "counting" : "queueing",
-	    "orders", all);
+	progress_begin(
+	    &s->progress, s->dry_run ? "counting" : "queueing", "orders", all);
 	return 0;
 }
 
@@ -139,14 +140,16 @@ queue_one(struct sync *s, struct arena *arena, const char *id)
 	return order_changes(s->db, arena, &order, queue_change, &one);
 }
 
-/* How many orders, 0 at the end, -1, or -2 when the queue is full. */
+/* How many orders, 0 at the end, -1, or -2 when the queue is full.  Of a batch
+   that does not fit, what does fit is the next one: else a queue smaller than a
+   batch would be full for ever. */
 static int
 one_batch(struct sync *s)
 {
 	struct order_mark list[BATCH], before = s->at;
 	int64_t changes = s->changes;
 	struct arena *arena = arena_new();
-	int n, result = 0;
+	int n, done = 0, result = 0;
 
 	if (arena == NULL)
 		return shop_fail("out of memory");
@@ -154,9 +157,10 @@ one_batch(struct sync *s)
 		arena_free(arena);
 		return -1;
 	}
-	n = order_walk(s->db, &s->at, s->until, BATCH, list);
-	for (int i = 0; result == 0 && i < n; i++)
-		result = queue_one(s, arena, list[i].id);
+	n = order_walk(s->db, &s->at, s->span.until, s->batch, list);
+	for (; result == 0 && done < n; done += result == 0)
+		result = queue_one(s, arena, list[done].id);
+	s->batch = result > 0 && done > 0 ? done : BATCH;
 	arena_free(arena);
 	if (n > 0 && result == 0 && !s->dry_run)
 		result = keep_place(s);
@@ -165,6 +169,8 @@ one_batch(struct sync *s)
 	db_rollback(s->db);
 	s->at = before;
 	s->changes = changes;
+	if (result > 0 && done > 0)
+		return one_batch(s);
 	return result > 0 ? -2 : -1;
 }
 
@@ -181,7 +187,9 @@ sync_all(struct sync *s)
 		progress_show(&s->progress, n > 0 ? n : 0,
 		    n == -2 ? ", waiting for the worker" : "");
 		if (n == -2)
-			sleep(FULL_WAIT_S);
+			nanosleep(&(struct timespec){.tv_nsec = FULL_WAIT_MS *
+			                                        1000000L},
+			    NULL);
 	}
 	progress_end(&s->progress);
 	if (s->dry_run)
@@ -194,53 +202,60 @@ sync_all(struct sync *s)
 
 /* ----------------------------------------------------------------- command */
 
-/* 2024-01-31: the beginning of that day, UTC. */
-static bool
-read_day(const char *text, int64_t *time)
+/* Without an error text the call was not understood at all. */
+static int
+wrong_call(void)
 {
-	struct tm tm = {0};
-	const char *end = strptime(text, "%Y-%m-%d", &tm);
-
-	if (end == NULL || *end != '\0')
-		return false;
-	*time = timegm(&tm);
-	return true;
+	if (*shop_error() != '\0')
+		fprintf(stderr, "storefront: %s\n", shop_error());
+	else
+		fprintf(stderr,
+		    "storefront: history takes sync [--since YYYY-MM-DD] "
+		    "[--until YYYY-MM-DD] [--dry-run]\n");
+	return 2;
 }
 
 static bool
 read_options(struct sync *s, int argc, char **argv)
 {
+	shop_fail("%s", "");
 	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--dry-run") == 0) {
+		int is = span_option(
+		    &s->span, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+
+		if (is > 0)
+			i++;
+		else if (is == 0 && strcmp(argv[i], "--dry-run") == 0)
 			s->dry_run = true;
-		} else if (i + 1 < argc && strcmp(argv[i], "--since") == 0) {
-			if (!read_day(argv[++i], &s->since))
-				return false;
-		} else if (i + 1 < argc && strcmp(argv[i], "--until") == 0) {
-			if (!read_day(argv[++i], &s->until))
-				return false;
-			s->until_given = true;
-		} else {
+		else
 			return false;
-		}
 	}
-	return true;
+	return span_check(&s->span) == 0;
 }
 
-int
-history_command(const struct settings *settings, int argc, char **argv)
+static void
+print_sums(const struct sync *s)
 {
-	struct sync s = {.settings = settings, .now = time(NULL)};
+	double seconds = progress_seconds(&s->progress);
+
+	printf("%lld orders and %lld changes of orders %s", (long long)s->done,
+	    (long long)s->changes, s->dry_run ? "would be queued" : "queued");
+	if (!s->dry_run && seconds > 0)
+		printf(" in %.1f s, %.0f orders/s", seconds,
+		    (double)s->done / seconds);
+	printf("\n");
+}
+
+static int
+history_sync(const struct settings *settings, int argc, char **argv)
+{
+	struct sync s = {
+	    .settings = settings, .now = time(NULL), .batch = BATCH};
 	int result;
 
-	s.until = s.now + 1; /* those of this second, too */
-	if (argc < 2 || strcmp(argv[1], "sync") != 0 ||
-	    !read_options(&s, argc, argv)) {
-		fprintf(stderr,
-		    "storefront: history takes sync [--since YYYY-MM-DD] "
-		    "[--until YYYY-MM-DD] [--dry-run]\n");
-		return 2;
-	}
+	span_begin(&s.span, s.now);
+	if (!read_options(&s, argc, argv))
+		return wrong_call();
 	s.db = db_open(settings);
 	result = s.db == NULL || find_place(&s) != 0 ? -1 : sync_all(&s);
 	db_close(s.db);
@@ -251,7 +266,15 @@ history_command(const struct settings *settings, int argc, char **argv)
 		    shop_error());
 		return 1;
 	}
-	printf("%lld orders and %lld changes of orders %s\n", (long long)s.done,
-	    (long long)s.changes, s.dry_run ? "would be queued" : "queued");
+	print_sums(&s);
 	return 0;
+}
+
+int
+history_command(const struct settings *settings, int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "sync") == 0)
+		return history_sync(settings, argc, argv);
+	shop_fail("%s", "");
+	return wrong_call();
 }

@@ -60,6 +60,12 @@ progress_show(struct progress *p, int64_t more, const char *remark)
 	    remark);
 }
 
+double
+progress_seconds(const struct progress *p)
+{
+	return seconds_since(&p->begun);
+}
+
 void
 progress_end(struct progress *p)
 {

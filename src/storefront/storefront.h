@@ -612,7 +612,23 @@ void progress_begin(
     struct progress *p, const char *what, const char *unit, int64_t all);
 /* ${more} are done; ${remark} comes behind, "" for none. */
 void progress_show(struct progress *p, int64_t more, const char *remark);
+/* Since it began. */
+double progress_seconds(const struct progress *p);
 void progress_end(struct progress *p); /* a new line, if need be */
+
+/* -------------------------------------- span.c: --since DAY and --until DAY */
+
+struct span { /* since <= time < until */
+	int64_t since, until, now;
+	bool until_given;
+};
+/* All of the past, those of this second, too. */
+void span_begin(struct span *span, int64_t now);
+/* 1: the option is one of the two, and read; 0: it is another; -1.  ${day} is
+ * what follows it, or NULL. */
+int span_option(struct span *span, const char *name, const char *day);
+/* -1: the span can hold nothing. */
+int span_check(const struct span *span);
 
 /* ------------------------------------------------------- worker.c, commands.c */
 

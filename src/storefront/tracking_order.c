@@ -218,6 +218,12 @@ tracking_change(const struct settings *settings, struct db *db,
 		    metrics[change->kind], &o, &k, lane(history), now);
 		if (result < 0)
 			shop_fail("%s", klaviyo_error());
+		/* What is past has happened, and must not hold up the rest. */
+		if (result < 0 && history && !klaviyo_error_passes()) {
+			shop_log("change %s of order %s has no event: %s",
+			    change->id, order->id, klaviyo_error());
+			result = 0;
+		}
 	}
 	arena_free(arena);
 	return result;

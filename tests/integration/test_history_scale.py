@@ -1,0 +1,297 @@
+"""`storefront history sync` at size: three years of orders reach the sandbox by
+bulk, sync and worker killed three times each on the way, each event once, in
+order of time; memory that does not grow; the progress bar of a terminal.
+
+Short form: 3,000 orders, worker and sandbox on a clock that runs five times
+faster, so that Klaviyo's minutes pass sooner.  SOAK=1: 100,000 orders, real
+time."""
+import json
+import os
+import pty
+import random
+import re
+import select
+import signal
+import subprocess
+import time
+import urllib.request
+
+from clock import fast_clock
+from harness import PATIENCE, SANITIZED, WRAP, Shop, wait_for
+from shop_kit import one
+from test_history import add_orders
+
+SOAK = os.environ.get("SOAK") == "1"
+COUNT = 100000 if SOAK else 3000
+# Unsent events that the queue holds; history is refused from half of it on.
+LIMIT = 200000 if SOAK else 4000
+# What add_orders() makes: an order and its three lines; five shipments, a
+# cancellation, two refunds; and the model order, which was queued as of today.
+EVENTS = 4 * COUNT + 8
+KILLS = 3
+
+
+def start(shop, *arguments, **more):
+    """A command that runs beside the test."""
+    if shop.user:
+        more |= {"user": shop.user.pw_uid, "group": shop.user.pw_gid,
+                 "extra_groups": []}
+    return subprocess.Popen(shop.storefront(*arguments), cwd=shop.dir,
+                            env=shop.env, **more)
+
+
+def peak(pid):
+    """kB, the most so far."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1])
+    except (OSError, TypeError):
+        return 0  # has ended
+
+
+def export(shop):
+    with urllib.request.urlopen(shop.sandbox_url
+                                + "/sandbox/export") as reply:
+        return json.load(reply)
+
+
+class Past:
+    """Sync and worker side by side, each killed now and then."""
+
+    def __init__(self, shop, worker_env):
+        self.shop, self.env = shop, worker_env
+        self.memory = {"sync": 0, "worker": 0}
+        self.sync, self.begun = None, time.monotonic()
+        self.queued_after = None
+
+    def queued(self):
+        return one(self.shop, "SELECT COUNT(*) FROM klaviyo_outbox "
+                   "WHERE lane = 1")
+
+    def start_sync(self):
+        self.sync = start(self.shop, "history", "sync", text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def start_worker(self):
+        self.shop.start_worker(env=self.env)
+
+    def look(self):
+        self.memory["sync"] = max(self.memory["sync"], peak(self.sync.pid))
+        self.memory["worker"] = max(
+            self.memory["worker"],
+            peak(self.shop.programs["worker"].pid))
+        if self.queued_after is None and self.sync.poll() is not None:
+            self.queued_after = time.monotonic() - self.begun
+
+    def until(self, condition, what):
+        def looked():
+            self.look()
+            return condition()
+        wait_for(looked, what, PATIENCE * (60 if SOAK else 3), 0.05)
+
+    def kill_sync(self):
+        """Where it was goes on: never back, and nothing over again."""
+        assert self.sync.poll() is None, self.sync.communicate()
+        self.sync.send_signal(signal.SIGKILL)
+        self.sync.communicate()
+        before = one(self.shop, "SELECT value FROM meta "
+                     "WHERE name = 'history'").split()
+        self.start_sync()
+        self.until(lambda: self.sync.poll() is not None or one(
+            self.shop, "SELECT value FROM meta WHERE name = 'history'")
+            .split() != before, "the sync to go on")
+        after = one(self.shop, "SELECT value FROM meta "
+                    "WHERE name = 'history'").split()
+        assert (int(after[0]), after[1]) > (int(before[0]), before[1])
+
+    def kill_worker(self):
+        self.shop.kill("worker")
+        self.start_worker()
+
+
+def check_order(events):
+    """Oldest first: what a kill took from the worker comes later, no more."""
+    times = [event["time"] for event in events
+             if event["metric"] in ("Placed Order", "Ordered Product")]
+    place = {when: n for n, when in enumerate(sorted(times))}
+    late = sum(abs(place[when] - n) > len(times) / 50
+               for n, when in enumerate(times))
+    print(f"{late} of {len(times)} events more than a fiftieth of all out of "
+          "place")
+    assert late < len(times) / 5
+
+
+def test_three_years_killed_on_the_way():
+    seed = random.randrange(10 ** 9)
+    print("seed", seed)
+    generator = random.Random(seed)
+    fast = {} if SOAK or SANITIZED else fast_clock(5, monotonic=True)
+    with Shop("nginx", env={"KLAVIYO_OUTBOX_LIMIT": str(LIMIT)}) as shop:
+        add_orders(shop, COUNT)
+        shop.start_sandbox(["--keep", "1000000"], env=fast)
+        past = Past(shop, fast)
+        past.start_sync()
+        past.start_worker()
+        most = 0
+        # At six places, no two of them near each other.
+        for n in range(2 * KILLS):
+            place = int(EVENTS * (n + generator.uniform(0.2, 0.8))
+                        / (2 * KILLS + 1))
+            past.until(lambda: past.queued() >= place, f"event {place}")
+            most = max(most, one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
+                                 "WHERE due_at IS NOT NULL"))
+            past.kill_sync() if n % 2 == 0 else past.kill_worker()
+        past.until(lambda: past.sync.poll() is not None, "the sync to end")
+        out, err = past.sync.communicate()
+        assert past.sync.returncode == 0, err
+        assert "going on after order" in err
+        assert int(out.split()[0]) < COUNT * 0.9
+        past.until(lambda: one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
+                               "WHERE due_at IS NOT NULL") == 0, "the rest")
+        drained = time.monotonic() - past.begun
+        memory = past.memory
+        shop.end("worker")
+        told = export(shop)
+        print(f"{EVENTS} events of {COUNT} orders queued beside the worker in "
+              f"{past.queued_after:.1f} s, all delivered after {drained:.1f} "
+              f"s; peak kB {memory}; {len(told['duplicates'])} repeats; "
+              f"at most {most} seen waiting")
+        # It waited for the worker.
+        assert most <= LIMIT * 0.6
+        check_everything(shop, told)
+        if not (WRAP or SANITIZED):
+            assert memory["sync"] < 64 * 1024
+            assert memory["worker"] < 128 * 1024
+
+
+def check_everything(shop, told):
+    """What Klaviyo holds is the shop's past, each event of it once."""
+    assert not told["refused"] and not told.get("dropped")
+    past = [e for e in told["events"] if e.get("backfill")]
+    assert len(told["events"]) - len(past) == 4  # the model's, of today
+    ids = {(e["metric"], e["unique_id"]) for e in past}
+    assert len(ids) == len(past) == EVENTS
+    # Each of the three kinds of ids, and their own times.
+    times = dict(shop.query("SELECT id, time FROM orders"))
+    lines = {f"{o}:{n}" for o, n in shop.query(
+        "SELECT orders, line FROM order_line") if o.startswith("old")}
+    assert {u for m, u in ids if m == "Placed Order"} \
+        == {o for o in times if o.startswith("old")}
+    assert {u for m, u in ids if m == "Ordered Product"} == lines
+    assert {u for m, u in ids if m == "Refunded Order"} == {"old7",
+                                                            "old7:r2"}
+    for event in past:
+        if event["metric"] in ("Placed Order", "Ordered Product"):
+            when = times[event["unique_id"].split(":")[0]]
+        else:
+            when = 1735689600
+        assert event["time"][:19] == time.strftime(
+            "%Y-%m-%dT%H:%M:%S", time.gmtime(when)), event
+    check_order(past)
+
+
+def test_the_past_goes_out_oldest_first():
+    """By the queue's own order: what waits longest is the oldest event."""
+    with Shop("nginx") as shop:
+        add_orders(shop, 300)
+        shop.run("history", "sync")
+        queue = shop.query("SELECT event FROM klaviyo_outbox WHERE lane = 1 "
+                           "ORDER BY lane, due_at, created_at, id")
+        times = [json.loads(event)["time"] for event, in queue]
+        assert len(times) == 4 * 300 + 8 and times == sorted(times)
+        # That it is of the past is no delay of today's queue.
+        status = json.loads(shop.run("outbox", "status", "--json").stdout)
+        assert status["oldest_age"] < 3600
+
+
+def test_memory_and_rate():
+    """The same peak for few orders and for many; and how fast."""
+    peaks = []
+    for count in (10000, 100000) if SOAK else (5000, 20000):
+        with Shop("nginx") as shop:
+            add_orders(shop, count)
+            begun = time.monotonic()
+            process = start(shop, "history", "sync", stdout=subprocess.PIPE,
+                            text=True)
+            # Its own peak: what wait4() tells knows the test's, too.
+            most = 0
+            while process.poll() is None:
+                most = max(most, peak(process.pid))
+                time.sleep(0.01)
+            seconds = time.monotonic() - begun
+            out, _ = process.communicate()
+            assert process.returncode == 0
+            assert int(re.search(r", (\d+) orders/s$", out)[1]) > 0
+            print(f"{count} orders in {seconds:.1f} s, "
+                  f"{count / seconds:.0f}/s, peak {most} kB")
+            peaks.append(most)
+    if not (WRAP or SANITIZED):
+        assert peaks[1] < peaks[0] * 1.2
+
+
+def test_a_queue_smaller_than_a_batch():
+    """It goes on in smaller steps, and never stands still."""
+    with Shop("nginx", env={"KLAVIYO_OUTBOX_LIMIT": "40"},
+              sandbox=["--rate", "off"]) as shop:
+        add_orders(shop, 60)
+        shop.start_worker()
+        shop.run("history", "sync")
+        shop.wait_delivered(4 * 60 + 8 + 4)
+
+
+def read_terminal(process, terminal):
+    """All that a terminal shows of a program, to its end."""
+    shown = b""
+    while True:
+        ready, _, _ = select.select([terminal], [], [], PATIENCE)
+        assert ready, "the program says nothing any more"
+        try:
+            more = os.read(terminal, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not more:
+            break
+        shown += more
+    process.wait(PATIENCE)
+    return shown.decode()
+
+
+def test_progress_on_a_terminal():
+    with Shop("nginx") as shop:
+        add_orders(shop, 3000)
+        terminal, theirs = pty.openpty()
+        try:
+            process = start(shop, "history", "sync", stdin=theirs,
+                            stdout=subprocess.DEVNULL, stderr=theirs)
+            os.close(theirs)
+            shown = read_terminal(process, terminal)
+        finally:
+            os.close(terminal)
+        assert process.returncode == 0, shown
+        steps = [re.fullmatch(
+            r"queueing \[(#*) *\] (\d+) of (\d+) orders, (\d+)/s, (\d+) s "
+            r"left *", step) for step in shown.strip().split("\r") if step]
+        assert steps and all(steps), shown
+        done = [int(step[2]) for step in steps]
+        assert done == sorted(done) and done[0] < done[-1] == 3001
+        assert len(steps[-1][1]) == 30 and steps[-1][5] == "0"
+        assert all(int(step[3]) == 3001 for step in steps)
+        assert len(steps) < 100 and shown.endswith("\n")
+        # Not on anything else.
+        assert shop.run("history", "sync").stderr == ""
+
+
+def test_what_klaviyo_cannot_be_told_holds_up_nothing():
+    """An order of nobody: said once, and the rest goes on."""
+    with Shop("nginx") as shop:
+        add_orders(shop, 20)
+        shop.execute("UPDATE orders SET email = '', phone = '' "
+                     "WHERE id IN ('old3', 'old12')")
+        run = shop.run("history", "sync")
+        assert run.stdout.startswith("21 orders")
+        told = run.stderr.splitlines()
+        assert len(told) == 3, told
+        assert "order old12 has no events" in run.stderr
+        assert "change s1 of order old3 has no event" in run.stderr
+        assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
+                   "WHERE lane = 1") == 4 * 18 + 7
