@@ -88,6 +88,19 @@ out:
 	return base;
 }
 
+char *
+kl_encode(const char *text)
+{
+	char *encoded = curl_easy_escape(NULL, text, 0), *copy = NULL;
+
+	if (encoded)
+		copy = strdup(encoded);
+	if (!copy)
+		kl_fail("out of memory");
+	curl_free(encoded);
+	return copy;
+}
+
 int
 kl_check_key(const char *key)
 {

@@ -1,13 +1,14 @@
 /*
- * client.c - posts to Klaviyo's API by libcurl: many requests in flight on a
+ * client.c - requests to Klaviyo's API by libcurl: many of them in flight on a
  * pool of kept HTTP/1.1 connections.
  *
  * Promises: the private key goes to the address of the options and nowhere
  * else: https, or http to a loopback address; no redirect is followed, no
  * proxy and no .netrc of the environment is used, certificates are always
  * checked, nothing is logged, and the key is wiped at the end.  A request ends
- * within its timeout.  An answer is kept up to 64 KiB of body and as much of
- * headers; more ends the transfer.  No signal is raised or caught.
+ * within its timeout.  An answer is kept up to the request's cap of body (64
+ * KiB for what is delivered) and 64 KiB of headers; more ends the transfer.  No
+ * signal is raised or caught.
  *
  * Does not judge, retry or pace.
  */
@@ -20,14 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAP = 65536 };
-
 struct request {
 	CURL *easy;
-	char *body; /* what is sent */
+	char *body;  /* what is sent; NULL of a GET, and of an idle one */
+	bool secret; /* ${body} is wiped */
 	void *tag;
 	char *reply; /* what came, NUL-terminated */
-	size_t length, room, header_bytes;
+	size_t length, room, cap, header_bytes;
 	int64_t send_by; /* ms, monotonic */
 	struct kl_answer answer;
 	char error[CURL_ERROR_SIZE];
@@ -66,11 +66,12 @@ add_headers(struct kl_client *client, const struct klaviyo_options *options)
 	int failed;
 
 	snprintf(key, sizeof(key), "Klaviyo-API-Key %s", options->private_key);
+	/* The first, for a request without a body leaves it out. */
 	failed =
+	    add_header(client, "Content-Type", "application/vnd.api+json") ||
 	    add_header(client, "Authorization", key) ||
 	    add_header(client, "revision",
 	        options->revision ? options->revision : KLAVIYO_REVISION) ||
-	    add_header(client, "Content-Type", "application/vnd.api+json") ||
 	    add_header(client, "Accept", "application/vnd.api+json") ||
 	    add_header(client, "Expect", ""); /* "" leaves it out */
 	sodium_memzero(key, sizeof(key));
@@ -165,10 +166,10 @@ take_body(char *data, size_t one, size_t n, void *arg)
 	char *grown;
 
 	(void)one;
-	if (request->length + n > CAP)
+	if (request->length + n > request->cap)
 		return 0; /* ends the transfer: CURLE_WRITE_ERROR */
 	if (request->length + n >= request->room) {
-		request->room = request->length + n + 1024;
+		request->room = request->length + n + 1024 + request->length;
 		if (!(grown = realloc(request->reply, request->room)))
 			return 0;
 		request->reply = grown;
@@ -186,7 +187,7 @@ take_header(char *data, size_t one, size_t n, void *arg)
 
 	(void)one;
 	request->header_bytes += n;
-	if (request->header_bytes > CAP)
+	if (request->header_bytes > KL_REPLY)
 		return 0;
 	kl_answer_header(&request->answer, data, n);
 	return n;
@@ -236,8 +237,6 @@ set_up(struct kl_client *client, struct request *request)
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)(client->timeout_ms + 999) / 1000);
 	SET(CURLOPT_USERAGENT, client->agent);
-	SET(CURLOPT_HTTPHEADER, client->headers);
-	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_WRITEFUNCTION, take_body);
 	SET(CURLOPT_WRITEDATA, request);
 	SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -275,51 +274,135 @@ idle_request(struct kl_client *client)
 	return request;
 }
 
+const char *
+kl_client_path(const struct kl_client *client, const char *path)
+{
+	size_t n = strlen(client->base);
+
+	if (strncmp(path, client->base, n) == 0)
+		path += n;
+	if (strncmp(path, "/api/", 5) != 0) {
+		kl_fail("not an address of Klaviyo's API at %s: %.*s",
+		    client->base, (int)strcspn(path, "?"), path);
+		return NULL;
+	}
+	return path;
+}
+
+/* A path joins the address to a URL; it must not lead to another host. */
+static bool
+is_path(const char *path)
+{
+	if (*path != '/')
+		return false;
+	for (; *path; path++)
+		if ((unsigned char)*path <= ' ' || (unsigned char)*path >= 0x7f)
+			return false;
+	return true;
+}
+
+/* The method, the body and what goes with it. */
+static int
+set_method(struct kl_client *client, CURL *easy, const struct kl_request *what)
+{
+	bool failed = false, get = strcmp(what->method, "GET") == 0;
+
+	SET(CURLOPT_CUSTOMREQUEST, NULL);
+	if (get) {
+		SET(CURLOPT_HTTPGET, 1L);
+		SET(CURLOPT_HTTPHEADER, client->headers->next);
+		return failed ? -1 : 0;
+	}
+	SET(CURLOPT_POST, 1L);
+	if (strcmp(what->method, "POST") != 0)
+		SET(CURLOPT_CUSTOMREQUEST, what->method);
+	SET(CURLOPT_HTTPHEADER, client->headers);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(what->body));
+	SET(CURLOPT_POSTFIELDS, what->body); /* not copied */
+	return failed ? -1 : 0;
+}
+
+static bool
+is_method(const struct kl_request *what)
+{
+	static const char *const known[] = {"GET", "POST", "PATCH"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(what->method, known[i]) == 0)
+			return !what->body == !i; /* a GET has none */
+	return false;
+}
+
+static void
+body_free(char *body, bool secret)
+{
+	if (body && secret)
+		sodium_memzero(body, strlen(body));
+	free(body);
+}
+
+int
+kl_client_send(struct kl_client *client, const struct kl_request *what)
+{
+	struct request *request = NULL;
+	char *url = NULL;
+	bool failed = false;
+	int result = -1;
+	CURL *easy;
+
+	if (!is_path(what->path) || !is_method(what)) {
+		kl_fail("not a request: %s %s", what->method, what->path);
+		goto out;
+	}
+	if (!(request = idle_request(client)))
+		goto out;
+	easy = request->easy;
+	if (asprintf(&url, "%s%s", client->base, what->path) < 0) {
+		url = NULL;
+		kl_fail("out of memory");
+		goto out;
+	}
+	SET(CURLOPT_URL, url);
+	kl_answer_clear(&request->answer);
+	request->length = request->header_bytes = 0;
+	request->error[0] = '\0';
+	if (failed || set_method(client, easy, what) ||
+	    curl_multi_add_handle(client->multi, easy)) {
+		kl_fail("libcurl cannot start a request");
+		goto out;
+	}
+	request->body = what->body;
+	request->secret = what->secret;
+	request->tag = what->tag;
+	request->cap = what->cap ? what->cap : KL_REPLY;
+	request->send_by = what->send_by ? what->send_by : INT64_MAX;
+	client->idle = request->next;
+	request->next = client->busy;
+	client->busy = request;
+	result = 0;
+out:
+	free(url);
+	if (result)
+		body_free(what->body, what->secret);
+	return result;
+}
+
 int
 kl_client_post(
     struct kl_client *client, const char *path, char *body, void *tag)
 {
-	return kl_client_post_by(client, path, body, tag, INT64_MAX);
+	return kl_client_post_by(client, path, body, tag, 0);
 }
 
 int
 kl_client_post_by(struct kl_client *client, const char *path, char *body,
     void *tag, int64_t send_by)
 {
-	struct request *request = idle_request(client);
-	CURL *easy;
-	char *url = NULL;
-	bool failed = false;
-
-	if (!request)
-		goto out;
-	easy = request->easy;
-	if (asprintf(&url, "%s%s", client->base, path) < 0) {
-		url = NULL;
-		kl_fail("out of memory");
-		goto out;
-	}
-	SET(CURLOPT_URL, url);
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-	SET(CURLOPT_POSTFIELDS, body); /* not copied */
-	kl_answer_clear(&request->answer);
-	request->length = request->header_bytes = 0;
-	request->error[0] = '\0';
-	if (failed || curl_multi_add_handle(client->multi, easy)) {
-		kl_fail("libcurl cannot start a request");
-		goto out;
-	}
-	request->body = body;
-	body = NULL;
-	request->tag = tag;
-	request->send_by = send_by;
-	client->idle = request->next;
-	request->next = client->busy;
-	client->busy = request;
-out:
-	free(url);
-	free(body);
-	return request && request->body ? 0 : -1;
+	return kl_client_send(client, &(struct kl_request){.method = "POST",
+	                                  .path = path,
+	                                  .body = body,
+	                                  .tag = tag,
+	                                  .send_by = send_by});
 }
 
 /* Takes a request from the busy to the idle. */
@@ -334,7 +417,7 @@ put_back(struct kl_client *client, struct request *request)
 	request->next = client->idle;
 	client->idle = request;
 	curl_multi_remove_handle(client->multi, request->easy);
-	free(request->body);
+	body_free(request->body, request->secret);
 	request->body = NULL;
 }
 

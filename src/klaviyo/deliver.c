@@ -76,6 +76,7 @@ klaviyo_new(const struct klaviyo_options *options)
 	}
 	kl_pacer_init(&klaviyo->pacer[KL_SINGLE], BURST, STEADY);
 	kl_pacer_init(&klaviyo->pacer[KL_BULK], BULK_BURST, BULK_STEADY);
+	kl_ask_init(klaviyo);
 	if (!only_count && !(klaviyo->client = kl_client_new(&o))) {
 		klaviyo_free(klaviyo);
 		return NULL;

@@ -15,6 +15,7 @@ enum {
 	KL_LONG_WAIT_MS = 3000, /* a wait that is left to the next pass */
 	KL_LOOK_MS = 100, /* for more due events, and at ${stop}, so often */
 	KL_JOB_EVENTS = 1000, /* Klaviyo's limit */
+	KL_PLACES = 6,        /* with limits of their own, that ask.c asks */
 };
 
 /* Klaviyo's endpoints, each with rate limits of its own. */
@@ -38,6 +39,7 @@ struct klaviyo {
 	int failed_run; /* answers in a row that say "try again" */
 	int64_t bulk_off_until; /* ms: till then events go one by one */
 	char bulk_off[256];     /* why */
+	struct kl_pacer asked[KL_PLACES];    /* ask.c's */
 	struct kl_settlement done[KL_BATCH]; /* of the pass: decided, not yet
 	                                        settled */
 };
@@ -99,6 +101,10 @@ struct kl_job *kl_jobs_cut(struct kl_claim *list, struct kl_claim **alone);
 struct kl_job *kl_job_halve(struct kl_job *job);
 /* The body of a bulk request; owned. */
 char *kl_job_body(const struct kl_job *job);
+
+/* ------------------------------------------------------------------- ask.c */
+
+void kl_ask_init(struct klaviyo *klaviyo);
 
 /* --------------------------------------------------------------- outcome.c */
 

@@ -99,6 +99,9 @@ cJSON *kl_reset_properties(const char *link);
 cJSON *kl_change_properties(enum klaviyo_metric metric,
     const struct klaviyo_order *order, const struct klaviyo_change *change);
 
+/* The unique_id of an event that Klaviyo holds, from its properties; or NULL. */
+const char *kl_held_id(const cJSON *properties);
+
 /* --------------------------------------------------------------- profile.c */
 
 /* For klaviyo.identify(). */
@@ -280,6 +283,9 @@ struct kl_answer {
 enum kl_verdict kl_judge(const struct kl_answer *answer);
 /* What to tell the operator after KL_V_PAUSE, with what to do. */
 void kl_pause_reason(const struct kl_answer *answer, char *text, size_t size);
+/* The same of a request for which the key needs ${scope}. */
+void kl_pause_reason_for(const struct kl_answer *answer, const char *scope,
+    char *text, size_t size);
 
 /* ----------------------------------------------------------------- words.c */
 
@@ -345,6 +351,8 @@ int kl_options(
 /* The API's address without a final slash, owned; NULL unless it is https, or
  * http to a loopback address. */
 char *kl_address(const char *address, bool *loopback);
+/* ${text} as a part of a query, percent-encoded; owned. */
+char *kl_encode(const char *text);
 int kl_check_key(const char *key);
 int kl_check_revision(const char *revision);
 
@@ -354,12 +362,26 @@ int kl_check_revision(const char *revision);
 struct kl_client;
 struct kl_client *kl_client_new(const struct klaviyo_options *options);
 void kl_client_free(struct kl_client *client);
-/* Starts POST ${path} with ${body} (taken); ${tag} comes back with the
- * answer.  Returns 0 or -1. */
+/* ${path} without the client's own address before it, if that is there; NULL
+ * for an address elsewhere. */
+const char *kl_client_path(const struct kl_client *client, const char *path);
+enum { KL_REPLY = 65536 };
+struct kl_request {
+	const char *method; /* GET, POST or PATCH */
+	const char *path;   /* encoded, "/api/.." */
+	char *body;         /* taken; NULL of a GET */
+	bool secret;        /* the body is wiped before it is freed */
+	void *tag;          /* comes back with the answer */
+	size_t cap;         /* bytes of body that are kept; 0 = KL_REPLY */
+	int64_t send_by;    /* ms, monotonic: what has not gone out by then is
+	                       not sent any more: CURLE_ABORTED_BY_CALLBACK;
+	                       0 = never mind */
+};
+/* Starts a request.  Returns 0 or -1. */
+int kl_client_send(struct kl_client *client, const struct kl_request *request);
+/* The same for POST. */
 int kl_client_post(
     struct kl_client *client, const char *path, char *body, void *tag);
-/* The same, but what has not gone out by ${send_by}, in ms of the monotonic
- * clock, is not sent any more: CURLE_ABORTED_BY_CALLBACK. */
 int kl_client_post_by(struct kl_client *client, const char *path, char *body,
     void *tag, int64_t send_by);
 int kl_client_busy(const struct kl_client *client); /* requests in flight */

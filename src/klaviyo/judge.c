@@ -101,6 +101,23 @@ kl_judge(const struct kl_answer *answer)
 }
 
 void
+kl_pause_reason_for(
+    const struct kl_answer *answer, const char *scope, char *text, size_t size)
+{
+	if (answer->status == 401)
+		snprintf(text, size,
+		    "Klaviyo refuses the private key (HTTP 401): check "
+		    "KLAVIYO_PRIVATE_KEY_FILE");
+	else if (answer->status == 403)
+		snprintf(text, size,
+		    "the private key lacks a scope (HTTP 403): make one at "
+		    "Klaviyo that has %s",
+		    scope);
+	else
+		kl_pause_reason(answer, text, size);
+}
+
+void
 kl_pause_reason(const struct kl_answer *answer, char *text, size_t size)
 {
 	long status = answer->status;

@@ -271,6 +271,13 @@ put_event_id(cJSON *to, const char *cart, char between, int64_t number)
 	return kl_put_text(to, "$event_id", id);
 }
 
+const char *
+kl_held_id(const cJSON *properties)
+{
+	return cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(properties, "$event_id"));
+}
+
 static bool
 put_value(cJSON *to, int64_t value, const char *currency)
 {

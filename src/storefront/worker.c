@@ -1,18 +1,15 @@
 /*
  * worker.c - `storefront worker`: the delivery worker.
  *
- * Promises: the one process that reads the private key; runs delivery passes
- * until SIGTERM, or with --once until nothing is due, for cron.  Everything
+ * Promises: runs delivery passes until SIGTERM, or with --once until nothing is
+ * due, for cron.  Everything
  * that matters is in the outbox: it may be killed at any moment.
  */
-#include "storefront.h"
+#include "key.h"
 
-#include <errno.h>
-#include <klaviyo.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <sodium.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,56 +28,6 @@ on_signal(int signal)
 {
 	(void)signal;
 	stopping = 1;
-}
-
-/* Reads the key's file; the trailing newline is no part of the key. */
-static int
-read_key(const struct settings *settings, char key[256])
-{
-	const char *path = settings->private_key_file;
-	size_t n = 0;
-	FILE *file;
-
-	if (*path == '\0')
-		return shop_fail("KLAVIYO_PRIVATE_KEY_FILE is not set: name "
-		                 "the file that holds the private API key");
-	file = fopen(path, "re");
-	if (file == NULL)
-		return shop_fail(
-		    "%s: %s (KLAVIYO_PRIVATE_KEY_FILE)", path, strerror(errno));
-	n = fread(key, 1, 255, file);
-	fclose(file);
-	key[n] = '\0';
-	key[strcspn(key, " \t\r\n")] = '\0';
-	if (*key == '\0')
-		return shop_fail("%s: no private key in it", path);
-	return 0;
-}
-
-static struct klaviyo *
-open_klaviyo(const struct settings *settings, bool dry_run)
-{
-	struct klaviyo_options options = {
-	    .api_url = settings->api_url,
-	    .revision = settings->revision,
-	    .ca_file = *settings->ca_file != '\0' ? settings->ca_file : NULL,
-	    .user_agent = "storefront/" VERSION,
-	    .dry_run = dry_run,
-	};
-	struct klaviyo *klaviyo;
-	char key[256] = "";
-
-	if (dry_run)
-		options.private_key = "pk_dry_run";
-	else if (read_key(settings, key) != 0)
-		return NULL;
-	else
-		options.private_key = key;
-	klaviyo = klaviyo_new(&options);
-	sodium_memzero(key, sizeof(key));
-	if (klaviyo == NULL)
-		shop_fail("%s", klaviyo_error());
-	return klaviyo;
 }
 
 /* Sleeps, but wakes for SIGTERM, which is let through only here. */
@@ -319,11 +266,11 @@ worker_command(const struct settings *settings, int argc, char **argv)
 
 	if (code != 0)
 		return code;
-	klaviyo = open_klaviyo(settings, dry);
-	db = klaviyo != NULL ? db_open(settings) : NULL;
-	if (db == NULL) {
+	db = db_open(settings);
+	klaviyo = db != NULL ? klaviyo_open(settings, db, dry) : NULL;
+	if (klaviyo == NULL) {
 		fprintf(stderr, "storefront: %s\n", shop_error());
-		klaviyo_free(klaviyo);
+		db_close(db);
 		return 1;
 	}
 	sigemptyset(&blocked);

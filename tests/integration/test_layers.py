@@ -10,7 +10,8 @@ from harness import TREE
 SRC = os.path.join(TREE, "src")
 # The storefront's files that know the library.
 SEE_KLAVIYO = {"tracking.c", "tracking_feed.c", "tracking_order.c",
-               "tracking.h", "worker.c", "history.c", "commands.c",
+               "tracking.h", "key.c", "key.h", "worker.c", "history.c",
+               "commands.c",
                "commands_outbox.c", "db.c", "db.h", "db_sqlite.c",
                "db_pgsql.c", "settings.c"}
 
@@ -149,15 +150,27 @@ def test_order_c_builds_no_json_and_tracking_c_sees_no_request():
     assert not re.search(r"\bstruct (request|response|visit)\b", tracking)
 
 
-def test_only_the_worker_reads_the_private_key():
+def test_only_key_c_reads_the_private_key():
     """Others may look at the file's name and mode, never inside."""
     users = {name for name, text in ROOMS["storefront"].items()
              if re.search(r"private_key_file", without_comments(text))}
-    assert users <= {"worker.c", "history.c", "settings.c", "commands.c",
-                     "storefront.h"}
+    assert users <= {"key.c", "settings.c", "commands.c", "storefront.h"}
     opened = [name for name, text in ROOMS["storefront"].items()
               if re.search(r"private_key\s*=", without_comments(text))]
-    assert opened == ["worker.c"]
+    assert opened == ["key.c"]
+
+
+# The commands that talk to Klaviyo, each a process of its own; extend it with
+# another such command, never with a file of the process that serves pages.
+KEY_HOLDERS = {"worker.c", "commands.c", "reconcile.c", "catalog_push.c"}
+
+
+def test_only_commands_that_talk_to_klaviyo_have_the_key():
+    holders = {name for name, text in ROOMS["storefront"].items()
+               if re.search(r"\bklaviyo_open\b|\bkey\.h",
+                            without_comments(text))}
+    assert holders - {"key.c", "key.h"} <= KEY_HOLDERS
+    assert "worker.c" in holders
 
 
 def test_only_one_file_writes_headers_with_values():

@@ -3,8 +3,8 @@
  *
  * Runs in a process of its own on a free port of 127.0.0.1 and is ended by
  * its pid.  What it answers and what it saw is in memory shared with the
- * test: the first rule whose needle is in the request's body, and whose times
- * are not used up, decides.  Not Klaviyo's rules: those are the sandbox's.
+ * test: the first rule whose needle is in the request's body, whose line is in
+ * the request's first line, and whose times are not used up, decides.  Not Klaviyo's rules: those are the sandbox's.
  */
 #ifndef SERVER_H
 #define SERVER_H
@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,16 +42,18 @@ enum fault {
 };
 
 struct rule {
-	char needle[64]; /* "" = any */
+	char needle[64]; /* in the body; "" = any */
+	char line[160];  /* in the request line; "" = any */
 	int times;       /* -1 = always, 0 = the rule is off */
 	int status;
 	enum fault fault;
 	int delay_ms;
 	char headers[256]; /* each ended by \r\n */
-	char body[512];
+	char body[2048];
+	size_t pad; /* so many spaces follow the body */
 };
 
-enum { RULES = 8, SEEN = 20000 };
+enum { RULES = 8, SEEN = 20000, LINES = 4096 };
 
 struct server {
 	int port;
@@ -59,6 +62,7 @@ struct server {
 	struct rule rule[RULES];
 	char head[4096]; /* of the last request */
 	char body[16384];
+	char line[LINES][512]; /* of each request, in order of coming */
 	/* The unique_ids that were answered with a 2xx header, in order. */
 	atomic_int nseen;
 	char seen[SEEN][48];
@@ -112,6 +116,14 @@ server_note(const char *body)
 	server->nseen = n;
 }
 
+static inline bool
+server_line_has(const char *head, const char *needle)
+{
+	const char *at = strstr(head, needle);
+
+	return at && at + strlen(needle) <= head + strcspn(head, "\r");
+}
+
 static inline struct rule
 server_choose(const char *head, const char *body)
 {
@@ -119,6 +131,10 @@ server_choose(const char *head, const char *body)
 	struct rule rule = none;
 
 	pthread_mutex_lock(&server_lock);
+	if (server->requests < LINES)
+		snprintf(server->line[server->requests],
+		    sizeof(*server->line), "%.*s", (int)strcspn(head, "\r"),
+		    head);
 	server->requests++;
 	server->jobs += strncmp(head, "POST /api/event-bulk", 20) == 0;
 	snprintf(server->head, sizeof(server->head), "%s", head);
@@ -126,7 +142,8 @@ server_choose(const char *head, const char *body)
 	for (int i = 0; i < RULES; i++) {
 		struct rule *r = &server->rule[i];
 
-		if (r->times == 0 || !strstr(body, r->needle))
+		if (r->times == 0 || !strstr(body, r->needle) ||
+		    !server_line_has(head, r->line))
 			continue;
 		if (r->times > 0)
 			r->times--;
@@ -143,7 +160,7 @@ server_choose(const char *head, const char *body)
 static inline int
 server_answer(int fd, const struct rule *rule)
 {
-	char text[2048];
+	char text[4096];
 	int n;
 
 	usleep((useconds_t)rule->delay_ms * 1000);
@@ -202,9 +219,15 @@ server_answer(int fd, const struct rule *rule)
 		return -1;
 	}
 	n = snprintf(text, sizeof(text), "Content-Length: %zu\r\n\r\n%s",
-	    strlen(rule->body), rule->body);
+	    strlen(rule->body) + rule->pad, rule->body);
 	if (server_put(fd, text, (size_t)n))
 		return -1;
+	memset(text, ' ', sizeof(text));
+	for (size_t left = rule->pad, put; left; left -= put) {
+		put = left < sizeof(text) ? left : sizeof(text);
+		if (server_put(fd, text, put))
+			return -1;
+	}
 	return rule->fault == LAST_WORD ? -1 : 0;
 }
 

@@ -198,6 +198,148 @@ own_revision(void **state)
 	kl_client_free(client);
 }
 
+/* Sends and waits. */
+static struct kl_answer
+send_one(struct kl_client *client, const char *method, const char *path,
+    const char *body, size_t cap)
+{
+	struct kl_request request = {.method = method,
+	    .path = path,
+	    .body = body ? strdup(body) : NULL,
+	    .secret = true,
+	    .cap = cap};
+	struct kl_answer answer;
+	void *tag;
+	int got;
+
+	assert_int_equal(kl_client_send(client, &request), 0);
+	while ((got = kl_client_next(client, 1000, &tag, &answer)) == 0)
+		;
+	assert_int_equal(got, 1);
+	return answer;
+}
+
+/* One after the other on one handle: nothing of the last is in the next. */
+static void
+methods(void **state)
+{
+	struct kl_client *client = client_of(1, 0);
+	struct kl_answer answer;
+
+	(void)state;
+	server_script(200, "", "{}");
+	for (int i = 0; i < 3; i++) {
+		answer =
+		    send_one(client, "PATCH", "/api/profiles/1", "{\"a\":1}", 0);
+		free(answer.body);
+		assert_int_equal(answer.status, 200);
+		assert_true(head_has("PATCH /api/profiles/1 HTTP/1.1\r\n"));
+		assert_true(head_has("\r\nContent-Type: application/vnd."));
+		assert_string_equal(server->body, "{\"a\":1}");
+
+		answer = send_one(client, "GET",
+		    "/api/profiles?filter=equals%28email%29", NULL, 0);
+		free(answer.body);
+		assert_true(head_has(
+		    "GET /api/profiles?filter=equals%28email%29 HTTP/1.1\r\n"));
+		assert_true(
+		    head_has("\r\nAuthorization: Klaviyo-API-Key " KEY "\r\n"));
+		assert_true(head_has("\r\nrevision: " KLAVIYO_REVISION));
+		assert_true(head_has("\r\nAccept: application/vnd.api+json"));
+		assert_false(head_has("Content-"));
+		assert_false(head_has("Transfer-Encoding:"));
+		assert_string_equal(server->body, "");
+
+		answer = send_one(client, "POST", "/api/events", "{\"b\":2}", 0);
+		free(answer.body);
+		assert_true(head_has("POST /api/events HTTP/1.1\r\n"));
+		assert_true(head_has("\r\nContent-Length: 7\r\n"));
+		assert_string_equal(server->body, "{\"b\":2}");
+	}
+	kl_client_free(client);
+}
+
+/* A path that is none would be a host's name, or a header. */
+static void
+no_request(void **state)
+{
+	static const char *const path[] = {"", "api/events", "@evil.com/api/",
+	    ".evil.com/api/", ":1@evil.com/", "/api/events\r\nX: y",
+	    "/api/a b", "/api/\xc3\xa9", "/api/\x7f"};
+	static const struct {
+		const char *method;
+		bool body;
+	} method[] = {{"DELETE", false}, {"GET", true}, {"POST", false},
+	    {"PATCH", false}, {"get", false}, {"", false}};
+	struct kl_client *client = client_of(1, 0);
+
+	(void)state;
+	server_script(200, "", "");
+	for (size_t i = 0; i < sizeof(path) / sizeof(*path); i++)
+		assert_int_equal(kl_client_post(client, path[i], strdup("{}"),
+		                     NULL),
+		    -1);
+	for (size_t i = 0; i < sizeof(method) / sizeof(*method); i++)
+		assert_int_equal(
+		    kl_client_send(client,
+		        &(struct kl_request){.method = method[i].method,
+		            .path = "/api/events",
+		            .body = method[i].body ? strdup("{}") : NULL}),
+		    -1);
+	assert_int_equal(kl_client_busy(client), 0);
+	assert_int_equal(server->requests, 0);
+	kl_client_free(client);
+}
+
+/* Paths are the client's own address, or begin with /api/. */
+static void
+own_address(void **state)
+{
+	struct kl_client *client = client_of(1, 0);
+	char link[128];
+
+	(void)state;
+	snprintf(link, sizeof(link), "%s/api/events?page=2", url);
+	assert_string_equal(
+	    kl_client_path(client, link), "/api/events?page=2");
+	assert_string_equal(kl_client_path(client, "/api/x"), "/api/x");
+	snprintf(link, sizeof(link), "%s0/api/events", url); /* another port */
+	assert_null(kl_client_path(client, link));
+	assert_non_null(strstr(klaviyo_error(), url));
+	snprintf(link, sizeof(link), "%s@evil.com/api/events", url);
+	assert_null(kl_client_path(client, link));
+	snprintf(link, sizeof(link), "%s/other/events", url);
+	assert_null(kl_client_path(client, link));
+	assert_null(kl_client_path(client, "https://evil.com/api/events"));
+	assert_null(kl_client_path(client, "//evil.com/api/events"));
+	assert_null(kl_client_path(client, ""));
+	kl_client_free(client);
+}
+
+/* What is kept of an answer is what was asked for. */
+static void
+caps(void **state)
+{
+	struct kl_client *client = client_of(1, 0);
+	struct kl_answer answer;
+	size_t cap[] = {1000, 0, 1 << 20, 1000};
+
+	(void)state;
+	server_script(200, "", "");
+	server->rule[RULES - 1].fault = ENDLESS;
+	for (size_t i = 0; i < sizeof(cap) / sizeof(*cap); i++) {
+		size_t most = cap[i] ? cap[i] : 65536;
+
+		answer = send_one(client, "GET", "/api/x", NULL, cap[i]);
+		assert_int_equal(answer.curl, CURLE_WRITE_ERROR);
+		assert_true(!answer.body || strlen(answer.body) <= most);
+		if (most > 65536)
+			assert_true(strlen(answer.body) > 65536);
+		free(answer.body);
+	}
+	kl_client_free(client);
+}
+
 /* The pool: never more than in_flight connections, and they are kept. */
 static void
 pool(void **state)
@@ -470,6 +612,10 @@ main(void)
 	    cmocka_unit_test(bad_options),
 	    cmocka_unit_test(request_headers),
 	    cmocka_unit_test(own_revision),
+	    cmocka_unit_test(methods),
+	    cmocka_unit_test(no_request),
+	    cmocka_unit_test(own_address),
+	    cmocka_unit_test(caps),
 	    cmocka_unit_test(pool),
 	    cmocka_unit_test(kept_connection_dies),
 	    cmocka_unit_test(dropped),

@@ -1,0 +1,65 @@
+/*
+ * key.c - the private key: read here, and nowhere else.
+ *
+ * Promises: only commands that talk to Klaviyo come here (worker, and those
+ * that ask), never the process that serves pages.  The key is in no variable of
+ * the environment, no argument, log or error, and is wiped after use.
+ */
+#include "key.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+/* Reads the key's file; the trailing newline is no part of the key. */
+static int
+read_key(const struct settings *settings, char key[256])
+{
+	const char *path = settings->private_key_file;
+	size_t n = 0;
+	FILE *file;
+
+	if (*path == '\0')
+		return shop_fail("KLAVIYO_PRIVATE_KEY_FILE is not set: name "
+		                 "the file that holds the private API key");
+	file = fopen(path, "re");
+	if (file == NULL)
+		return shop_fail(
+		    "%s: %s (KLAVIYO_PRIVATE_KEY_FILE)", path, strerror(errno));
+	n = fread(key, 1, 255, file);
+	fclose(file);
+	key[n] = '\0';
+	key[strcspn(key, " \t\r\n")] = '\0';
+	if (*key == '\0')
+		return shop_fail("%s: no private key in it", path);
+	return 0;
+}
+
+struct klaviyo *
+klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
+{
+	struct klaviyo_options options = {
+	    .api_url = settings->api_url,
+	    .revision = settings->revision,
+	    .ca_file = *settings->ca_file != '\0' ? settings->ca_file : NULL,
+	    .user_agent = "storefront/" VERSION,
+	    .dry_run = dry_run,
+	};
+	struct klaviyo *klaviyo;
+	char key[256] = "";
+
+	/* What delivery asks of the shop's own rows goes here: .reset_link and
+	   .link_arg, with ${db}. */
+	(void)db;
+	if (dry_run)
+		options.private_key = "pk_dry_run";
+	else if (read_key(settings, key) != 0)
+		return NULL;
+	else
+		options.private_key = key;
+	klaviyo = klaviyo_new(&options);
+	sodium_memzero(key, sizeof(key));
+	if (klaviyo == NULL)
+		shop_fail("%s", klaviyo_error());
+	return klaviyo;
+}
