@@ -15,7 +15,9 @@ BODY          include  the page: home.tpl, product.tpl, cart.tpl ...
 CONSENT       section  shown while the visitor has still to be asked whether
                        visits may be measured, with
                        RETURN  path of this page, to come back to
-                       The form posts choice=yes or choice=no and return.
+                       The form posts choice=yes or choice=no and return. It
+                       comes first, to be reached first, and is shown last.
+COOKIES       section  shown where there is something to choose
 SCRIPTS       html     the script blocks, escaped by the library; the only
                        variable that is printed as it is
 }}<!doctype html>
@@ -36,7 +38,18 @@ SCRIPTS       html     the script blocks, escaped by the library; the only
   <link rel="stylesheet" href="/shop.css">
 </head>
 <body>
-  <a class="skip" href="#main">Skip to content</a>
+{{#CONSENT}}  <form class="consent" action="/consent" method="post" aria-labelledby="consent-title" data-consent>
+    <input type="hidden" name="return" value="{{RETURN}}">
+    <div class="consent-words">
+      <h2 id="consent-title">May we measure your visit?</h2>
+      <p>Then we can write to you about things you looked at. The shop works the same either way. <a href="/consent">What we keep</a></p>
+    </div>
+    <div class="consent-buttons">
+      <button type="submit" name="choice" value="yes" class="plain">Yes, you may</button>
+      <button type="submit" name="choice" value="no" class="plain">No, thank you</button>
+    </div>
+  </form>
+{{/CONSENT}}  <a class="skip" href="#main">Skip to content</a>
 
   <header class="top">
     <div class="wrap top-row">
@@ -77,19 +90,11 @@ SCRIPTS       html     the script blocks, escaped by the library; the only
         <li><a href="/">Home</a></li>
         <li><a href="/search">Search</a></li>
         <li><a href="/cart">Cart</a></li>
-      </ul>
+{{#COOKIES}}        <li><a href="/consent">Cookie settings</a></li>
+{{/COOKIES}}      </ul>
     </div>
   </footer>
 
-{{#CONSENT}}  <form class="consent" action="/consent" method="post" aria-labelledby="consent-text">
-    <input type="hidden" name="return" value="{{RETURN}}">
-    <p id="consent-text">May we measure your visit, to write to you about things you looked at? The shop works the same either way.</p>
-    <div class="consent-buttons">
-      <button type="submit" name="choice" value="yes">Yes, that is fine</button>
-      <button type="submit" name="choice" value="no" class="plain">No, thank you</button>
-    </div>
-  </form>
-{{/CONSENT}}
 {{SCRIPTS:none}}
 </body>
 </html>

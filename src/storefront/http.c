@@ -290,6 +290,19 @@ header(struct request *request, http_get *get, void *arg, const char *name,
 	return arena_copy(request->arena, value);
 }
 
+/* Why the page is asked for, if not to be seen: in three spellings. */
+static const char *
+purpose(struct request *request, http_get *get, void *arg)
+{
+	static const char *const names[] = {
+	    "HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ"};
+	const char *value = "";
+
+	for (size_t i = 0; i < 3 && *value == '\0'; i++)
+		value = header(request, get, arg, names[i], 100);
+	return value;
+}
+
 static int
 method_make(struct request *request, http_get *get, void *arg)
 {
@@ -330,6 +343,9 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	    header(request, get, arg, "HTTP_IF_NONE_MATCH", 1024);
 	request->if_modified_since =
 	    header(request, get, arg, "HTTP_IF_MODIFIED_SINCE", 64);
+	request->user_agent =
+	    header(request, get, arg, "HTTP_USER_AGENT", 1024);
+	request->purpose = purpose(request, get, arg);
 
 	status = method_make(request, get, arg);
 	if (status == 0)
@@ -357,6 +373,27 @@ cookie_value(const char *value, size_t length)
 		    strchr("\",\\", value[i]) != NULL)
 			return false;
 	return true;
+}
+
+bool
+request_cookie_is(
+    const struct request *request, const char *name, const char *value)
+{
+	size_t length = strlen(name), n;
+
+	for (const char *p = request->cookie; *p != '\0'; p += n) {
+		size_t end;
+
+		p += strspn(p, "; \t");
+		end = n = strcspn(p, ";");
+		while (end > 0 && strchr(" \t", p[end - 1]) != NULL)
+			end--;
+		if (end == length + 1 + strlen(value) &&
+		    memcmp(p, name, length) == 0 && p[length] == '=' &&
+		    memcmp(p + length + 1, value, end - length - 1) == 0)
+			return true;
+	}
+	return false;
 }
 
 const char *

@@ -45,6 +45,8 @@ static const struct route {
     {"GET", "/checkout", checkout_page},
     {"POST", "/checkout", checkout_post},
     {"GET", "/orders/", order_page},
+    {"GET", "/consent", consent_page},
+    {"POST", "/consent", consent_post},
     {"GET", "/feed/catalog.json", feed_json_page},
     {"GET", "/feed/catalog.xml", feed_xml_page},
     {"GET", "/healthz", health_page},
@@ -132,9 +134,23 @@ page_begin(struct visit *visit, struct page *page, const char *file,
 	    .settings = visit->shop->settings,
 	    .arena = visit->arena,
 	    .currency = visit->shop->currency,
+	    .side = visit_side(visit),
+	    .forget = visit->consent.said == CONSENT_NO,
 	    .visitor = &visit->session,
+	    .exchange_id = visit->exchange_id,
 	};
 	return 0;
+}
+
+enum side
+visit_side(const struct visit *visit)
+{
+	const struct request *request = visit->request;
+
+	return consent_side(visit->shop->settings, &visit->consent,
+	    *visit->session.email != '\0' || *visit->exchange_id != '\0',
+	    consent_robot(request->user_agent),
+	    consent_ahead(request->purpose));
 }
 
 void
@@ -169,7 +185,9 @@ static void
 put_policy(struct visit *visit, struct page *page)
 {
 	const struct settings *settings = visit->shop->settings;
-	const char *hosts = tracking_hosts(settings, visit->arena, false);
+	const char *hosts = page->tracking.side == SIDE_NONE
+	    ? ""
+	    : tracking_hosts(settings, visit->arena, false);
 
 	/* strict-dynamic: what an allowed block adds may run; forms of
 	   klaviyo.js bring inline styles. */
@@ -190,8 +208,12 @@ put_cache_headers(struct visit *visit, const struct page *page)
 	unsigned char hash[16];
 	char base64[32], tag[40];
 
+	/* What the server tells of is told once a page; what somebody said
+	   of cookies is theirs, and what they take back shall not be seen
+	   again from a cache. */
 	if (!page->public || *visit->session.id != '\0' ||
-	    page->status != 200) {
+	    page->status != 200 || visit->consent.own ||
+	    page->tracking.side == SIDE_SERVER) {
 		response_header(response, "Cache-Control", "private, no-store");
 		return;
 	}
@@ -246,6 +268,7 @@ page_show(struct visit *visit, struct page *page)
 		goto out;
 	take_added(visit, page);
 	tracking_render(&page->tracking);
+	consent_put(visit, page);
 	tpl_num(page->layout, "CART_COUNT", units);
 	if (units == 0)
 		tpl_show(page->layout, "CART_EMPTY");
@@ -424,6 +447,7 @@ dispatch(struct visit *visit)
 	const char *allowed = NULL;
 	const struct route *route;
 
+	visit->consent = consent_read(visit->shop->settings, visit->request);
 	if (session_load(visit->shop, visit->request, &visit->session) != 0)
 		return -1;
 	route =
@@ -442,6 +466,8 @@ dispatch(struct visit *visit)
 		    "own pages. Please try again from here.",
 		    "/", "Back to the shop");
 	visit->rest = visit->request->path + strlen(route->path);
+	visit->exchange_id =
+	    consent_exchange_id(&visit->consent, visit->request);
 	return route->run(visit);
 }
 
@@ -494,9 +520,12 @@ answer_refusal(
 	int status = r->status;
 	struct arena *arena = arena_new();
 	struct request request = {.arena = arena, .method = "GET", .path = "/"};
-	struct visit visit = {shop, &request, response, arena, {.id = ""}, ""};
+	/* Who asks is not known, nor what they said: nobody is tracked. */
+	struct visit visit = {shop, &request, response, arena, {.id = ""}, "",
+	    {.tracked = false}, ""};
 
 	visit.session.cart = visit.session.email = "";
+	request.user_agent = request.purpose = "";
 	start_over(response);
 	if (arena == NULL ||
 	    page_message(&visit, status, r->heading, r->text, "/",
@@ -530,7 +559,8 @@ shop_handle(
     struct shop *shop, struct request *request, struct response *response)
 {
 	struct visit visit = {
-	    shop, request, response, request->arena, {.id = ""}, ""};
+	    shop, request, response, request->arena, {.id = ""}, "",
+	    {.tracked = false}, ""};
 
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {

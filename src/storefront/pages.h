@@ -18,6 +18,8 @@ struct visit {
 	struct arena *arena;
 	struct session session;
 	const char *rest; /* of the path, behind the route's prefix */
+	struct consent consent;
+	const char *exchange_id;
 };
 
 /* One page being made. */
@@ -74,6 +76,15 @@ int restore_post(struct visit *visit);
 const char *restore_link(struct visit *visit, const struct cart *cart);
 /* 1 if the form's token is this session's; else a 403 page was made: 0, -1. */
 int form_checked(struct visit *visit);
+
+/* Which side tells of what this visitor does. */
+enum side visit_side(const struct visit *visit);
+
+/* pages_consent.c */
+int consent_page(struct visit *visit);
+int consent_post(struct visit *visit);
+/* The banner, for who is to be asked. */
+void consent_put(struct visit *visit, struct page *page);
 
 /* pages_feed.c */
 int feed_json_page(struct visit *visit);

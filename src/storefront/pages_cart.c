@@ -84,7 +84,7 @@ add(struct visit *visit, struct adding *adding)
 		return change;
 	}
 	if (session_start(visit->shop, visit->request, &visit->session) != 0 ||
-	    (!adding->json &&
+	    (!adding->json && visit_side(visit) == SIDE_BROWSER &&
 	        cart_note_added(db, visit->session.cart, adding->revision,
 	            adding->variant, adding->quantity) != 0) ||
 	    db_commit(db) != 0) {
@@ -94,7 +94,8 @@ add(struct visit *visit, struct adding *adding)
 	return CART_DONE;
 }
 
-/* The answer to a script: the payload for klaviyo.track. */
+/* The answer to a script: the payload for klaviyo.track, or, if that is not to
+ * be called, what there is now in the cart. */
 static int
 add_answer(struct visit *visit, const struct adding *adding)
 {
@@ -112,10 +113,18 @@ add_answer(struct visit *visit, const struct adding *adding)
 	if (cart_load(visit->shop->db, visit->arena, visit->session.cart,
 	        &cart) != 0)
 		return -1;
-	tracking.cart = &cart;
-	tracking.checkout_url = restore_link(visit, &cart);
-	payload = tracking_added_payload(&tracking);
-	text_add(&visit->response->body, payload != NULL ? payload : "{}");
+	if (visit_side(visit) == SIDE_BROWSER) {
+		tracking.cart = &cart;
+		tracking.checkout_url = restore_link(visit, &cart);
+		payload = tracking_added_payload(&tracking);
+		text_add(
+		    &visit->response->body, payload != NULL ? payload : "{}");
+	} else {
+		text_printf(&visit->response->body,
+		    "{\"count\":%d,\"subtotal\":\"%s\"}", cart.units,
+		    money_text(visit->arena, cart.subtotal,
+		        visit->shop->currency));
+	}
 	session_cookie(visit->shop, &visit->session, visit->response);
 	return 0;
 }
@@ -272,6 +281,7 @@ update_field(struct visit *visit, const struct field *f)
 	change = cart_set(db, cart, variant, quantity, visit->request->now,
 	    &revision, &added);
 	if (change == CART_DONE && added > 0 &&
+	    visit_side(visit) == SIDE_BROWSER &&
 	    cart_note_added(db, cart, revision, variant, added) != 0)
 		return CART_FAILED;
 	/* A line that is gone already needs no removing. */

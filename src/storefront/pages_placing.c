@@ -36,8 +36,7 @@ fill_order(struct visit *visit, struct checkout *c)
 	    c->value[BILLING_COUNTRY]};
 	if (c->billing_same)
 		o->billing_address = o->shipping_address;
-	o->exchange_id = tracking_exchange_id(
-	    visit->arena, request_cookie(visit->request, "__kla_id"));
+	o->exchange_id = visit->exchange_id;
 }
 
 /* What was posted, as a hash: the same form again is the same order. */

@@ -166,11 +166,34 @@ check_delivery(const char *value)
 static const char *
 check_consent(const char *value)
 {
-	/* "required" arrives with the consent banner; until then it would be
-	   a promise that nobody keeps. */
-	return strcmp(value, "implied") == 0
+	return strcmp(value, "implied") == 0 || strcmp(value, "required") == 0
 	    ? NULL
-	    : "must be implied (required is not built yet)";
+	    : "must be implied, or required: nobody is tracked before they "
+	      "said yes";
+}
+
+static const char *
+check_onsite(const char *value)
+{
+	return strcmp(value, "browser") == 0 || strcmp(value, "server") == 0
+	    ? NULL
+	    : "must be browser, or server: known visitors' events are sent by "
+	      "the worker";
+}
+
+static const char *
+check_list(const char *value)
+{
+	size_t n = strlen(value);
+
+	for (const char *p = value; *p != '\0'; p++)
+		if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
+		        (*p >= 'A' && *p <= 'Z')))
+			n = 0;
+	return *value == '\0' || (n >= 4 && n <= 40)
+	    ? NULL
+	    : "must be a list's id, from its page's address at Klaviyo: "
+	      "letters and digits, usually six";
 }
 
 static const struct setting {
@@ -200,6 +223,8 @@ static const struct setting {
     {"KLAVIYO_OUTBOX_LIMIT", AT(outbox_limit), "1000000", check_limit},
     {"KLAVIYO_CA_FILE", AT(ca_file), "", check_optional},
     {"KLAVIYO_CONSENT", AT(consent), "implied", check_consent},
+    {"KLAVIYO_ONSITE", AT(onsite), "browser", check_onsite},
+    {"KLAVIYO_LIST", AT(list), "", check_list},
 #undef AT
 };
 #define SETTINGS (sizeof(table) / sizeof(*table))

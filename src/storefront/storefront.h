@@ -84,6 +84,8 @@ struct settings {
 	const char *delivery;   /* KLAVIYO_DELIVERY: realtime or batch */
 	const char *outbox_limit; /* KLAVIYO_OUTBOX_LIMIT: unsent events */
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
+	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */
+	const char *list;       /* KLAVIYO_LIST: "" = the account's default */
 	bool https;             /* url begins with https: */
 };
 /* Reads and checks all; -1 names the setting, what is wrong and what to do. */
@@ -256,7 +258,8 @@ struct request {
 	struct fields query, form;
 	/* Headers; "" when absent. */
 	const char *cookie, *accept, *origin, *fetch_site, *if_none_match,
-	    *if_modified_since;
+	    *if_modified_since, *user_agent;
+	const char *purpose;    /* "prefetch", "prerender", or for a visitor: "" */
 	int64_t now;
 };
 struct response {
@@ -278,6 +281,9 @@ long file_body_read(
 const char *field(const struct fields *fields, const char *name);
 /* The value of a cookie, "" if it is not there or is there twice. */
 const char *request_cookie(struct request *request, const char *name);
+/* Whether one of the cookies of that name has this very value. */
+bool request_cookie_is(
+    const struct request *request, const char *name, const char *value);
 /* The one header writer: refuses CR, LF, NUL and other controls. */
 void response_header(
     struct response *response, const char *name, const char *value);
@@ -367,6 +373,39 @@ char *token_open(struct shop *shop, struct arena *arena, const char *purpose,
     const char *token, int64_t now);
 /* ${n} characters of random Crockford base32, 5 bits each. */
 char *random_id(struct arena *arena, int n);
+
+/* -------------------------------------- consent.c: who is tracked, by which side */
+
+enum said { CONSENT_NONE, CONSENT_YES, CONSENT_NO };
+struct consent {
+	enum said said; /* by the visitor, to this shop */
+	bool tracked;   /* klaviyo.js, identify and what the visitor does */
+	bool ask;       /* the banner */
+	bool own;       /* a page may differ from that of one who said nothing */
+};
+/* ${yes}, ${no}: a cookie of the shop says so; ${off}: Klaviyo's does. */
+struct consent consent_of(
+    const struct settings *settings, bool yes, bool no, bool off);
+struct consent consent_read(
+    const struct settings *settings, const struct request *request);
+/* Whom Klaviyo takes the visitor for, by its cookie; "" = unknown, or not to be
+ * looked at. */
+const char *consent_exchange_id(
+    const struct consent *consent, struct request *request);
+/* Keeps what the visitor said; ends Klaviyo's cookie. */
+void consent_cookie(
+    const struct settings *settings, bool yes, struct response *response);
+void consent_forget(const struct settings *settings, struct arena *arena,
+    struct response *response);
+
+/* Who tells Klaviyo what a visitor does.  One side, for it does not drop what
+ * both tell. */
+enum side { SIDE_NONE, SIDE_BROWSER, SIDE_SERVER };
+/* ${known}: the server knows an identifier of the visitor. */
+enum side consent_side(const struct settings *settings,
+    const struct consent *consent, bool known, bool robot, bool ahead);
+bool consent_robot(const char *user_agent);
+bool consent_ahead(const char *purpose); /* fetched before it is asked for */
 
 /* ------------------------------------------------------------- cart.c: the cart */
 
@@ -556,7 +595,10 @@ struct tracking {
 	const struct settings *settings;
 	struct arena *arena;
 	const char *currency;
+	enum side side;                /* NONE: the page knows no Klaviyo */
+	bool forget;                   /* removes what klaviyo.js has stored */
 	const struct session *visitor; /* identify: known visitor, or NULL */
+	const char *exchange_id;       /* consent_exchange_id() */
 	const struct product *viewed;  /* Viewed Product, or NULL */
 	const struct cart *cart;       /* of added and checkout */
 	struct added *added;           /* Added to Cart, one each */

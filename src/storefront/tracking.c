@@ -232,13 +232,15 @@ put_events(const struct tracking *t, struct tpl *block, bool known)
 {
 	struct klaviyo_item item;
 	struct klaviyo_cart cart;
+	bool ours = t->side == SIDE_SERVER; /* tracking_onsite.c tells */
 	int n = 0;
 
 	if (t->viewed != NULL) {
 		fill_viewed(t, &item);
-		n += put_event(block, "klaviyo/viewed_product.tpl",
-		    arena_take(t->arena,
-		        klaviyo_viewed_product(&item, t->currency)));
+		if (!ours)
+			n += put_event(block, "klaviyo/viewed_product.tpl",
+			    arena_take(t->arena,
+			        klaviyo_viewed_product(&item, t->currency)));
 		n += put_event(block, "klaviyo/viewed_item.tpl",
 		    arena_take(
 		        t->arena, klaviyo_viewed_item(&item, t->currency)));
@@ -250,7 +252,8 @@ put_events(const struct tracking *t, struct tpl *block, bool known)
 			n += put_event(
 			    block, "klaviyo/added_to_cart.tpl", json);
 	}
-	if (t->checkout && t->cart->nlines > 0 && fill_cart(t, &cart) == 0)
+	if (!ours && t->checkout && t->cart->nlines > 0 &&
+	    fill_cart(t, &cart) == 0)
 		n += put_event(block,
 		    known ? "klaviyo/started_checkout.tpl"
 		          : "klaviyo/started_checkout_email.tpl",
@@ -266,7 +269,9 @@ tracking_render(struct tracking *t)
 	char *visitor;
 
 	put_block(t, "script.tpl", shop);
-	if (!tracking_on(t->settings))
+	if (t->forget)
+		put_block(t, "klaviyo/forget.tpl", shop);
+	if (t->side == SIDE_NONE)
 		goto out;
 	object = tpl_new();
 	script = klaviyo_js(t);

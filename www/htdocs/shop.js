@@ -185,11 +185,13 @@
       image: payload.AddedItemImageURL ? safe(payload.AddedItemImageURL)
         : picture ? picture.src : "",
       subtotal: typeof payload.$value === "number"
-        ? money(payload.$value, payload.$value_currency) : ""
+        ? money(payload.$value, payload.$value_currency)
+        : payload.subtotal || ""
     };
+    /* Where klaviyo is not to be told, the answer is the cart's only. */
     added.count = items ? items.reduce(function (sum, item) {
       return sum + (Number(item.Quantity) || 0);
-    }, 0) : present_count() + added.quantity;
+    }, 0) : payload.count || present_count() + added.quantity;
     return added;
   }
 
@@ -463,6 +465,51 @@
     if (errors) { errors.focus(); }
   }
 
+  /* ---- what may be measured ---- */
+
+  function said() {
+    var found = /(?:^|; )consent=(yes|no)(?:;|$)/.exec(d.cookie);
+    return found ? found[1] : "";
+  }
+
+  function consent(form) {
+    form.addEventListener("submit", function (event) {
+      var choice = event.submitter && event.submitter.value;
+      /* A form that is being filled in would be lost by another page. */
+      if (!choice || !window.fetch) { return; }
+      event.preventDefault();
+      fetch(form.action, {
+        method: "POST",
+        body: new URLSearchParams({ choice: choice }),
+        headers: { "Accept": "application/json" },
+        credentials: "same-origin",
+        redirect: "error"
+      }).then(function (response) {
+        if (!response.ok) { throw new Error(response.status); }
+        said_before = said();
+        form.remove();
+        d.querySelector("main").focus();
+        if (choice === "yes" && !d.querySelector("form[data-checkout]")) {
+          location.reload();
+        }
+      }).catch(function () {
+        var kept = make("input");
+        kept.type = "hidden";
+        kept.name = "choice";
+        kept.value = choice;
+        form.append(kept);
+        form.submit();
+      });
+    });
+  }
+
+  /* A page that the browser has kept is not shown again with what was taken
+     back since. */
+  var said_before = said();
+  window.addEventListener("pageshow", function (event) {
+    if (event.persisted && said() !== said_before) { location.reload(); }
+  });
+
   /* ---- menus ---- */
 
   function menu() {
@@ -483,6 +530,7 @@
       add_to_cart(form);
     });
     all("form[data-cart]", cart);
+    all("form[data-consent]", consent);
     all("form[data-checkout]", checkout);
     all("form[data-auto-submit]", function (form) {
       form.addEventListener("change", function () { form.submit(); });

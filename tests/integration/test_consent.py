@@ -1,0 +1,266 @@
+"""KLAVIYO_CONSENT=required by HTTP through nginx: before a yes, and after a no,
+nothing of Klaviyo is on any page, in any cookie, header or queue; what belongs
+to an order goes all the same."""
+import base64
+import json
+import urllib.parse
+
+import pytest
+
+from harness import Shop
+from shop_kit import (Page, add, check_page, checkout, fill_cart, order_of,
+                      policy, rows)
+
+POOH, TALE = "WINNIEPOOH", "TALEOFTWO"
+PAGES = ("/", "/products/winnie-the-pooh", "/collections/fiction", "/search",
+         "/search?q=moby", "/nowhere", "/cart", "/consent")
+YEAR = 365 * 86400
+
+
+@pytest.fixture(scope="module")
+def shop():
+    with Shop("nginx", env={"KLAVIYO_CONSENT": "required"}) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def implied():
+    with Shop("nginx") as shop:
+        yield shop
+
+
+def kla_id(**members):
+    """klaviyo.js's cookie."""
+    text = base64.b64encode(json.dumps(members).encode()).decode()
+    return urllib.parse.quote(text, safe="")
+
+
+def nothing(reply):
+    """A page without a trace of Klaviyo in what a browser runs or asks."""
+    page = check_page(reply)
+    for script in page.scripts:
+        assert "/onsite/js" not in script["text"]
+        assert "identify" not in script["text"]
+        assert "klaviyo.track" not in script["text"]
+        assert "_klOnsite" not in script["text"]
+    for words in policy(reply).values():
+        assert not [w for w in words if "klaviyo" in w or "127.0.0.1" in w
+                    or "cloudfront" in w], words
+    for cookie in reply.all("set-cookie"):
+        name, value = cookie.split(";")[0].split("=", 1)
+        assert name == "sid" or (name == "__kla_id" and value == ""), cookie
+    return page
+
+
+def tracked(reply):
+    page = check_page(reply)
+    assert [s for s in page.scripts if "/onsite/js" in s["text"]]
+    assert [w for w in policy(reply)["connect-src"] if "klaviyo" in w]
+    return page
+
+
+def banner(page):
+    return bool(page.all("form", class_="consent"))
+
+
+def say(visitor, choice, follow=True, **fields):
+    return visitor.post("/consent", {"choice": choice, **fields},
+                        follow=follow)
+
+
+# ------------------------------------------------------------------ before
+
+@pytest.mark.parametrize("path", PAGES)
+def test_before_a_yes(shop, path):
+    for cookie in (None, "consent=maybe", "consent=", "__kla_id=" + kla_id(
+            **{"$exchange_id": "abc", "$email": "sarah@klaviyo-demo.com"})):
+        reply = shop.get(path, {"Cookie": cookie} if cookie else None)
+        page = nothing(reply)
+        assert banner(page) == (path != "/consent")
+        assert "consent=" not in str(reply.all("set-cookie"))
+        assert "Cookie settings" in page.texts("a")
+
+
+def test_the_first_page_is_the_same_for_all(shop):
+    first = shop.get("/products/winnie-the-pooh")
+    assert first.header("cache-control").startswith("public")
+    assert first.header("vary") == "Cookie"
+    again = shop.get("/products/winnie-the-pooh",
+                     {"If-None-Match": first.header("etag")})
+    assert again.status == 304
+    for cookie in ("consent=yes", "consent=no", "__kla_off=true"):
+        own = shop.get("/products/winnie-the-pooh",
+                       {"Cookie": cookie,
+                        "If-None-Match": first.header("etag")})
+        assert own.status == 200, cookie
+        assert own.header("cache-control") == "private, no-store", cookie
+        assert not own.header("etag")
+
+
+def test_shopping_before_a_yes(shop):
+    visitor = shop.visitor()
+    page = nothing(add(visitor, shop, POOH, 2))
+    assert banner(page) and not page.calls("Added to Cart")
+    assert rows(shop, "SELECT * FROM cart_added") == []
+    answer = json.loads(add(visitor, shop, POOH, 1, headers={
+        "Accept": "application/json"}).text)
+    assert answer == {"count": 3, "subtotal": "$29.97"}
+    visitor.get("/checkout")
+    page = nothing(visitor.post("/checkout", {
+        **visitor.form("/checkout"), "action": "order",
+        "email": "sarah@klaviyo-demo.com"}))
+    assert "need another look" in page.text
+    # Known by now, and still nothing; and nothing is told later.
+    nothing(visitor.get("/products/winnie-the-pooh"))
+    assert rows(shop, "SELECT * FROM klaviyo_outbox") == []
+    say(visitor, "yes")
+    assert not tracked(visitor.get("/cart")).calls("Added to Cart")
+
+
+def test_an_order_is_no_consents_business(shop):
+    for choice in (None, "no"):
+        visitor = shop.visitor()
+        # Whom Klaviyo takes them for is none of ours.
+        visitor.cookies["__kla_id"] = kla_id(**{"$exchange_id": "abcdef"})
+        fill_cart(visitor, shop, [(POOH, 1)])
+        if choice:
+            say(visitor, choice)
+            visitor.cookies["__kla_id"] = kla_id(**{"$exchange_id": "abcdef"})
+        order = order_of(checkout(visitor))
+        nothing(visitor.page)
+        queued = rows(shop, "SELECT id, profile FROM klaviyo_outbox "
+                      "WHERE id LIKE ?", f"%/{order}%")
+        assert [i for i, _ in queued if i == "Placed Order/" + order]
+        assert not [p for _, p in queued if "abcdef" in p]
+
+
+# ------------------------------------------------------------- the answers
+
+def test_yes(shop):
+    visitor = shop.visitor()
+    visitor.get("/products/winnie-the-pooh")
+    reply = visitor.submit("/consent", choice="yes")
+    assert visitor.path == "/products/winnie-the-pooh"
+    page = tracked(reply)
+    assert not banner(page) and page.calls("Viewed Product")
+    first = shop.request("POST", "/consent", {"choice": "yes"},
+                         {"Sec-Fetch-Site": "same-origin"})
+    assert first.status == 303
+    assert first.all("set-cookie") == [
+        f"consent=yes; Path=/; Max-Age={YEAR}; SameSite=Lax"]
+    told, = Page(add(visitor, shop, POOH, 2)).calls("Added to Cart")
+    assert told["AddedItemQuantity"] == 2
+
+
+def test_no(shop):
+    visitor = shop.visitor()
+    visitor.get("/search?q=moby+dick&page=1&_kx=secret.ABC123")
+    reply = visitor.submit("/consent", choice="no")
+    assert visitor.path == "/search?q=moby%20dick&page=1"
+    assert not banner(nothing(reply))
+    for path in PAGES:
+        assert not banner(nothing(visitor.get(path)))
+
+
+def test_taken_back(shop):
+    visitor = shop.visitor()
+    say(visitor, "yes")
+    visitor.cookies["__kla_id"] = kla_id(**{"$exchange_id": "abcdef"})
+    page = tracked(visitor.get("/consent"))
+    assert "At present we do" in page.text
+    reply = say(visitor, "no", follow=False)
+    assert [c.split(";")[0] for c in reply.all("set-cookie")] == [
+        "consent=no", "__kla_id="]
+    assert "__kla_id" not in visitor.cookies
+    page = nothing(visitor.get("/consent"))
+    assert "You said no" in page.text
+    # What klaviyo.js has stored goes with the next page.
+    assert [s for s in page.scripts if "localStorage" in s["text"]]
+    assert tracked(say(visitor, "yes"))
+
+
+@pytest.mark.parametrize("choice", [None, "", "maybe", "YES", "yes "])
+def test_no_answer(shop, choice):
+    visitor = shop.visitor()
+    reply = visitor.post("/consent", {} if choice is None
+                         else {"choice": choice})
+    assert reply.status == 400 and not visitor.cookies
+    nothing(reply)
+
+
+@pytest.mark.parametrize("back, to", [
+    ("/cart", "/cart"), ("/search?q=a%20b&page=2", "/search?q=a%20b&page=2"),
+    ("//evil.invalid/", "/"), ("/\\evil.invalid", "/"), ("evil", "/"),
+    ("https://evil.invalid/", "/"), ("@evil.invalid", "/"), ("", "/"),
+    (".evil.invalid", "/"), ("/a\nSet-Cookie: b=c", "/"), ("/ä", "/"),
+    ("/a b", "/"), ("/" + "a" * 3000, "/"), ("/a\\..\\b", "/")])
+def test_back_to_this_shop_only(shop, back, to):
+    reply = say(shop.visitor(), "no", follow=False, **{"return": back})
+    assert reply.status == 303
+    assert reply.header("location") == shop.url + to
+
+
+def test_other_sites_cannot_answer(shop):
+    visitor = shop.visitor()
+    for headers in ({"Sec-Fetch-Site": "cross-site"},
+                    {"Sec-Fetch-Site": "", "Origin": "https://evil.invalid"}):
+        assert visitor.post("/consent", {"choice": "yes"},
+                            headers=headers).status == 403
+    assert not visitor.cookies
+    visitor.get("/consent?choice=yes")
+    assert not visitor.cookies
+
+
+def test_answered_by_a_script(shop):
+    visitor = shop.visitor()
+    reply = visitor.post("/consent", {"choice": "yes"},
+                         headers={"Accept": "application/json"})
+    assert reply.status == 204 and visitor.cookies == {"consent": "yes"}
+
+
+# ----------------------------------------------------------- other settings
+
+def test_implied(implied):
+    page = tracked(implied.get("/products/winnie-the-pooh"))
+    assert not banner(page)
+    visitor = implied.visitor()
+    # Nobody asks, but who says no is heard.
+    say(visitor, "no")
+    nothing(visitor.get("/products/winnie-the-pooh"))
+
+
+def test_klaviyos_opt_out(implied, shop):
+    for s, consent in ((implied, ""), (shop, "; consent=yes")):
+        off = s.get("/products/winnie-the-pooh",
+                    {"Cookie": "__kla_off=true" + consent})
+        assert not banner(nothing(off))
+        assert "no-store" in off.header("cache-control")
+        tracked(s.get("/products/winnie-the-pooh",
+                      {"Cookie": "__kla_off=false; consent=yes"}))
+
+
+def test_without_a_public_key():
+    with Shop("nginx", env={"KLAVIYO_CONSENT": "required",
+                            "KLAVIYO_PUBLIC_KEY": ""}) as shop:
+        page = nothing(shop.get("/"))
+        assert not banner(page)
+        assert "Cookie settings" not in page.texts("a")
+        assert shop.get("/consent").status == 404
+        assert shop.post("/consent", {"choice": "yes"}).status == 404
+
+
+def test_settings_are_checked():
+    with Shop("direct", serve=False) as shop:
+        for name, good, bad in (
+                ("KLAVIYO_CONSENT", ["implied", "required"], ["", "maybe"]),
+                ("KLAVIYO_ONSITE", ["browser", "server"], ["", "both"]),
+                ("KLAVIYO_LIST", ["", "Y6nRLr"], ["a b", "xy", "a/b"])):
+            for value in good:
+                done = shop.run("doctor", env={name: value}, check=False)
+                assert f"{name} " in done.stdout
+                assert not [line for line in done.stdout.splitlines()
+                            if "WRONG" in line], done.stdout
+            for value in bad:
+                done = shop.run("outbox", "status", env={name: value},
+                                check=False)
+                assert done.returncode == 2 and name in done.stderr
