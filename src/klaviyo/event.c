@@ -110,11 +110,10 @@ freeze(cJSON *tree, size_t most, const char *field)
 	return text;
 }
 
+/* Takes it; NULL for one whose making failed. */
 static char *
-freeze_profile(const struct klaviyo_profile *profile)
+freeze_profile(cJSON *data)
 {
-	cJSON *data = kl_profile_data(profile);
-
 	if (data == NULL)
 		return NULL;
 	if (kl_check(data, "data.attributes.profile.data") != 0) {
@@ -130,7 +129,17 @@ kl_event_free(struct kl_event *event)
 	free(event->id);
 	free(event->profile);
 	free(event->event);
+	free(event->email);
+	free(event->about);
 	memset(event, 0, sizeof(*event));
+}
+
+static int
+put_email(struct kl_event *event, const char *email)
+{
+	if (email == NULL || *email == '\0')
+		return 0;
+	return (event->email = kl_lower(email)) != NULL ? 0 : -1;
 }
 
 int
@@ -168,7 +177,9 @@ kl_event_make(struct kl_event *event, const char *metric, const char *unique_id,
 	event->event = freeze(all, MAX_EVENT, "data.attributes");
 	all = NULL;
 	if (event->event == NULL ||
-	    (event->profile = freeze_profile(profile)) == NULL ||
+	    (event->profile = freeze_profile(kl_profile_data(profile))) ==
+	        NULL ||
+	    put_email(event, profile->email) != 0 ||
 	    (event->id = kl_join(id, 3)) == NULL)
 		goto out;
 	rc = 0;
@@ -177,6 +188,33 @@ out:
 		kl_event_free(event);
 	cJSON_Delete(all);
 	cJSON_Delete(properties);
+	return rc;
+}
+
+int
+kl_row_make(struct kl_event *row, const char *kind, const char *name,
+    const char *id, cJSON *profile, cJSON *data, const char *email)
+{
+	const char *const part[] = {name, "/", id};
+	int rc = -1;
+
+	memset(row, 0, sizeof(*row));
+	row->kind = kind;
+	if (profile == NULL || data == NULL ||
+	    kl_check_length(id, MAX_UNIQUE_ID, "id") != 0 ||
+	    kl_check(data, "data") != 0)
+		goto out;
+	row->event = freeze(data, MAX_EVENT, "data");
+	row->profile = freeze_profile(profile);
+	profile = data = NULL;
+	if (row->event != NULL && row->profile != NULL &&
+	    put_email(row, email) == 0 && (row->id = kl_join(part, 3)) != NULL)
+		rc = 0;
+out:
+	if (rc != 0)
+		kl_event_free(row);
+	cJSON_Delete(profile);
+	cJSON_Delete(data);
 	return rc;
 }
 

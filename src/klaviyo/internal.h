@@ -94,6 +94,16 @@ int kl_change_check(
     const struct klaviyo_order *order, const struct klaviyo_change *change);
 int kl_change_value(const struct klaviyo_order *order,
     const struct klaviyo_change *change, int64_t *value);
+/* Of Updated Account; of Created Account, without type and updated. */
+cJSON *kl_updated_properties(
+    const char *type, const struct klaviyo_updated *updated, size_t n);
+cJSON *kl_became_lead_properties(const struct klaviyo_lead *lead);
+cJSON *kl_new_lead_properties(const struct klaviyo_lead *lead);
+/* The prospect's own properties, as JSON, with where they come from; owned. */
+char *kl_lead_source(const struct klaviyo_lead *lead);
+/* Takes out of a snippet's properties what is no property of a server event:
+ * the id, *${id} (NULL if it has none), the value and its currency. */
+int kl_take_event_id(cJSON *properties, char **id);
 /* Of Reset Password: the link, which must be there. */
 cJSON *kl_reset_properties(const char *link);
 cJSON *kl_change_properties(enum klaviyo_metric metric,
@@ -109,14 +119,22 @@ cJSON *kl_identify_properties(const struct klaviyo_profile *profile);
 /* The profile as server events carry it: {"type":"profile",("id",)
  * "attributes":{..}}. */
 cJSON *kl_profile_data(const struct klaviyo_profile *profile);
+/* The same of finished ${attributes}, which are taken. */
+cJSON *kl_person(cJSON *attributes);
+/* Whether it is there and can be sent. */
+bool kl_email_ok(const char *email);
 
 /* ----------------------------------------------------------------- event.c */
 
-/* One event, ready to be queued: texts frozen, owned. */
+/* One event, or another row, ready to be queued: texts frozen, owned. */
 struct kl_event {
+	const char *kind; /* KL_KIND_.., borrowed; NULL = an event */
 	char *id;      /* "Metric/unique_id" */
 	char *profile; /* JSON of data.attributes.profile.data */
-	char *event;   /* JSON object: the other members of data.attributes */
+	char *event;   /* JSON object: the other members of data.attributes;
+	                  of other kinds, see request.c */
+	char *email;   /* the person's, in small letters; NULL = none */
+	char *about;   /* column about; NULL = nothing */
 	int64_t due;   /* 0 = at once */
 };
 /* Builds and checks one event; takes ${properties} (may be NULL) whatever
@@ -125,6 +143,10 @@ int kl_event_make(struct kl_event *event, const char *metric,
     const char *unique_id, int64_t time, const struct klaviyo_profile *profile,
     int64_t value, const char *currency, cJSON *properties,
     enum klaviyo_lane lane, int64_t now);
+/* The same for a row of another ${kind}, "${name}/${id}", of the texts of
+ * ${profile} and ${data}, both taken; NULL stands for one whose making failed. */
+int kl_row_make(struct kl_event *row, const char *kind, const char *name,
+    const char *id, cJSON *profile, cJSON *data, const char *email);
 void kl_event_free(struct kl_event *event);
 /* Joins the two stored texts into the body of POST /api/events, unparsed. */
 char *kl_event_body(const char *profile, const char *event);
@@ -163,6 +185,10 @@ enum {
 /* Runs in the host's transaction; an id that is there already is a no-op. */
 int kl_outbox_add(const struct klaviyo_store *store,
     const struct kl_event *event, enum klaviyo_lane lane, int64_t now);
+/* The same; it waits for the row ${held_by}, unless that is NULL. */
+int kl_outbox_add_held(const struct klaviyo_store *store,
+    const struct kl_event *event, const char *held_by, enum klaviyo_lane lane,
+    int64_t now);
 
 enum {
 	KL_ANY_LANE = -1,
@@ -208,6 +234,32 @@ int64_t kl_outbox_settle(const struct klaviyo_store *store, const char *token,
  * token gone.  In the caller's transaction.  Returns how many, or -1. */
 int64_t kl_outbox_free(const struct klaviyo_store *store, int64_t now);
 
+/* ----------------------------------------------------------------- queue.c */
+
+enum kl_worth { KL_WORTH_LOW, KL_WORTH_PLAIN, KL_WORTH_ORDER };
+/* All of ${n} rows or none, in the host's transaction.  1: the queue is full
+ * for what is of ${worth}, and none is queued. */
+int kl_queue(const struct klaviyo_store *store, const struct kl_event *rows,
+    size_t n, enum kl_worth worth, enum klaviyo_lane lane, int64_t now);
+
+/* ------------------------------------------------------------------ hold.c */
+
+enum { KL_HOLD = 900 }; /* seconds that a row is held at most */
+#define KL_ABOUT_EMAIL "email:"
+#define KL_ABOUT_CART "cart:"
+/* Column about; owned. */
+char *kl_about(const char *what, const char *id);
+/* A copy with A-Z in small letters. */
+char *kl_lower(const char *text);
+/* The unsent row that gives somebody the address ${email}, which is in small
+ * letters: *${id}, owned, NULL if there is none.  0 or -1. */
+int kl_hold_find(
+    const struct klaviyo_store *store, const char *email, char **id);
+/* Makes due what the row ${id} held, if that has ended.  In the caller's
+ * transaction.  Returns how many, or -1. */
+int64_t kl_hold_release(
+    const struct klaviyo_store *store, const char *id, int64_t now);
+
 /* ---------------------------------------------------------------- status.c */
 
 /* How many rows of ${lane} are due, counted up to ${max}; -1 on failure. */
@@ -249,7 +301,6 @@ int kl_sender_save(
 
 /* ---------------------------------------------------------------- retain.c */
 
-enum kl_worth { KL_WORTH_LOW, KL_WORTH_PLAIN, KL_WORTH_ORDER };
 /* What an event is worth when the queue is full: properties.c's table. */
 enum kl_worth kl_metric_worth(const char *metric);
 /* 1: there is room for one of ${worth}; 0: there is none, which is counted; -1

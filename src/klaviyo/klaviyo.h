@@ -431,7 +431,8 @@ KLAVIYO_API const char *klaviyo_pgsql_state(void *conn);
 /* ------------------------------------------------------------------ outbox */
 
 /* Creates the tables klaviyo_outbox, klaviyo_sender, klaviyo_lease and
-   klaviyo_bound where missing.  Own transaction. */
+   klaviyo_bound where missing, and gives those of an older library the columns
+   that they lack.  Own transaction. */
 KLAVIYO_API int klaviyo_outbox_create(const struct klaviyo_store *store);
 
 enum klaviyo_lane {
@@ -525,8 +526,9 @@ KLAVIYO_API int klaviyo_queue_account(const struct klaviyo_store *store,
  * A person's address has changed (guide: "Updated Email"): finds the profile of
  * ${old_email} and gives it ${new_email}.  ${id} is account:change.
  *
- * Until that is done, events of ${new_email} are held back (15 minutes at
- * most): the first of them would make a second profile.  If there is no profile
+ * Until that is done, whatever is queued after it for ${new_email} is held back
+ * (15 minutes at most): the first of it would make a second profile.  So it is
+ * queued before the Updated Account that it comes with.  If there is no profile
  * of the old address, there is nothing to do.  If the new address is another
  * profile's already (409), both stay as they are and what comes goes to that
  * one: a dead letter says so, for only the operator can tell whether the two
@@ -611,7 +613,8 @@ KLAVIYO_API int klaviyo_queue_started_checkout(
 
 /* A cart has become an order: what is unsent of the two events above of the
    cart ${cart} is dropped, in the host's transaction, so that none follows
-   Placed Order.  Returns how many, or -1. */
+   Placed Order, a dead letter by a later retry neither.  Returns how many,
+   or -1. */
 KLAVIYO_API int64_t klaviyo_drop_cart(
     const struct klaviyo_store *store, const char *cart);
 
@@ -625,6 +628,10 @@ struct klaviyo_entry {
 	const char *error;   /* Klaviyo's words on the last attempt, or NULL */
 	const char *profile; /* JSON, "" once sent */
 	const char *event;   /* JSON, "" once sent */
+	const char *kind;    /* "event"; "reset", one that lacks its link;
+	                        "email", an address that has changed, the new
+	                        one in ${event}; "subscription",
+	                        "unsubscription", "back-in-stock" */
 };
 typedef int klaviyo_each(void *arg, const struct klaviyo_entry *entry);
 
@@ -662,7 +669,8 @@ KLAVIYO_API int64_t klaviyo_outbox_prune(
 /*
  * Empties what the outbox still holds of a person: every unsent entry whose
  * profile has one of the identifiers of ${who} (compared without case; a phone
- * number as E.164) becomes a dropped one, even while it is being sent.  It does
+ * number as E.164) becomes a dropped one, even while it is being sent; so does
+ * an Updated Email from or to their address.  It does
  * not look for other identifiers of the same person, nor for the person in
  * others' events: give each identifier that is known.  Sent entries hold
  * nothing of anybody.  What Klaviyo holds is erased there (its Data Privacy

@@ -1,7 +1,7 @@
 /*
  * outbox.c - the table klaviyo_outbox: add and claim.  How claims end is in
- * settle.c; what ends rows otherwise (prune, drop, erase) in retain.c; what only
- * reads the table in status.c.
+ * settle.c; what ends rows otherwise (prune, drop, erase) in retain.c; what
+ * only reads the table in status.c.
  *
  * An event is a row from the commit of the order on.  Its state is read off
  * its columns:
@@ -22,7 +22,8 @@
  * its own WHERE, whether the row is due.  A settlement matches only under the
  * token that claimed, so the late answer of a sender that was paused past its
  * lease changes nothing.  The attempt is counted before anything is sent.  A
- * sent row keeps its id and no personal data.
+ * sent row keeps its id and no personal data.  What a row is about, and what
+ * it waits for, are hold.c's columns.
  *
  * A due time or a lease end further ahead than this library ever writes comes
  * from a clock that was set back: it counts as now (KL_DUE_MAX, KL_LEASE_MAX).
@@ -40,20 +41,23 @@
 
 /* ------------------------------------------------------------------ tables */
 
-static const char *const tables[] = {
-    "CREATE TABLE IF NOT EXISTS klaviyo_outbox ("
-    " id TEXT PRIMARY KEY NOT NULL,"
-    " kind TEXT NOT NULL,"
-    " lane INTEGER NOT NULL,"
-    " profile TEXT NOT NULL,"
-    " event TEXT NOT NULL,"
-    " created_at INTEGER NOT NULL,"
-    " due_at INTEGER,"
-    " claim TEXT,"
-    " attempts INTEGER NOT NULL DEFAULT 0,"
-    " sent_at INTEGER,"
-    " error TEXT"
-    ") STRICT",
+static const char outbox[] = "CREATE TABLE IF NOT EXISTS klaviyo_outbox ("
+                             " id TEXT PRIMARY KEY NOT NULL,"
+                             " kind TEXT NOT NULL,"
+                             " lane INTEGER NOT NULL,"
+                             " profile TEXT NOT NULL,"
+                             " event TEXT NOT NULL,"
+                             " created_at INTEGER NOT NULL,"
+                             " due_at INTEGER,"
+                             " claim TEXT,"
+                             " attempts INTEGER NOT NULL DEFAULT 0,"
+                             " sent_at INTEGER,"
+                             " error TEXT,"
+                             " about TEXT,"
+                             " held_by TEXT"
+                             ") STRICT";
+
+static const char *const others[] = {
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_due"
     " ON klaviyo_outbox (lane, due_at, created_at, id)"
     " WHERE due_at IS NOT NULL",
@@ -67,6 +71,11 @@ static const char *const tables[] = {
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_ended"
     " ON klaviyo_outbox (created_at)"
     " WHERE due_at IS NULL AND sent_at IS NULL",
+    /* hold.c's. */
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_about"
+    " ON klaviyo_outbox (about) WHERE about IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_held"
+    " ON klaviyo_outbox (held_by) WHERE held_by IS NOT NULL",
     /* One row each, and apart: the heartbeat, the settlement and the queueing
        of three processes do not wait for each other's row. */
     "CREATE TABLE IF NOT EXISTS klaviyo_sender ("
@@ -95,38 +104,87 @@ static const char *const tables[] = {
     "INSERT INTO klaviyo_bound (one) VALUES (1) ON CONFLICT DO NOTHING",
 };
 
+/* Runs ${n} statements, 0, or none, 1; -1: the transaction is over. */
+static int
+attempt(const struct klaviyo_store *store, const char *const sql[], size_t n)
+{
+	size_t i = 0;
+
+	if (run(store, "SAVEPOINT klaviyo", 0, NULL) < 0)
+		return -1;
+	while (i < n && run(store, sql[i], 0, NULL) >= 0)
+		i++;
+	if (i == n)
+		return run(store, "RELEASE SAVEPOINT klaviyo", 0, NULL) < 0 ? -1
+		                                                            : 0;
+	if (run(store, "ROLLBACK TO SAVEPOINT klaviyo", 0, NULL) < 0 ||
+	    run(store, "RELEASE SAVEPOINT klaviyo", 0, NULL) < 0)
+		return -1;
+	return 1;
+}
+
+/* The columns that were added since the table was first made.  Asked again
+   after a failure: in PostgreSQL another process may have come between. */
+static int
+bring_up(const struct klaviyo_store *store)
+{
+	static const char *const there[] = {
+	    "SELECT about, held_by FROM klaviyo_outbox WHERE 1 = 0"};
+	static const char *const add[] = {
+	    "ALTER TABLE klaviyo_outbox ADD COLUMN about TEXT",
+	    "ALTER TABLE klaviyo_outbox ADD COLUMN held_by TEXT"};
+	int rc;
+
+	if ((rc = attempt(store, there, 1)) <= 0)
+		return rc;
+	if ((rc = attempt(store, add, 2)) <= 0)
+		return rc;
+	return attempt(store, there, 1) == 0 ? 0 : -1;
+}
+
 int
 klaviyo_outbox_create(const struct klaviyo_store *store)
 {
-	int failed = 0;
+	int failed;
 
 	if (begin(store))
 		return -1;
-	for (size_t i = 0; !failed && i < sizeof(tables) / sizeof(*tables); i++)
-		failed = run(store, tables[i], 0, NULL) < 0;
+	failed = run(store, outbox, 0, NULL) < 0 || bring_up(store) != 0;
+	for (size_t i = 0; !failed && i < sizeof(others) / sizeof(*others); i++)
+		failed = run(store, others[i], 0, NULL) < 0;
 	return end(store, failed);
 }
 
 /* -------------------------------------------------------------- add, claim */
 
 int
+kl_outbox_add_held(const struct klaviyo_store *store,
+    const struct kl_event *event, const char *held_by, enum klaviyo_lane lane,
+    int64_t now)
+{
+	struct num l, t, d;
+	int64_t due = event->due != 0 ? event->due : now;
+	const char *arg[] = {event->id,
+	    event->kind ? event->kind : KL_KIND_EVENT, num(&l, lane),
+	    event->profile, event->event, num(&t, now),
+	    num(&d, held_by ? now + KL_HOLD : due), event->about, held_by};
+
+	return run(store,
+	           "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
+	           " created_at, due_at, about, held_by)"
+	           " VALUES ($1, $2, CAST($3 AS BIGINT), $4, $5,"
+	           " CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8, $9)"
+	           " ON CONFLICT (id) DO NOTHING",
+	           9, arg) < 0
+	           ? -1
+	           : 0;
+}
+
+int
 kl_outbox_add(const struct klaviyo_store *store, const struct kl_event *event,
     enum klaviyo_lane lane, int64_t now)
 {
-	struct num l, t, due;
-	const char *arg[] = {event->id, num(&l, lane), event->profile,
-	    event->event, num(&t, now),
-	    num(&due, event->due != 0 ? event->due : now)};
-
-	return run(store,
-	           "INSERT INTO klaviyo_outbox"
-	           " (id, kind, lane, profile, event, created_at, due_at)"
-	           " VALUES ($1, 'event', CAST($2 AS BIGINT), $3, $4,"
-	           " CAST($5 AS BIGINT), CAST($6 AS BIGINT))"
-	           " ON CONFLICT (id) DO NOTHING",
-	           6, arg) < 0
-	           ? -1
-	           : 0;
+	return kl_outbox_add_held(store, event, NULL, lane, now);
 }
 
 struct claims {
@@ -291,11 +349,13 @@ klaviyo_outbox_retry(
 		    " attempts = 0 WHERE due_at IS NULL AND sent_at IS NULL"
 		    " AND event <> ''",
 		    1, arg);
+	/* Not what is only held: it was not tried yet. */
 	if (rows >= 0 && !id)
 		waiting = run(store,
 		    "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
 		    " attempts = 0 WHERE claim IS NULL"
-		    " AND due_at > CAST($1 AS BIGINT)",
+		    " AND due_at > CAST($1 AS BIGINT)"
+		    " AND (held_by IS NULL OR attempts > 0)",
 		    1, arg);
 	/* A pause that is over, and not 0, asks for a probe. */
 	if (rows >= 0 && waiting >= 0 && !id &&

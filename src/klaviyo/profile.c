@@ -24,10 +24,10 @@ known(const char *text)
 }
 
 /* One @ with something on both sides, nothing that ends a word. */
-static bool
-email_ok(const char *email)
+bool
+kl_email_ok(const char *email)
 {
-	const char *at = strchr(email, '@'), *c;
+	const char *at = known(email) ? strchr(email, '@') : NULL, *c;
 
 	if (at == NULL || at == email || at[1] == '\0' ||
 	    strchr(at + 1, '@') != NULL || strlen(email) > MAX_EMAIL)
@@ -49,7 +49,7 @@ reachable(const struct klaviyo_profile *profile, bool others, const char *field,
 		*phone_number = profile->phone_number;
 	others = others || *phone_number != NULL;
 	if (known(profile->email)) {
-		if (email_ok(profile->email))
+		if (kl_email_ok(profile->email))
 			*email = profile->email;
 		else if (!others)
 			return kl_fail("%semail: not an e-mail address of at "
@@ -196,6 +196,21 @@ attributes(const struct klaviyo_profile *profile)
 	     kl_put_text(to, "locale", profile->locale) &&
 	     kl_put_group(to, "location", location(&profile->location)) &&
 	     kl_put_group(to, "properties", custom(profile->properties));
+	return kl_group(to, ok);
+}
+
+cJSON *
+kl_person(cJSON *inner)
+{
+	cJSON *to = inner != NULL ? kl_object() : NULL;
+	bool ok;
+
+	if (to == NULL) {
+		cJSON_Delete(inner);
+		return NULL;
+	}
+	ok = kl_put_text(to, "type", "profile");
+	ok = kl_put(to, "attributes", inner) && ok;
 	return kl_group(to, ok);
 }
 

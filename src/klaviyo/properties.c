@@ -287,6 +287,22 @@ put_value(cJSON *to, int64_t value, const char *currency)
 	       kl_put_text(to, "$value_currency", currency);
 }
 
+int
+kl_take_event_id(cJSON *properties, char **id)
+{
+	static const char *const own[] = {
+	    "$event_id", "$value", "$value_currency"};
+	const char *text = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(properties, own[0]));
+
+	*id = NULL;
+	if (text != NULL && (*id = kl_copy(text)) == NULL)
+		return -1;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		cJSON_DeleteItemFromObjectCaseSensitive(properties, own[i]);
+	return 0;
+}
+
 cJSON *
 kl_added_to_cart_properties(
     const struct klaviyo_cart *cart, size_t added, int quantity)

@@ -3,7 +3,7 @@
  *
  * Promises: a call queues all of its events or none, and the host's
  * transaction goes on in either case.  The unique_ids are made here, by the
- * table in klaviyo.h.
+ * table in klaviyo.h.  Accounts, consent and browsing are in queue_*.c.
  *
  * Does not: begin, commit or roll back the host's transaction; a savepoint
  * named klaviyo is all.
@@ -20,25 +20,50 @@ run(const struct klaviyo_store *store, const char *sql)
 	return store->sql(store->conn, sql, 0, NULL, NULL, NULL) < 0 ? -1 : 0;
 }
 
-/* All or none.  The savepoint also saves a PostgreSQL transaction, which a
-   failed statement would otherwise end.  1: the queue is full. */
+/* Adds all of them.  One look for each person whether their address is only
+   just becoming theirs: rows of one are beside each other. */
 static int
-queue(const struct klaviyo_store *store, const struct kl_event *events,
+add_all(const struct klaviyo_store *store, const struct kl_event *rows,
+    size_t n, enum klaviyo_lane lane, int64_t now)
+{
+	char *held_by = NULL;
+	const char *email, *asked = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		email = rows[i].email;
+		if (email == NULL || asked == NULL ||
+		    strcmp(email, asked) != 0) {
+			free(held_by);
+			held_by = NULL;
+			if (email != NULL)
+				rc = kl_hold_find(store, email, &held_by);
+			asked = email;
+		}
+		if (rc == 0)
+			rc = kl_outbox_add_held(
+			    store, &rows[i], held_by, lane, now);
+	}
+	free(held_by);
+	return rc;
+}
+
+/* The savepoint also saves a PostgreSQL transaction, which a failed statement
+   would otherwise end. */
+int
+kl_queue(const struct klaviyo_store *store, const struct kl_event *rows,
     size_t n, enum kl_worth worth, enum klaviyo_lane lane, int64_t now)
 {
 	char why[512];
-	size_t i = 0;
-	int room;
+	int room, failed;
 
 	if (run(store, "SAVEPOINT klaviyo") != 0)
 		return kl_store_failed();
 	room = kl_bound_room(
 	    store, lane == KLAVIYO_HISTORICAL ? KL_WORTH_LOW : worth);
-	while (room > 0 && i < n &&
-	       kl_outbox_add(store, &events[i], lane, now) == 0)
-		i++;
-	if ((room == 0 || i == n) &&
-	    run(store, "RELEASE SAVEPOINT klaviyo") == 0)
+	failed =
+	    room < 0 || (room > 0 && add_all(store, rows, n, lane, now) != 0);
+	if (!failed && run(store, "RELEASE SAVEPOINT klaviyo") == 0)
 		return room == 0;
 	/* The first error is the one to tell. */
 	snprintf(why, sizeof(why), "%s", klaviyo_error());
@@ -121,7 +146,7 @@ klaviyo_queue_order(const struct klaviyo_store *store,
 			goto out;
 		}
 	}
-	rc = queue(store, events, n, KL_WORTH_ORDER, lane, now);
+	rc = kl_queue(store, events, n, KL_WORTH_ORDER, lane, now);
 out:
 	while (n > 0)
 		kl_event_free(&events[--n]);
@@ -184,7 +209,7 @@ klaviyo_queue_change(const struct klaviyo_store *store,
 	    kl_event_make(&event, klaviyo_metric_name(metric), unique_id,
 	        change->time, &order->profile, value, order->currency,
 	        properties, lane, now) == 0) {
-		rc = queue(store, &event, 1, KL_WORTH_ORDER, lane, now);
+		rc = kl_queue(store, &event, 1, KL_WORTH_ORDER, lane, now);
 		kl_event_free(&event);
 	}
 	free(unique_id);
@@ -238,7 +263,7 @@ klaviyo_queue_event(const struct klaviyo_store *store, const char *metric,
 	if (kl_event_make(&event, metric, unique_id, when, profile, value,
 	        currency, tree, lane, now) != 0)
 		return -1;
-	rc = queue(store, &event, 1, kl_metric_worth(metric), lane, now);
+	rc = kl_queue(store, &event, 1, kl_metric_worth(metric), lane, now);
 	kl_event_free(&event);
 	return rc;
 }

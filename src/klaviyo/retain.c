@@ -140,7 +140,8 @@ klaviyo_outbox_drop(
 	if (id)
 		rows = run(store,
 		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
-		    " due_at = NULL, claim = NULL"
+		    " due_at = NULL, claim = NULL, about = NULL,"
+		    " held_by = NULL"
 		    " WHERE id = $1 AND sent_at IS NULL AND event <> ''"
 		    " AND NOT (claim IS NOT NULL AND due_at IS NOT NULL"
 		    " AND due_at > CAST($2 AS BIGINT)"
@@ -148,25 +149,32 @@ klaviyo_outbox_drop(
 		    3, arg);
 	else
 		rows = run(store,
-		    "UPDATE klaviyo_outbox SET profile = '', event = ''"
+		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
+		    " about = NULL, held_by = NULL"
 		    " WHERE due_at IS NULL AND sent_at IS NULL"
 		    " AND event <> ''",
 		    0, NULL);
+	if (rows > 0 && id && kl_hold_release(store, id, now) < 0)
+		rows = -1;
 	return end(store, rows < 0) ? -1 : rows;
 }
 
 /* ------------------------------------------------------------------- erase */
 
+struct found {
+	char *id;
+	bool holds; /* others may wait for it */
+};
+
 struct search {
 	const struct klaviyo_profile *who;
-	char **id;
+	struct found *found;
 	size_t n, room;
 };
 
 static bool
-is_theirs(const struct search *search, const cJSON *profile)
+is_theirs(const struct klaviyo_profile *who, const cJSON *attributes)
 {
-	const struct klaviyo_profile *who = search->who;
 	const struct {
 		const char *name, *value;
 	} known[] = {
@@ -176,13 +184,8 @@ is_theirs(const struct search *search, const cJSON *profile)
 	    {"anonymous_id", who->anonymous_id},
 	    {"_kx", who->exchange_id},
 	};
-	const cJSON *attributes =
-	    cJSON_GetObjectItemCaseSensitive(profile, "attributes");
-	const char *text = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(profile, "id"));
+	const char *text;
 
-	if (text && who->id && *who->id && strcmp(text, who->id) == 0)
-		return true;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
 		    attributes, known[i].name));
@@ -193,26 +196,44 @@ is_theirs(const struct search *search, const cJSON *profile)
 	return false;
 }
 
+/* The new address of an Updated Email is theirs, too. */
+static bool
+is_about(const struct klaviyo_profile *who, const char *profile_text,
+    const char *new_email)
+{
+	cJSON *profile = kl_json_read(profile_text, KL_DEPTH + 3, "profile");
+	cJSON *attributes =
+	    new_email ? kl_json_read(new_email, KL_DEPTH, "event") : NULL;
+	const char *id = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(profile, "id"));
+	bool theirs = (id && who->id && *who->id && strcmp(id, who->id) == 0) ||
+	              is_theirs(who, cJSON_GetObjectItemCaseSensitive(
+	                                 profile, "attributes")) ||
+	              is_theirs(who, attributes);
+
+	cJSON_Delete(profile);
+	cJSON_Delete(attributes);
+	return theirs;
+}
+
 static int
 search_row(void *rowarg, int n, const char *const col[])
 {
 	struct search *search = rowarg;
-	cJSON *profile = kl_json_read(col[1], KL_DEPTH + 3, "profile");
-	bool theirs = profile && is_theirs(search, profile);
-	char **grown;
+	struct found *grown;
 
 	(void)n;
-	cJSON_Delete(profile);
-	if (!theirs)
+	if (!is_about(search->who, col[1], col[2]))
 		return 0;
 	if (search->n == search->room) {
 		search->room = search->room ? search->room * 2 : 64;
-		grown = realloc(search->id, search->room * sizeof(*grown));
+		grown = realloc(search->found, search->room * sizeof(*grown));
 		if (!grown)
 			return kl_fail("out of memory");
-		search->id = grown;
+		search->found = grown;
 	}
-	if (!(search->id[search->n] = kl_copy(col[0])))
+	search->found[search->n].holds = col[2] != NULL;
+	if (!(search->found[search->n].id = kl_copy(col[0])))
 		return -1;
 	search->n++;
 	return 0;
@@ -222,8 +243,8 @@ static void
 search_free(struct search *search)
 {
 	while (search->n > 0)
-		free(search->id[--search->n]);
-	free(search->id);
+		free(search->found[--search->n].id);
+	free(search->found);
 }
 
 int64_t
@@ -236,7 +257,9 @@ klaviyo_outbox_erase(
 	/* Not in the transaction: in a large backlog the search takes its time,
 	   and the UPDATE sees what has been sent meanwhile. */
 	if (store->sql(store->conn,
-	        "SELECT id, profile FROM klaviyo_outbox"
+	        "SELECT id, profile,"
+	        " CASE WHEN kind = '" KL_KIND_EMAIL "' THEN event END"
+	        " FROM klaviyo_outbox"
 	        " WHERE sent_at IS NULL AND event <> ''",
 	        0, NULL, search_row, &search) < 0 ||
 	    begin(store)) {
@@ -244,12 +267,17 @@ klaviyo_outbox_erase(
 		return -1;
 	}
 	for (size_t i = 0; one >= 0 && i < search.n; i++) {
+		const char *id = search.found[i].id;
+
 		one = run(store,
 		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
-		    " due_at = NULL, claim = NULL, error = 'erased'"
+		    " due_at = NULL, claim = NULL, about = NULL,"
+		    " held_by = NULL, error = 'erased'"
 		    " WHERE id = $1 AND sent_at IS NULL AND event <> ''",
-		    1, (const char *[]){search.id[i]});
+		    1, (const char *[]){id});
 		rows += one;
+		if (one > 0 && search.found[i].holds)
+			one = kl_hold_release(store, id, kl_now());
 	}
 	search_free(&search);
 	return end(store, one < 0) ? -1 : rows;

@@ -5,7 +5,7 @@
  * Promises: a settlement matches only under the token that claimed, so the late
  * answer of a sender that was paused past its lease changes nothing.  A sent
  * row keeps its id and no personal data.  Many rows that end alike cost few
- * statements.
+ * statements.  What waited for a row that ends is due with it.
  */
 #include "sql.h"
 
@@ -24,7 +24,8 @@ settle(const struct klaviyo_store *store, const char *token,
 		return run(store,
 		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
 		    " sent_at = CAST($3 AS BIGINT), due_at = NULL,"
-		    " claim = NULL, error = NULL"
+		    " claim = NULL, error = NULL, about = NULL,"
+		    " held_by = NULL"
 		    " WHERE id = $1 AND claim = $2",
 		    3, (const char *[]){id, token, num(&t, now)});
 	case KL_DEAD:
@@ -67,7 +68,8 @@ enum { FEW = 4, MANY = 100 };
 static const char *const many[] = {
     [KL_SENT] = "UPDATE klaviyo_outbox SET profile = '', event = '',"
                 " sent_at = CAST($102 AS BIGINT), due_at = NULL,"
-                " claim = NULL, error = NULL"
+                " claim = NULL, error = NULL, about = NULL,"
+                " held_by = NULL"
                 " WHERE claim = $101 AND id IN " IDS,
     [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
                  " claim = NULL, error = $103"
@@ -116,6 +118,21 @@ settle_many(const struct klaviyo_store *store, const char *token,
 	return run(store, many[s->outcome], MANY + (sent ? 2 : 3), arg);
 }
 
+/* What waited for any of these waits no more; a row that is not settled has
+   not ended, and holds on. */
+static int64_t
+release(const struct klaviyo_store *store, const struct kl_settlement *s,
+    size_t n, int64_t now)
+{
+	int64_t rows = 0;
+
+	for (size_t i = 0; rows >= 0 && i < n; i++)
+		if ((s[i].outcome == KL_SENT || s[i].outcome == KL_DEAD) &&
+		    same(s[i].claim->kind, KL_KIND_EMAIL))
+			rows = kl_hold_release(store, s[i].claim->id, now);
+	return rows;
+}
+
 int64_t
 kl_outbox_settle(const struct klaviyo_store *store, const char *token,
     const struct kl_settlement *settlement, size_t n, int64_t now)
@@ -143,5 +160,7 @@ kl_outbox_settle(const struct klaviyo_store *store, const char *token,
 		one = run(store,
 		    "UPDATE klaviyo_sender SET last_sent = CAST($1 AS BIGINT)",
 		    1, (const char *[]){num(&t, now)});
+	if (one >= 0)
+		one = release(store, settlement, n, now);
 	return end(store, one < 0) ? -1 : rows;
 }

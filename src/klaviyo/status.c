@@ -58,6 +58,7 @@ list_row(void *rowarg, int n, const char *const col[])
 	entry.error = col[7];
 	entry.profile = col[8];
 	entry.event = col[9];
+	entry.kind = col[10];
 	if (listing->each(listing->arg, &entry))
 		return kl_fail("outbox: the listing was stopped");
 	return 0;
@@ -74,9 +75,9 @@ klaviyo_outbox_list(const struct klaviyo_store *store, const char *state,
 
 	return store->sql(store->conn,
 	           "SELECT id, state, lane, created_at, due_at, sent_at,"
-	           " attempts, error, profile, event FROM"
+	           " attempts, error, profile, event, kind FROM"
 	           " (SELECT id, lane, created_at, due_at, sent_at, attempts,"
-	           " error, profile, event,"
+	           " error, profile, event, kind,"
 	           " CASE WHEN sent_at IS NOT NULL THEN 'sent'"
 	           " WHEN due_at IS NULL AND event = '' THEN 'dropped'"
 	           " WHEN due_at IS NULL THEN 'dead'"
