@@ -282,6 +282,48 @@ cart_add(struct db *db, struct arena *arena, const char **cart, int64_t variant,
 }
 
 int
+cart_hold(struct db *db, const struct cart *cart)
+{
+	return (int)db_run(db, NULL, NULL,
+	    "UPDATE cart SET revision = revision WHERE id = $1 AND "
+	    "revision = CAST($2 AS BIGINT)",
+	    cart->id, NUM(cart->revision));
+}
+
+int
+cart_merge(struct db *db, const struct cart *cart, const struct cart *from,
+    int64_t now)
+{
+	bool all = true;
+
+	for (const struct line *l = from->lines; l != NULL; l = l->next) {
+		const struct line *own = cart->lines;
+		int64_t have, wanted, most = QUANTITY_MAX, revision;
+		enum cart_change change;
+		int added;
+
+		while (own != NULL && own->id != l->id)
+			own = own->next;
+		have = own != NULL ? own->quantity : 0;
+		if (!l->oversell && l->stock < most)
+			most = l->stock;
+		wanted = have + l->quantity;
+		if (wanted > most) {
+			all = false;
+			wanted = most;
+		}
+		if (wanted <= have)
+			continue;
+		change = cart_set(db, cart->id, l->id, (int)wanted, now,
+		    &revision, &added);
+		if (change == CART_FAILED)
+			return -1;
+		all = all && change == CART_DONE;
+	}
+	return all ? 0 : 1;
+}
+
+int
 cart_copy(struct db *db, struct arena *arena, const char **cart,
     const char *from, int64_t now)
 {

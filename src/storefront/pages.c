@@ -240,7 +240,7 @@ take_added(struct visit *visit, struct page *page)
 {
 	struct cart *cart;
 
-	if (strcmp(visit->request->method, "GET") != 0 ||
+	if (strcmp(visit->request->method, "GET") != 0 || page->secret ||
 	    page->status >= 400 ||
 	    cart_take_added(visit->shop->db, visit->arena, visit->session.cart,
 	        &page->tracking.added) != 0 ||
@@ -283,6 +283,11 @@ page_show(struct visit *visit, struct page *page)
 	response->status = page->status;
 	response_header(response, "Content-Type", "text/html; charset=utf-8");
 	put_policy(visit, page);
+	if (page->secret) {
+		response->no_referrer = true;
+		response_header(
+		    response, "X-Robots-Tag", "noindex, nofollow, noarchive");
+	}
 	put_cache_headers(visit, page);
 	session_cookie(visit->shop, &visit->session, response);
 	result = 0;
@@ -476,8 +481,9 @@ static void
 common_headers(struct response *response)
 {
 	response_header(response, "X-Content-Type-Options", "nosniff");
-	response_header(
-	    response, "Referrer-Policy", "strict-origin-when-cross-origin");
+	response_header(response, "Referrer-Policy",
+	    response->no_referrer ? "no-referrer"
+	                          : "strict-origin-when-cross-origin");
 }
 
 static void

@@ -29,6 +29,7 @@ struct page {
 	int status;
 	bool public;      /* the same for all who have no session */
 	bool listed;      /* search engines may list it */
+	bool secret;      /* its address is: nobody is told of it */
 	const char *open; /* slug of the open collection, "" = none */
 	const char *query;
 	struct tracking tracking;
@@ -70,10 +71,6 @@ int product_show(struct visit *visit, const char *handle, int status,
 int cart_add_page(struct visit *visit);
 int cart_page(struct visit *visit);
 int cart_update_page(struct visit *visit);
-int restore_page(struct visit *visit);
-int restore_post(struct visit *visit);
-/* The link that brings this cart back: what CheckoutURL points to. */
-const char *restore_link(struct visit *visit, const struct cart *cart);
 /* 1 if the form's token is this session's; else a 403 page was made: 0, -1. */
 int form_checked(struct visit *visit);
 
@@ -85,6 +82,12 @@ int consent_page(struct visit *visit);
 int consent_post(struct visit *visit);
 /* The banner, for who is to be asked. */
 void consent_put(struct visit *visit, struct page *page);
+
+/* pages_restore.c */
+int restore_page(struct visit *visit);
+int restore_post(struct visit *visit);
+/* The link that brings this cart back: what CheckoutURL points to. */
+const char *restore_link(struct visit *visit, const struct cart *cart);
 
 /* pages_feed.c */
 int feed_json_page(struct visit *visit);

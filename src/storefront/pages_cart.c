@@ -1,5 +1,5 @@
 /*
- * pages_cart.c - the cart: add, show, change, bring back.
+ * pages_cart.c - the cart: add, show, change.
  *
  * Promises: a form carries variant ids and quantities, never prices; what was
  * added is reported once, by the next page (form) or by the answer (fetch).
@@ -8,8 +8,6 @@
 
 #include <ctype.h>
 #include <string.h>
-
-#define RESTORE_DAYS 30
 
 int
 form_checked(struct visit *visit)
@@ -189,16 +187,6 @@ cart_add_page(struct visit *visit)
 
 /* ---------------------------------------------------------------------- show */
 
-const char *
-restore_link(struct visit *visit, const struct cart *cart)
-{
-	char *token = token_sign(visit->shop, visit->arena, "restore", cart->id,
-	    cart->changed_at + RESTORE_DAYS * 86400);
-
-	return arena_printf(visit->arena, "%s/cart/restore/%s",
-	    visit->shop->settings->url, token);
-}
-
 static void
 put_cart_line(struct visit *visit, struct tpl *tpl, const struct line *line)
 {
@@ -252,7 +240,13 @@ cart_show(struct visit *visit, int status, const char *error)
 int
 cart_page(struct visit *visit)
 {
-	return cart_show(visit, 200, NULL);
+	const char *merged = field(&visit->request->query, "merged");
+
+	return cart_show(visit, 200,
+	    merged != NULL && strcmp(merged, "part") == 0
+	        ? "Not everything could be put together: there are not that "
+	          "many left, or the cart is full."
+	        : NULL);
 }
 
 /* -------------------------------------------------------------------- change */
@@ -316,88 +310,5 @@ cart_update_page(struct visit *visit)
 	}
 	if (db_commit(db) != 0)
 		return -1;
-	return page_redirect(visit, "/cart");
-}
-
-/* ---------------------------------------------------------------- bring back */
-
-static int
-restore_stale(struct visit *visit)
-{
-	return page_message(visit, 410, "This link has had its day",
-	    "The cart it pointed to is not kept any more.", "/",
-	    "Back to the shop");
-}
-
-/* The cart of a link's token; 1 found, 0 not, -1 failure. */
-static int
-restored(struct visit *visit, const char *token, struct cart *cart)
-{
-	char *id = token != NULL ? token_open(visit->shop, visit->arena,
-	                               "restore", token, visit->request->now)
-	                         : NULL;
-
-	if (id == NULL)
-		return 0;
-	if (cart_load(visit->shop->db, visit->arena, id, cart) != 0)
-		return -1;
-	return cart->nlines > 0;
-}
-
-int
-restore_page(struct visit *visit)
-{
-	struct cart cart;
-	struct page page;
-	int found, units;
-
-	found = restored(visit, visit->rest, &cart);
-	if (found <= 0)
-		return found < 0 ? -1 : restore_stale(visit);
-	/* The visitor's own cart: nothing to bring back. */
-	if (strcmp(cart.id, visit->session.cart) == 0)
-		return page_redirect(visit, "/checkout");
-	units = cart_units(visit->shop->db, visit->session.cart);
-	if (units < 0 ||
-	    page_begin(visit, &page, "restore.tpl", "Your cart") != 0)
-		return -1;
-	tpl_set(page.body, "RESTORE", visit->rest);
-	tpl_set(page.body, "TOKEN",
-	    *visit->session.id != '\0'
-	        ? session_form_token(
-	              visit->shop, visit->arena, &visit->session)
-	        : "");
-	put_lines(visit, page.body, cart.lines);
-	put_money(visit, page.body, "SUBTOTAL", cart.subtotal);
-	if (units > 0)
-		tpl_num(tpl_section(page.body, "REPLACES"), "COUNT", units);
-	return page_show(visit, &page);
-}
-
-int
-restore_post(struct visit *visit)
-{
-	struct db *db = visit->shop->db;
-	struct cart cart;
-	int found, checked;
-
-	/* Somebody without a session has nothing that could be replaced. */
-	if (*visit->session.id != '\0') {
-		checked = form_checked(visit);
-		if (checked != 1)
-			return checked;
-	}
-	found = restored(visit, field(&visit->request->form, "restore"), &cart);
-	if (found <= 0)
-		return found < 0 ? -1 : restore_stale(visit);
-	if (db_begin(db) != 0)
-		return -1;
-	if (cart_copy(db, visit->arena, &visit->session.cart, cart.id,
-	        visit->request->now) != 0 ||
-	    session_start(visit->shop, visit->request, &visit->session) != 0 ||
-	    db_commit(db) != 0) {
-		db_rollback(db);
-		return -1;
-	}
 	return page_redirect(visit, "/cart");
 }

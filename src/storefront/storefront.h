@@ -267,6 +267,7 @@ struct response {
 	struct text headers; /* "Name: value\r\n".. without Status */
 	struct text body;
 	bool bad;            /* a header was refused: answer 500 */
+	bool no_referrer;    /* its address goes nowhere */
 	struct file_body *file; /* the body instead, or NULL; freed with it */
 };
 /* A body in a file, which answers may share; freed by the last of them. */
@@ -449,6 +450,13 @@ enum cart_change cart_add(struct db *db, struct arena *arena,
 /* Sets a line's quantity, 0 removes it.  ${added} gets by how much it grew. */
 enum cart_change cart_set(struct db *db, const char *cart, int64_t variant,
     int quantity, int64_t now, int64_t *revision, int *added);
+/* Is the cart still as it was read?  1, and it stays so until the transaction
+ * ends; 0 it has changed; -1. */
+int cart_hold(struct db *db, const struct cart *cart);
+/* Adds the lines of ${from} to ${cart}, as far as stock and limits go: 1 if that
+ * was not all of them.  Both held.  Within a transaction. */
+int cart_merge(struct db *db, const struct cart *cart, const struct cart *from,
+    int64_t now);
 /* Replaces the lines of ${cart} by those of ${from}. */
 int cart_copy(struct db *db, struct arena *arena, const char **cart,
     const char *from, int64_t now);

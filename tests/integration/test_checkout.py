@@ -243,21 +243,6 @@ def test_the_last_copy_is_sold_once():
         assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox") == 2 * left
 
 
-def test_a_link_brings_the_cart_back(shop, visitor):
-    told, = Page(add(visitor, shop, POOH, 3)).calls("Added to Cart")
-    path = told["CheckoutURL"][len(shop.url):]
-    other = shop.visitor()
-    fill_cart(other, shop, [(TALE, 1)])
-    assert "would be replaced" in check_page(other.get(path)).text
-    assert cart_lines(shop, other) == [(TALE, 1)]
-    other.submit("/cart/restore")
-    assert cart_lines(shop, other) == [(POOH, 3)]
-    assert shop.visitor().get(path[:-1] + "~").status == 410
-    head, expires, check = path.rsplit(".", 2)
-    assert shop.visitor().get(
-        f"{head}.{int(expires) + 9}.{check}").status == 410
-
-
 # --------------------------------------------------------------- Klaviyo
 
 def seconds_of_orders(shop, n=40):
