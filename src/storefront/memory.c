@@ -21,13 +21,20 @@
 
 #include "storefront.h"
 
-/* Under AddressSanitizer each allocation is a chunk of its own, so that an
- * overflow is seen. */
-#ifdef __SANITIZE_ADDRESS__
-#define CHUNK 1
-#else
-#define CHUNK 16000
+/* Under AddressSanitizer each allocation is a chunk of its own and ends with
+ * the last byte asked for, so that an overflow of one is seen.  gcc tells by a
+ * macro, clang by a feature. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CHECKED 1
 #endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define CHECKED 1
+#endif
+#ifndef CHECKED
+#define CHECKED 0
+#endif
+#define CHUNK (CHECKED ? 1 : 16000)
 #define LINE_MAX_BYTES 1000
 
 struct chunk {
@@ -83,7 +90,7 @@ out_of_memory(struct arena *arena)
 void *
 arena_alloc(struct arena *arena, size_t size)
 {
-	const size_t unit = _Alignof(max_align_t);
+	const size_t unit = _Alignof(max_align_t), asked = size;
 	struct chunk *chunk = arena->chunks;
 
 	if (size > SIZE_MAX / 2)
@@ -92,7 +99,7 @@ arena_alloc(struct arena *arena, size_t size)
 	if (chunk == NULL || chunk->room - chunk->used < size) {
 		size_t room = size > CHUNK ? size : CHUNK;
 
-		chunk = calloc(1, sizeof(*chunk) + room);
+		chunk = calloc(1, sizeof(*chunk) + (CHECKED ? asked : room));
 		if (chunk == NULL)
 			return out_of_memory(arena);
 		chunk->room = room;
