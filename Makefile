@@ -4,6 +4,7 @@
 #   make run        set up and start the demo shop (PORT=, SANDBOX_PORT= move it)
 #   make test       set up and run every test
 #   make soak       the crash tests and others in their long form (SOAK=1)
+#   make fuzz       each fuzz target for FUZZ_SECONDS=60 (FUZZ="form csv": those)
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make SAN=address,undefined BUILD=build-asan     a sanitizer build
 #
@@ -154,12 +155,61 @@ $(BUILD)/tests/crash/wrong/%: tests/crash/wrong/%.c $(STOREFRONT) $(BUILD)/libkl
 	$(LINK) -o $@ $@.o $(STOREFRONT) $(BUILD)/libklaviyo.a $(REPLACE) \
 	    $(STOREFRONT_LIBS)
 
+# The fuzz targets: with libFuzzer's engine in a clang build of their own below
+# BUILD, for `make fuzz`; with replay.c in a gcc build, for `make test`.  Both
+# are sanitized, and end at the first report.
+FUZZERS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out %/replay.c,$(wildcard \
+            tests/fuzz/*.c)))
+FUZZ_FLAGS = CFLAGS='-O1 -g -fno-sanitize-recover=undefined' \
+             CXXFLAGS='-O1 -g -fno-sanitize-recover=undefined'
+ENGINE    = $(BUILD)/tests/fuzz/replay.o
+replay:
+	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) BUILD=$(BUILD)/replay \
+	    SAN=address,undefined fuzzers misled
+fuzzers: $(FUZZERS)
+
+# Targets that must fail: tests/fuzz/wrong says why, and which functions are
+# replaced in the target of the comment's line "Target".
+MISLED   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/wrong/*.c))
+misled: $(MISLED)
+
+$(BUILD)/tests/fuzz/replay.o: tests/fuzz/replay.c tests/fuzz/fuzz.h
+	@mkdir -p $(@D)
+	$(C) -o $@ -c $<
+$(BUILD)/libsandbox.a: $(filter-out %/main.c.o,$(SANDBOX))
+	rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(C) -o $@ -c $<
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(PARTS) \
+    $(BUILD)/libklaviyo.a $(BUILD)/libsandbox.a $(filter %.o,$(ENGINE))
+	$(LINK) -o $@ $< $(PARTS) $(BUILD)/libklaviyo.a \
+	    $(BUILD)/libsandbox.a $(ENGINE) $(STOREFRONT_LIBS) $(SANDBOX_LIBS)
+TARGET = $(shell sed -n 's/^ \* Target: //p' $<)
+$(BUILD)/tests/fuzz/wrong/%: tests/fuzz/wrong/%.c $(FUZZERS)
+	@mkdir -p $(@D)
+	$(C) -o $@.o -c $<
+	$(LINK) -o $@ $@.o $(BUILD)/tests/fuzz/$(TARGET).o $(PARTS) \
+	    $(BUILD)/libklaviyo.a $(BUILD)/libsandbox.a $(REPLACE) $(ENGINE) \
+	    $(STOREFRONT_LIBS) $(SANDBOX_LIBS)
+.SECONDARY: $(FUZZERS:=.o)
+
+FUZZ_PACKAGES = $(BUILD_PACKAGES) clang libclang-rt-14-dev llvm python3
+FUZZ_SECONDS ?= 60
+fuzz:
+	@sh www/packages.sh $(FUZZ_PACKAGES)
+	@$(OWNER) $(MAKE) --no-print-directory -s $(FUZZ_FLAGS) CC=clang \
+	    CXX=clang++ BUILD=$(BUILD)/fuzz SAN=address,undefined,fuzzer-no-link \
+	    ENGINE=-fsanitize=fuzzer fuzzers
+	@$(OWNER) /usr/bin/python3 tests/fuzz/fuzz.py $(BUILD)/fuzz \
+	    $(FUZZ_SECONDS) $(FUZZ)
+
 # What is about the database, once more on PostgreSQL.
 ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py \
     catalogue_pages.py outbox.py)
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
-	@$(OWNER) $(MAKE) --no-print-directory all units shims crash
+	@$(OWNER) $(MAKE) --no-print-directory all units shims crash replay
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider $(if $(OWNER),--ignore=$(AS_ROOT)) tests
 	@[ -z "$(OWNER)" ] || STOREFRONT_BUILD=$(BUILD) \
@@ -222,5 +272,6 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run units crash shims test soak bench picture install uninstall clean
+.PHONY: all run units crash shims replay fuzzers misled fuzz test soak bench \
+    picture install uninstall clean
 .DELETE_ON_ERROR:

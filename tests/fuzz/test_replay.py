@@ -1,0 +1,54 @@
+"""
+The fuzz targets with every input of tests/fuzz/corpus, under AddressSanitizer,
+UBSan and LeakSanitizer: those that make something of it and those that once
+broke something.  And five targets with a fault planted in the product, which the
+same way must be told.
+"""
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import BUILD, PATIENCE, REPORTS, TREE
+
+HERE = os.path.join(TREE, "tests", "fuzz")
+CORPUS = os.path.join(HERE, "corpus")
+REPLAY = os.path.join(BUILD, "replay", "tests", "fuzz")
+TARGETS = sorted(name[:-2] for name in os.listdir(HERE)
+                 if name.endswith(".c") and name != "replay.c")
+WRONG = sorted(name[:-2] for name in os.listdir(os.path.join(HERE, "wrong")))
+
+
+def replay(program, corpus, tmp_path):
+    return subprocess.run(
+        [os.path.join(REPLAY, program), os.path.join(CORPUS, corpus)],
+        capture_output=True, timeout=PATIENCE * 5, check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path), "ASAN_OPTIONS": "",
+             "STOREFRONT_TEMPLATES": os.path.join(TREE, "templates")})
+
+
+def test_every_target_has_inputs():
+    assert TARGETS == sorted(os.listdir(CORPUS))
+    for target in TARGETS:
+        assert len(os.listdir(os.path.join(CORPUS, target))) >= 5, target
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_replay(target, tmp_path):
+    done = replay(target, target, tmp_path)
+    said = done.stderr.decode(errors="replace")[-4000:]
+    assert done.returncode == 0, said
+    assert not REPORTS.search(done.stderr), said
+    inputs = len(os.listdir(os.path.join(CORPUS, target)))
+    assert done.stdout.decode() == f"{inputs} inputs\n"
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_planted_fault_is_told(wrong, tmp_path):
+    with open(os.path.join(HERE, "wrong", wrong + ".c")) as file:
+        head = dict(re.findall(r"^ \* (\w+): (.*)$", file.read(), re.M))
+    done = replay(os.path.join("wrong", wrong), head["Target"], tmp_path)
+    said = done.stderr.decode(errors="replace")
+    assert done.returncode != 0
+    assert re.search(head["Report"], said), said[-4000:]
