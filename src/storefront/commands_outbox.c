@@ -204,6 +204,8 @@ show_entry(void *arg, const struct klaviyo_entry *e)
 		printf("its body was emptied when it was %s\n", e->state);
 		return 0;
 	}
+	if (strcmp(e->kind, "event") != 0)
+		put("kind:    ", e->kind);
 	put("event:   ", e->event);
 	put("profile: ", e->profile);
 	return 0;

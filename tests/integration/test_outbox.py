@@ -125,6 +125,33 @@ def test_odd_ids_and_words():
         assert "1 dropped" in shop.run("outbox", "drop", odd).stdout
 
 
+def test_rows_that_are_no_events():
+    """They are listed as all are; shown, they say what they are."""
+    with Shop(serve=False) as shop:
+        for at, (name, kind, event) in enumerate((
+                ("Updated Email/c7:1", "email",
+                 '{"email":"new@klaviyo-demo.com"}'),
+                ("Reset Password/r1", "reset", '{"properties":{}}'),
+                ("Wrote Review/1", "event", '{"properties":{}}'))):
+            execute(
+                shop, "INSERT INTO klaviyo_outbox (id, kind, lane, profile, "
+                f"event, created_at, due_at) VALUES ('{name}', '{kind}', 0, "
+                "'{\"type\":\"profile\",\"attributes\":{\"email\":"
+                f"\"a{at}@klaviyo-demo.com\"}}}}', '{event}', {at}, {at})")
+            text = shop.run("outbox", "show", name).stdout
+            assert f"event:   {event}\n" in text
+            assert ("kind:    " + kind in text) == (kind != "event")
+        listed = shop.run("outbox", "list", "waiting").stdout.split("\n")
+        assert [line.split("  ")[-1] for line in listed if line] == [
+            "Updated Email/c7:1", "Reset Password/r1", "Wrote Review/1"]
+        assert "1 emptied" in shop.run(
+            "outbox", "erase", "New@klaviyo-demo.com").stdout
+        assert "1 emptied" in shop.run(
+            "outbox", "erase", "a1@klaviyo-demo.com").stdout
+        assert "body was emptied" in shop.run(
+            "outbox", "show", "Updated Email/c7:1").stdout
+
+
 def test_a_clock_that_was_ahead():
     """No negative age, no alarm that never ends."""
     with Shop(serve=False) as shop:
@@ -228,6 +255,10 @@ def test_a_shop_of_the_version_before():
         buy(shop)
         execute(shop, "DROP TABLE klaviyo_lease")
         execute(shop, "DROP TABLE klaviyo_bound")
+        for column in ("about", "held"):
+            execute(shop, f"DROP INDEX klaviyo_outbox_{column}")
+        for column in ("about", "held_by"):
+            execute(shop, f"ALTER TABLE klaviyo_outbox DROP COLUMN {column}")
         execute(shop, "UPDATE meta SET value = '1' WHERE name = 'schema'")
         run = shop.run("outbox", "status", check=False)
         assert run.returncode == 1 and "storefront init" in run.stderr

@@ -14,7 +14,8 @@
 
 enum { NOW = 1800000000 };
 
-static int seen; /* statements that were looked at */
+static int seen;             /* statements that were looked at */
+static const char *must_use; /* NULL, or the index that each must use */
 
 /* A scan is one of a partial index that holds little else, or fails. */
 static void
@@ -23,6 +24,7 @@ explain(const char *sql)
 	const char *step;
 	sqlite3_stmt *stmt;
 	char text[8192];
+	int uses = 0;
 
 	if (store_pg ||
 	    (strncmp(sql, "SELECT", 6) != 0 && strncmp(sql, "UPDATE", 6) != 0 &&
@@ -33,11 +35,15 @@ explain(const char *sql)
 		fail_msg("%s: %s", text, sqlite3_errmsg(store_db));
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
 		step = (const char *)sqlite3_column_text(stmt, 3);
+		if (must_use && strstr(step, must_use))
+			uses++;
 		if (strstr(step, "SCAN klaviyo_outbox") &&
 		    !strstr(step, " USING "))
 			fail_msg("%s\n%s", sql, step);
 	}
 	sqlite3_finalize(stmt);
+	if (must_use && strstr(sql, "klaviyo_outbox") && !uses)
+		fail_msg("%s\nwithout %s", sql, must_use);
 	seen++;
 }
 
@@ -78,11 +84,40 @@ daily_work(void **state)
 	assert_true(store_pg || seen > 20);
 }
 
+#define ABOUT "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_about (about=?)"
+#define HELD "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_held (held_by=?)"
+
+/* What is about something, or waits for it, is found by equality. */
+static void
+about(void **state)
+{
+	struct klaviyo_store s = store();
+	char *id;
+
+	(void)state;
+	store_fill("a", 3, KLAVIYO_REALTIME, NOW);
+	seen = 0;
+	store_hook = explain;
+	must_use = ABOUT;
+	assert_int_equal(klaviyo_email_pending(&s, "a@klaviyo-demo.com"), 0);
+	assert_int_equal(kl_hold_find(&s, "a@klaviyo-demo.com", &id), 0);
+	assert_null(id);
+	store_do("BEGIN");
+	assert_int_equal(klaviyo_drop_cart(&s, "1"), 0);
+	store_do("COMMIT");
+	must_use = HELD;
+	assert_int_equal(kl_hold_release(&s, "Updated Email/1", NOW), 0);
+	must_use = NULL;
+	store_hook = NULL;
+	assert_true(store_pg || seen == 4);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(daily_work, store_new, store_drop)};
+	    cmocka_unit_test_setup_teardown(daily_work, store_new, store_drop),
+	    cmocka_unit_test_setup_teardown(about, store_new, store_drop)};
 
 	return cmocka_run_group_tests_name("plans", tests, NULL, NULL);
 }
