@@ -26,6 +26,29 @@ call_query(const struct call *c, const char *name)
 	    c->http, MHD_GET_ARGUMENT_KIND, name);
 }
 
+struct names {
+	int (*each)(void *arg, const char *name);
+	void *arg;
+};
+
+static enum MHD_Result
+one_name(void *cls, enum MHD_ValueKind kind, const char *name, const char *v)
+{
+	struct names *n = cls;
+
+	(void)kind, (void)v;
+	return n->each(n->arg, name) ? MHD_YES : MHD_NO;
+}
+
+void
+call_each_query(
+    const struct call *c, int (*each)(void *arg, const char *name), void *arg)
+{
+	struct names n = {each, arg};
+
+	MHD_get_connection_values(c->http, MHD_GET_ARGUMENT_KIND, one_name, &n);
+}
+
 static int
 socket_of(const struct call *c)
 {

@@ -5,7 +5,8 @@
  *   GET  /onsite/js/KEY/klaviyo.js the browser's part
  *   GET  /sandbox/events?after=N[&max=N][&wait=MS]   what arrived after N
  *   GET  /sandbox/status           counts, metrics, rate windows, guide, faults
- *   GET  /sandbox/profiles         the profiles
+ *   GET  /sandbox/profiles         the profiles, with their consent
+ *   GET  /sandbox/stock            who waits for which article
  *   GET  /sandbox/state            all of the above
  *   GET  /sandbox/export           the same, to be saved as a file
  *   POST /sandbox/clear            forgets everything
@@ -159,6 +160,15 @@ serve_profiles(struct call *c)
 }
 
 static void
+serve_stock_list(struct call *c)
+{
+	epoch(&c->reply);
+	buf_str(&c->reply, ",\"back_in_stock\":");
+	stock_json(&c->reply);
+	buf_str(&c->reply, "}");
+}
+
+static void
 serve_state(struct call *c)
 {
 	static const struct {
@@ -166,12 +176,15 @@ serve_state(struct call *c)
 		int outcome;
 	} lists[] = {{"events", ACCEPTED}, {"duplicates", DUPLICATE},
 	    {"dropped", DROPPED}, {"refused", REFUSED}, {"faults", FAULTED},
-	    {"profile_calls", PROFILE}};
+	    {"profile_calls", PROFILE}, {"consent_calls", CONSENT},
+	    {"stock_calls", STOCK}, {"catalog_calls", CATALOG}};
 
 	epoch(&c->reply);
 	status(&c->reply);
 	buf_str(&c->reply, ",\"profiles\":");
 	people_all_json(&c->reply);
+	buf_str(&c->reply, ",\"back_in_stock\":");
+	stock_json(&c->reply);
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
 		buf_printf(&c->reply, ",\"%s\":", lists[i].name);
 		log_events(&c->reply, 0, (size_t)-1, lists[i].outcome);
@@ -184,6 +197,7 @@ clear(struct call *c)
 {
 	people_clear();
 	events_clear();
+	stock_clear();
 	data_clear();
 	guide_clear();
 	windows_clear();
@@ -218,6 +232,7 @@ static const struct {
     {"GET", "/sandbox/events", events, 1},
     {"GET", "/sandbox/status", serve_status, 1},
     {"GET", "/sandbox/profiles", serve_profiles, 1},
+    {"GET", "/sandbox/stock", serve_stock_list, 1},
     {"GET", "/sandbox/state", serve_state, 1},
     {"GET", "/sandbox/export", serve_state, 1},
     {"POST", "/sandbox/clear", clear, 1},

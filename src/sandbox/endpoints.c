@@ -1,40 +1,64 @@
 /*
  * endpoints.c - Klaviyo's endpoints, one row each, and what all have in common.
  *
- * A request is judged in this order: path, method, key, revision, rate, content
- * type, body is JSON, shape. The first that fails decides the status. A new
- * endpoint is a row, a shape in shapes.c and a function that serves it.
+ * A request is judged in this order: path, method, key, scopes, revision, rate,
+ * query parameters, content type, body is JSON, shape. The first that fails
+ * decides the status. A new endpoint is a row, a shape in shapes.c and a
+ * function that serves it.
  */
-#include "sandbox.h"
+#include "schema.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-const char *option_private_key, *option_public_key;
-
-static void serve_event(struct call *), serve_bulk(struct call *),
-    serve_client_bulk(struct call *);
-
 /* clang-format off */
+#define PAGES "page[cursor] page[size] filter sort "
+#define FIELDS "additional-fields[profile] fields[profile]"
 static const struct endpoint endpoints[] = {
-    {"POST", "/api/events", 0, TIER_XL, shape_event, serve_event},
-    {"POST", "/api/event-bulk-create-jobs", 0, TIER_M, shape_bulk, serve_bulk},
-    {"GET", "/api/profiles", 0, TIER_L, NULL, profile_find},
-    {"POST", "/api/profiles", 0, TIER_L, shape_profile_create, profile_create},
-    {"GET", "/api/profiles/{id}", 0, TIER_L, NULL, profile_get},
-    {"PATCH", "/api/profiles/{id}", 0, TIER_L, shape_profile_update,
-	profile_update},
-    {"POST", "/api/profile-import", 0, TIER_L, shape_profile_import,
-	profile_import},
-    {"POST", "/client/events", 1, TIER_XL, shape_event, serve_event},
-    {"POST", "/client/profiles", 1, TIER_XL, shape_client_profile,
-	profile_identify},
-    {"POST", "/client/event-bulk-create", 1, TIER_M, shape_client_bulk,
-	serve_client_bulk},
+    {"GET", "/api/accounts", "accounts:read", TIER_XS, NULL, serve_account,
+	"fields[account]"},
+    {"GET", "/api/metrics", "metrics:read", TIER_M, NULL, serve_metrics,
+	"filter page[cursor] fields[metric]"},
+    {"GET", "/api/events", "events:read", TIER_XL, NULL, serve_held,
+	PAGES "include fields[event] fields[metric] fields[profile]"},
+    {"POST", "/api/events", "events:write", TIER_XL, shape_event, serve_event,
+	NULL},
+    {"POST", "/api/event-bulk-create-jobs", "events:write", TIER_M, shape_bulk,
+	serve_bulk, NULL},
+    {"GET", "/api/profiles", "profiles:read", TIER_L, NULL, profile_find,
+	PAGES FIELDS},
+    {"POST", "/api/profiles", "profiles:write", TIER_L, shape_profile_create,
+	profile_create, FIELDS},
+    {"GET", "/api/profiles/{id}", "profiles:read", TIER_L, NULL, profile_get,
+	FIELDS},
+    {"PATCH", "/api/profiles/{id}", "profiles:write", TIER_L,
+	shape_profile_update, profile_update, FIELDS},
+    {"POST", "/api/profile-import", "profiles:write", TIER_L,
+	shape_profile_import, profile_import, FIELDS},
+    {"POST", "/api/profile-merge", "profiles:write", TIER_M, shape_merge,
+	profile_merge, "fields[profile]"},
+    {"POST", "/api/profile-subscription-bulk-create-jobs",
+	"lists:write profiles:write subscriptions:write", TIER_L,
+	shape_subscribe, serve_subscribe, ""},
+    {"POST", "/api/profile-subscription-bulk-delete-jobs",
+	"lists:write profiles:write subscriptions:write", TIER_L,
+	shape_unsubscribe, serve_unsubscribe, ""},
+    {"POST", "/api/back-in-stock-subscriptions",
+	"catalogs:write profiles:write", TIER_XL, shape_stock, serve_stock, ""},
+    {"POST", "/client/events", NULL, TIER_XL, shape_event, serve_event, NULL},
+    {"POST", "/client/profiles", NULL, TIER_XL, shape_client_profile,
+	profile_identify, NULL},
+    {"POST", "/client/event-bulk-create", NULL, TIER_M, shape_client_bulk,
+	serve_client_bulk, NULL},
+    {"POST", "/client/subscriptions", NULL, TIER_FORM,
+	shape_client_subscription, serve_client_subscription, NULL},
+    {"POST", "/client/back-in-stock-subscriptions", NULL, TIER_XL, shape_stock,
+	serve_stock, NULL},
 };
 /* clang-format on */
 enum { ENDPOINTS = sizeof endpoints / sizeof *endpoints };
+_Static_assert((int)ENDPOINTS <= (int)WINDOWS, "a window for each");
 
 /* Newest first. The retired are served as the oldest that is not. */
 static const struct {
@@ -99,52 +123,6 @@ endpoint_find(struct call *c)
 }
 
 static int
-check_private_key(struct call *c)
-{
-	const char *header = call_header(c, "Authorization");
-
-	if (!header) {
-		call_error(c, 401, "not_authenticated",
-		    "Authentication "
-		    "credentials were not provided.",
-		    "Missing or invalid private key.");
-	} else if (strncmp(header, "Klaviyo-API-Key ", 16) || !header[16] ||
-	           strpbrk(header + 16, " \t")) {
-		call_error(c, 401, "authentication_failed",
-		    "Incorrect authentication credentials.",
-		    "Expected: Authorization: Klaviyo-API-Key <private key>.");
-	} else if (option_private_key &&
-	           strcmp(header + 16, option_private_key)) {
-		call_error(c, 401, "authentication_failed",
-		    "Incorrect authentication credentials.",
-		    "The private key is not the account's (--private-key).");
-	}
-	return c->report.count ? -1 : 0;
-}
-
-static int
-check_public_key(struct call *c)
-{
-	const char *company = call_query(c, "company_id");
-	const char *header = call_header(c, "Authorization");
-
-	if (header)
-		call_error(c, 400, "invalid", "Invalid input.",
-		    "Client endpoints take no Authorization header; a private "
-		    "key must never reach a browser.");
-	else if (!company || !*company)
-		call_error(c, 400, "invalid", "Invalid input.",
-		    "The company_id query parameter is required.");
-	else if (!strncmp(company, "pk_", 3))
-		call_error(c, 400, "invalid", "Invalid input.",
-		    "company_id is the public key, not the private one.");
-	else if (option_public_key && strcmp(company, option_public_key))
-		call_error(c, 400, "invalid", "Invalid input.",
-		    "company_id is not the account's (--public-key).");
-	return c->report.count ? -1 : 0;
-}
-
-static int
 check_revision(struct call *c, const char **revision)
 {
 	const char *given = call_header(c, "revision");
@@ -176,6 +154,30 @@ check_revision(struct call *c, const char **revision)
 }
 
 static int
+check_param(void *arg, const char *name)
+{
+	struct call *c = arg;
+	const char *s = c->endpoint->params;
+	size_t n = strlen(name);
+	char detail[160];
+
+	for (; *s; s += strspn(s, " ")) {
+		size_t len = strcspn(s, " ");
+
+		if (len == n && !strncmp(s, name, n))
+			return 1;
+		s += len;
+	}
+	snprintf(detail, sizeof detail,
+	    "'%.80s' is not a query parameter of this endpoint, or not one the "
+	    "sandbox knows.",
+	    name);
+	report_error(&c->report, 400, "invalid", "Invalid input.",
+	    *name && *name != '/' ? name : "?", NULL, detail);
+	return 0;
+}
+
+static int
 check_content_type(struct call *c)
 {
 	const char *type = call_header(c, "Content-Type");
@@ -191,7 +193,7 @@ check_content_type(struct call *c)
 	return -1;
 }
 
-static int
+static void
 check_body(struct call *c, const char *revision)
 {
 	struct walk w = {.report = &c->report,
@@ -201,21 +203,20 @@ check_body(struct call *c, const char *revision)
 	char detail[160];
 
 	if (check_content_type(c))
-		return -1;
+		return;
 	if (c->body_len > (size_t)5 << 20) {
 		call_error(c, 413, "payload_too_large", "Payload too large.",
 		    "A request body has at most 5 MB.");
-		return -1;
+		return;
 	}
 	c->doc = json_parse(c->body, c->body_len, &why);
 	if (!c->doc) {
 		snprintf(
 		    detail, sizeof detail, "The body is not JSON: %s.", why);
 		call_error(c, 400, "invalid", "Invalid input.", detail);
-		return -1;
+		return;
 	}
 	schema_check(&w, c->endpoint->shape, json_root(c->doc));
-	return c->report.count ? -1 : 0;
 }
 
 struct arrival
@@ -224,7 +225,7 @@ call_arrival(const struct call *c)
 	return (struct arrival){.method = c->method,
 	    .path = c->target,
 	    .headers = c->headers,
-	    .browser = c->endpoint ? c->endpoint->browser
+	    .browser = c->endpoint ? !c->endpoint->scopes
 	                           : !strncmp(c->path, "/client", 7),
 	    .status = c->status,
 	    .received = c->received,
@@ -253,7 +254,8 @@ endpoint_run(struct call *c)
 	c->type = "application/vnd.api+json";
 	if (c->report.count || !(c->endpoint = endpoint_find(c)))
 		goto out;
-	if (c->endpoint->browser ? check_public_key(c) : check_private_key(c))
+	if (!c->endpoint->scopes ? key_public(c)
+	                         : key_private(c) || key_scopes(c))
 		goto out;
 	if (check_revision(c, &revision))
 		goto out;
@@ -266,8 +268,10 @@ endpoint_run(struct call *c)
 		    "Too many requests: wait as long as Retry-After says.");
 		goto out;
 	}
-	if (c->endpoint->shape && check_body(c, revision))
-		goto out;
+	if (c->endpoint->params)
+		call_each_query(c, check_param, c);
+	if (c->endpoint->shape && !c->report.count)
+		check_body(c, revision);
 out:
 	state_lock();
 	if (!c->report.count)
@@ -288,83 +292,4 @@ endpoints_windows(struct buf *b)
 		buf_str(b, "}");
 	}
 	buf_str(b, "]");
-}
-
-/* An account has 200 metrics at most; a name more is refused. */
-static void
-check_metric(struct call *c, const struct json *attributes)
-{
-	const char *name = json_text(
-	    json_path(attributes, "metric", "data", "attributes", NULL),
-	    "name");
-
-	if (log_metrics() >= 200 && !log_metric_known(name))
-		report_error(&c->report, 400, "invalid", "Invalid input.",
-		    "/data/attributes/metric/data/attributes/name", NULL,
-		    "The account has 200 metrics already.");
-}
-
-static int
-is_true(const struct json *v)
-{
-	return v && v->type == JSON_BOOL && *v->src == 't';
-}
-
-static void
-serve_event(struct call *c)
-{
-	const struct json *a =
-	    json_path(json_root(c->doc), "data", "attributes", NULL);
-	struct arrival from;
-
-	check_metric(c, a);
-	if (c->report.count)
-		return;
-	c->status = 202;
-	from = call_arrival(c);
-	events_take(&from, a, json_path(a, "profile", "data", NULL), 0);
-}
-
-/* One group of a bulk request: a profile and its events. */
-static void
-take_group(struct call *c, const struct json *group, int check)
-{
-	const struct json *a = json_get(group, "attributes");
-	const struct json *profile = json_path(a, "profile", "data", NULL);
-	const struct json *v = json_path(a, "events", "data", NULL);
-	struct arrival from = call_arrival(c);
-
-	for (v = v->child; v; v = v->next)
-		if (check)
-			check_metric(c, json_get(v, "attributes"));
-		else
-			events_take(&from, json_get(v, "attributes"), profile,
-			    is_true(json_get(a, "backfill")));
-}
-
-/* All or nothing: nothing is taken before everything was checked. */
-static void
-take_groups(struct call *c, const struct json *groups)
-{
-	for (const struct json *g = groups; g; g = g->next)
-		take_group(c, g, 1);
-	if (c->report.count)
-		return;
-	c->status = 202;
-	for (const struct json *g = groups; g; g = g->next)
-		take_group(c, g, 0);
-}
-
-static void
-serve_bulk(struct call *c)
-{
-	take_groups(c, json_path(json_root(c->doc), "data", "attributes",
-	                   "events-bulk-create", "data", NULL)
-	                   ->child);
-}
-
-static void
-serve_client_bulk(struct call *c)
-{
-	take_groups(c, json_get(json_root(c->doc), "data"));
 }

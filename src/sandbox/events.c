@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-const char *const outcome_names[OUTCOMES] = {
-    "accepted", "duplicate", "dropped", "refused", "fault", "profile"};
+const char *const outcome_names[OUTCOMES] = {"accepted", "duplicate", "dropped",
+    "refused", "fault", "profile", "consent", "back_in_stock", "catalog"};
 
 enum { RAW_MAX = 16384 };
 
@@ -34,9 +34,8 @@ remark(struct buf *b, const char *value)
 	buf_json(b, value, strlen(value));
 }
 
-/* The members that every entry begins with. */
-static void
-head(struct buf *b, const struct arrival *a, const char *kind)
+void
+events_head(struct buf *b, const struct arrival *a, const char *kind)
 {
 	text(b, "kind", kind);
 	text(b, "side", a->browser ? "browser" : "server");
@@ -209,9 +208,18 @@ events_take(const struct arrival *a, const struct json *attributes,
 		    "Klaviyo accepts events for addresses at "
 		    "example.com, test.com and the like, and drops them");
 	remarks_on(&remarks, a->browser, attributes, profile);
-	if (outcome == ACCEPTED)
-		guide_note(metric, attributes, &remarks);
-	head(&b, a, "event");
+	if (outcome == ACCEPTED) {
+		guide_note(metric, attributes, profile, &remarks);
+		held_add(&(struct held_event){
+		    .metric = metric,
+		    .unique_id = unique_id,
+		    .who = who,
+		    .at = when,
+		    .received = a->received,
+		    .attributes = attributes,
+		});
+	}
+	events_head(&b, a, "event");
 	describe(&b, attributes, metric, unique_id, when, backfill);
 	body(&b, attributes, profile);
 	buf_printf(&b, ",\"who\":");
@@ -234,7 +242,7 @@ events_profile(
 {
 	struct buf b = {0};
 
-	head(&b, a, "profile");
+	events_head(&b, a, "profile");
 	buf_str(&b, ",\"profile\":");
 	json_copy(&b, profile);
 	buf_str(&b, ",\"who\":");
@@ -243,6 +251,24 @@ events_profile(
 	if (!a->new_id)
 		data_keep(&b, people_at(who));
 	log_add(PROFILE, who, NULL, a->browser, b.p);
+}
+
+void
+events_merge(const struct arrival *a, uint32_t into, uint32_t who)
+{
+	const char *source = people_at(who)->id, *name = people_name(who);
+	struct buf b = {0};
+
+	events_head(&b, a, "merge");
+	buf_str(&b, ",");
+	text(&b, "source", source);
+	text(&b, "was", name);
+	people_merge(into, who);
+	text(&b, "who", people_name(into));
+	buf_str(&b, "\"remarks\":[]");
+	if (!a->new_id)
+		data_keep(&b, people_at(into));
+	log_add(PROFILE, into, NULL, a->browser, b.p);
 }
 
 /* Shows a request that was refused, or that a fault kept from being seen. */
@@ -258,7 +284,7 @@ events_refused(const struct arrival *a, enum outcome outcome,
 	    json_get(p ? p : json_get(root, "data"), "attributes"), "email");
 	struct buf b = {0};
 
-	head(&b, a, "request");
+	events_head(&b, a, "request");
 	buf_str(&b, ",");
 	if (metric)
 		text(&b, "metric", metric);
@@ -315,4 +341,5 @@ void
 events_clear(void)
 {
 	map_clear(&seen);
+	held_clear();
 }

@@ -244,14 +244,15 @@ judge(const struct expected *e, const struct want *w, struct stat *s,
 }
 
 void
-guide_note(
-    const char *metric, const struct json *attributes, struct buf *remarks)
+guide_note(const char *metric, const struct json *attributes,
+    const struct json *profile, struct buf *remarks)
 {
 	const struct json *properties = json_get(attributes, "properties");
 	const struct json *items = json_get(properties, "Items");
 	const struct json *item =
 	    items && items->type == JSON_ARRAY ? items->child : NULL;
 	struct expected *e = expected;
+	(void)profile;
 	struct buf missing = {0};
 	const struct want *w;
 

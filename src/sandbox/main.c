@@ -22,6 +22,8 @@ static const char usage[] =
     "  --allow-remote       permit an address that is not loopback\n"
     "  --private-key KEY    the only private key accepted (default: any)\n"
     "  --public-key KEY     the only company_id accepted (default: any)\n"
+    "  --scopes LIST        the scopes of the private key, such as\n"
+    "                       events:write,profiles:write (default: all)\n"
     "  --record FILE        append each request as one line of JSON\n"
     "  --data FILE          keep events over a restart, as lines of JSON\n"
     "  --keep N             events to show (100000); older are only counted\n"
@@ -43,6 +45,7 @@ enum option_code {
 	O_REMOTE,
 	O_PRIVATE,
 	O_PUBLIC,
+	O_SCOPES,
 	O_RECORD,
 	O_DATA,
 	O_KEEP,
@@ -59,6 +62,7 @@ static const struct option options[] = {
     {"allow-remote", no_argument, NULL, O_REMOTE},
     {"private-key", required_argument, NULL, O_PRIVATE},
     {"public-key", required_argument, NULL, O_PUBLIC},
+    {"scopes", required_argument, NULL, O_SCOPES},
     {"record", required_argument, NULL, O_RECORD},
     {"data", required_argument, NULL, O_DATA},
     {"keep", required_argument, NULL, O_KEEP},
@@ -147,6 +151,22 @@ set_clock(struct settings *s, const char *value)
 }
 
 static int
+scopes_ok(const char *s)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz-";
+
+	for (;; s++) {
+		s += strspn(s, letters);
+		if (*s++ != ':' ||
+		    (strncmp(s, "read", 4) && strncmp(s, "write", 5)))
+			return 0;
+		s += *s == 'r' ? 4 : 5;
+		if (*s != ',')
+			return !*s;
+	}
+}
+
+static int
 set(struct settings *s, int code, char *value)
 {
 	char why[200];
@@ -164,6 +184,13 @@ set(struct settings *s, int code, char *value)
 	case O_PUBLIC:
 		option_public_key = value;
 		return *value ? 0 : wrong("public-key", "", "it is empty");
+	case O_SCOPES:
+		option_scopes = value;
+		return scopes_ok(value)
+		           ? 0
+		           : wrong("scopes", value,
+		                 "names such as events:write, joined by "
+		                 "commas, are expected");
 	case O_RECORD:
 		option_record = value;
 		return 0;
@@ -239,7 +266,7 @@ main(int argc, char *argv[])
 	fault_seed(s.seed);
 	windows_init(s.rate, s.clock_rate);
 	control_init(s.listen.allow_remote);
-	if (server_open(&s.listen))
+	if (held_open() || server_open(&s.listen))
 		return 1;
 	if ((option_record && record_open(option_record)) ||
 	    (s.data && data_open(s.data)))

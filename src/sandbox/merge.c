@@ -88,7 +88,8 @@ merge(struct buf *b, const struct json *old, const struct json *new,
 	}
 	for (n = new ? new->child : NULL; n; n = n->next) {
 		if (json_get(old, n->key) || n->type == JSON_NULL ||
-		    (top && (is_identity(n->key) || !strcmp(n->key, "meta"))))
+		    (top && (is_identity(n->key) || !strcmp(n->key, "meta") ||
+		                !strcmp(n->key, "subscriptions"))))
 			continue;
 		buf_member(b, n->key);
 		json_copy(b, n);

@@ -7,6 +7,8 @@
  * number or an external_id of their own are never made one. Calls from browsers
  * add identifiers and never change one.
  *
+ * Two that are not the same are made one by people_merge() alone.
+ *
  * Every identifier is remembered; what else is known of a profile is kept for
  * the KEPT newest. Works under the state's lock.
  */
@@ -17,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT = 100000, LISTED = 10000 };
+enum { KEPT = 100000 };
 
 const char *const identity_names[IDENTITIES] = {
     "id", "external_id", "email", "phone_number", "_kx", "anonymous_id"};
@@ -56,8 +58,8 @@ people_at(uint32_t who)
 	return who ? people[who] : NULL;
 }
 
-static uint32_t
-final(uint32_t who)
+uint32_t
+people_final(uint32_t who)
 {
 	while (who && people[who]->merged_into)
 		who = people[who]->merged_into;
@@ -70,7 +72,7 @@ people_find(enum identity kind, const char *value)
 	char key[1024];
 	size_t n = index_key(key, sizeof key, kind, value);
 
-	return final(map_get(&index_, key, n));
+	return people_final(map_get(&index_, key, n));
 }
 
 uint32_t
@@ -168,6 +170,7 @@ take_in(uint32_t into, uint32_t who)
 	struct buf ids = {0};
 
 	b->merged_into = into;
+	consent_merge(a, b);
 	a->events += b->events;
 	if (b->created < a->created)
 		a->created = b->created;
@@ -179,6 +182,30 @@ take_in(uint32_t into, uint32_t who)
 	for (int i = ID_KX; i < IDENTITIES; i++)
 		if (b->own[i] && !a->own[i])
 			a->own[i] = xdup(b->own[i], strlen(b->own[i]));
+}
+
+/* Two that were known apart become one: what the first lacks it takes. */
+void
+people_merge(uint32_t into, uint32_t who)
+{
+	struct person *a = people[into], *b = people[who];
+	struct json_doc *mine = NULL;
+	const char *why;
+
+	take_in(into, who);
+	for (int i = ID_EXTERNAL; i < ID_KX; i++)
+		if (b->own[i] && !a->own[i])
+			a->own[i] = xdup(b->own[i], strlen(b->own[i]));
+	if (a->attributes)
+		mine = json_parse(a->attributes, strlen(a->attributes), &why);
+	if (b->attributes) {
+		free(a->attributes);
+		a->attributes =
+		    merge_attributes(b->attributes, json_root(mine), NULL);
+	}
+	json_free(mine);
+	link_to(ID_ID, b->id, NOBODY);
+	a->updated = wall_ms();
 }
 
 /* Whether the request names somebody else than the browser's last visitor. */
@@ -273,86 +300,7 @@ people_merge_attributes(uint32_t who, const struct json *attributes,
 	free(p->attributes);
 	p->attributes = merged;
 	if (may_change)
-		clear_identifiers(final(who), attributes);
-}
-
-static void
-identifiers(struct buf *b, const struct person *p, int from, int to)
-{
-	for (int i = from; i < to; i++)
-		if (p->own[i]) {
-			buf_member(b, identity_names[i]);
-			buf_json(b, p->own[i], strlen(p->own[i]));
-		}
-}
-
-static void
-attributes_json(struct buf *b, const struct person *p)
-{
-	buf_str(b, "{");
-	identifiers(b, p, ID_EXTERNAL, ID_KX);
-	if (p->attributes && p->attributes[1] != '}') {
-		if (b->p[b->n - 1] != '{')
-			buf_str(b, ",");
-		buf_add(b, p->attributes + 1, strlen(p->attributes) - 2);
-	}
-	buf_member(b, "created");
-	buf_str(b, "\"");
-	buf_time(b, p->created);
-	buf_str(b, "\",\"updated\":\"");
-	buf_time(b, p->updated);
-	buf_str(b, "\"}");
-}
-
-void
-people_resource(struct buf *b, uint32_t who)
-{
-	const struct person *p = people_at(who);
-
-	buf_str(b, "{\"type\":\"profile\",\"id\":");
-	buf_json(b, p->id, strlen(p->id));
-	buf_str(b, ",\"attributes\":");
-	attributes_json(b, p);
-	buf_str(b, ",\"links\":{\"self\":");
-	buf_printf(b, "\"/api/profiles/%s\"}}", p->id);
-}
-
-const char *
-people_name(uint32_t who)
-{
-	const struct person *p = people_at(who);
-
-	for (int i = ID_EMAIL; p && i < ID_KX; i++)
-		if (p->own[i])
-			return p->own[i];
-	return p && p->own[ID_EXTERNAL] ? p->own[ID_EXTERNAL] : "";
-}
-
-void
-people_all_json(struct buf *b)
-{
-	uint32_t from = count > LISTED ? count - LISTED : 0;
-	int first = 1;
-
-	buf_str(b, "[");
-	for (uint32_t i = from + 1; i <= count; i++) {
-		const struct person *p = people[i];
-
-		if (p->merged_into)
-			continue;
-		buf_printf(
-		    b, "%s{\"id\":\"%s\",\"who\":", first ? "" : ",", p->id);
-		buf_json(b, people_name(i), strlen(people_name(i)));
-		buf_printf(b, ",\"events\":%u,\"merged\":[%s],", p->events,
-		    p->merged ? p->merged : "");
-		buf_str(b, "\"identifiers\":{");
-		identifiers(b, p, ID_EXTERNAL, IDENTITIES);
-		buf_str(b, "},\"attributes\":");
-		attributes_json(b, p);
-		buf_str(b, "}");
-		first = 0;
-	}
-	buf_str(b, "]");
+		clear_identifiers(people_final(who), attributes);
 }
 
 void
@@ -363,6 +311,7 @@ people_clear(void)
 			free(people[i]->own[j]);
 		free(people[i]->attributes);
 		free(people[i]->merged);
+		consent_free(people[i]);
 		free(people[i]);
 	}
 	free(people);

@@ -5,16 +5,22 @@
  * Each is called with a body of the right shape, under the state's lock, and
  * sets the status and the reply, or reports an error.
  */
-#include "sandbox.h"
+#include "query.h"
 
 #include <string.h>
+
+static int
+with_consents(const struct call *c)
+{
+	return query_lists(c, "additional-fields[profile]", "subscriptions", 0);
+}
 
 static void
 reply_profile(struct call *c, int status, uint32_t who)
 {
 	c->status = status;
 	buf_str(&c->reply, "{\"data\":");
-	people_resource(&c->reply, who);
+	people_resource(&c->reply, who, with_consents(c));
 	buf_str(&c->reply, "}");
 }
 
@@ -38,8 +44,8 @@ profile_find(struct call *c)
 	p = kind < ID_KX ? strchr(filter, '"') + 1 : NULL;
 	end = p ? strstr(p, "\")") : NULL;
 	if (!end || end[2] || end - p >= (int)sizeof value) {
-		report_error(&c->report, 400, "invalid", "Invalid input.", NULL,
-		    NULL,
+		report_error(&c->report, 400, "invalid", "Invalid input.",
+		    "filter", NULL,
 		    "filter must be equals(email,\"...\") or the "
 		    "same of id, external_id or phone_number, URL-encoded.");
 		return;
@@ -49,7 +55,7 @@ profile_find(struct call *c)
 	c->status = 200;
 	buf_str(&c->reply, "{\"data\":[");
 	if (who)
-		people_resource(&c->reply, who);
+		people_resource(&c->reply, who, with_consents(c));
 	buf_str(&c->reply, "],\"links\":{\"self\":");
 	buf_json(&c->reply, c->target, strlen(c->target));
 	buf_str(&c->reply, ",\"next\":null,\"prev\":null}}");
@@ -194,4 +200,38 @@ profile_identify(struct call *c)
 	    who, json_get(data, "attributes"), json_get(data, "meta"), 0);
 	events_profile(&from, data, who);
 	buf_free(&remarks);
+}
+
+/* The source's events, consent and whatever else the destination lacks. */
+void
+profile_merge(struct call *c)
+{
+	const struct json *data = json_get(json_root(c->doc), "data");
+	const struct json *from =
+	    json_path(data, "relationships", "profiles", "data", NULL)->child;
+	const char *source = json_text(from, "id");
+	uint32_t into = people_find(ID_ID, json_text(data, "id"));
+	uint32_t who = people_find(ID_ID, source);
+	struct arrival a;
+
+	if (!into || !who) {
+		report_error(&c->report, 404, "not_found", "Not found.",
+		    into ? "/data/relationships/profiles/data/0/id"
+		         : "/data/id",
+		    NULL, "A profile with this id does not exist.");
+		return;
+	}
+	if (into == who) {
+		report_error(&c->report, 400, "invalid", "Invalid input.",
+		    "/data/relationships/profiles/data/0/id", NULL,
+		    "A profile cannot be merged into itself.");
+		return;
+	}
+	c->status = 201;
+	a = call_arrival(c);
+	events_merge(&a, into, who);
+	buf_printf(&c->reply,
+	    "{\"data\":{\"type\":\"profile\",\"id\":\"%s\",\"links\":{"
+	    "\"self\":\"/api/profiles/%s\"}}}",
+	    people_at(into)->id, people_at(into)->id);
 }

@@ -5,7 +5,7 @@
  * profiles guide. Klaviyo says of some limits only that the overflow is not
  * processed; here every one of them refuses the request, so that it is seen.
  */
-#include "sandbox.h"
+#include "schema.h"
 
 #include <ctype.h>
 #include <string.h>

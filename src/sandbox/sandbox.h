@@ -6,11 +6,13 @@
  * shares no code with the library or the storefront, whose requests it judges.
  *
  * A request travels: server.c (HTTP) -> fault.c (is it to fail?) ->
- * endpoints.c (key, revision, rate, shape) -> events.c or people.c -> log.c
- * (what the live page shows) -> record.c (what --record keeps) -> answer.
+ * endpoints.c (key, revision, rate, shape) -> the file that serves it, such as
+ * events.c or people.c -> log.c (what the live page shows) -> record.c (what
+ * --record keeps) -> answer.
  *
  * Everything between state_lock() and state_unlock() (log.c) is one critical
- * section: people, events, guide, windows and log hold plain static state.
+ * section: people, events, held, stock, catalog, guide, windows and log hold
+ * plain static state.
  * A stand-in that runs out of memory says so and ends (xalloc).
  */
 #ifndef SANDBOX_H
@@ -85,58 +87,19 @@ const struct json *json_path(const struct json *v, ...)
 const char *json_text(const struct json *object, const char *key);
 void json_copy(struct buf *b, const struct json *v);
 
-/* schema.c, shapes.c, rules.c: the shape of a body */
+/* schema.c, rules.c: the shape of a body; the rest is in schema.h */
 
+struct field;
 struct report {     /* why a request is refused */
 	int status; /* of the first error; 0 = none */
 	int count;
 	struct buf errors; /* JSON:API error objects, comma-separated */
 };
+/* ${source} is a JSON pointer, or the name of a query parameter. */
 void report_error(struct report *r, int status, const char *code,
-    const char *title, const char *pointer, const char *meta,
+    const char *title, const char *source, const char *meta,
     const char *detail);
 
-struct walk {
-	struct report *report;
-	const char *revision;
-	int64_t now; /* seconds */
-	size_t n;    /* length of path */
-	char path[1024];
-};
-enum kind {
-	K_STRING,
-	K_NUMBER,
-	K_BOOL,
-	K_OBJECT, /* members are those of .members, no others */
-	K_FREE,   /* an object with members of any name */
-	K_ARRAY,  /* of objects with the members of .members */
-	K_TYPE,   /* the string .is */
-	K_STRNUM, /* string or number */
-	K_STRINGS /* string or array of strings */
-};
-enum { REQUIRED = 1, NULLABLE = 2 };
-typedef void rule(struct walk *, const struct json *);
-struct field {
-	const char *name; /* NULL ends a table */
-	enum kind kind;
-	int flags;
-	const struct field *members;
-	const char *is;
-	rule *rule;        /* what the shape alone does not say */
-	const char *since; /* revision that brought it */
-};
-void schema_check(
-    struct walk *w, const struct field *table, const struct json *body);
-void walk_fail(struct walk *w, const char *member, const char *fmt, ...)
-    PRINTF(3, 4);
-
-extern const struct field shape_event[], shape_bulk[], shape_client_bulk[],
-    shape_profile_create[], shape_profile_update[], shape_profile_import[],
-    shape_client_profile[];
-
-rule rule_email, rule_phone_owner, rule_known_person, rule_time, rule_currency,
-    rule_unique_id, rule_metric, rule_properties, rule_bulk, rule_group,
-    rule_not_empty;
 int email_ok(const char *s);
 int phone_ok(const char *s);
 int email_dropped(const char *email); /* Klaviyo drops these silently */
@@ -145,7 +108,8 @@ int64_t time_parse(const char *s, int *zone);
 
 /* windows.c: rate limits */
 
-enum tier { TIER_NONE, TIER_M, TIER_L, TIER_XL, TIERS };
+enum tier { TIER_NONE, TIER_XS, TIER_M, TIER_L, TIER_XL, TIER_FORM, TIERS };
+enum { WINDOWS = 64 }; /* endpoints at most */
 struct rate {
 	int limited;     /* answer 429 */
 	int retry_after; /* whole seconds */
@@ -195,14 +159,37 @@ enum identity { /* in order of precedence */
 	IDENTITIES
 };
 extern const char *const identity_names[IDENTITIES];
+enum consented { NEVER, SUBSCRIBED, UNSUBSCRIBED };
+enum channel { /* what a consent is for */
+	EMAIL_MARKETING,
+	EMAIL_OPEN_TRACKING,
+	SMS_MARKETING,
+	SMS_TRANSACTIONAL,
+	WHATSAPP_MARKETING,
+	WHATSAPP_TRANSACTIONAL,
+	WHATSAPP_CONVERSATIONAL,
+	PUSH_MARKETING,
+	CHANNELS
+};
+struct consents { /* subscriptions.c */
+	struct {
+		enum consented state;
+		int64_t at, updated; /* ms */
+		uint64_t turn;       /* which word it was of all */
+		char *source;        /* or NULL */
+	} of[CHANNELS];
+	char *lists; /* "id","id" */
+	char *off;   /* lists the person has left: "id","id" */
+};
 struct person {
 	char id[27];
 	uint32_t merged_into; /* 0 = this one lives */
 	uint32_t events;
-	int64_t created, updated; /* ms */
-	char *own[IDENTITIES];    /* identifiers; the newest of each kind */
-	char *attributes;         /* the others, as JSON object text */
-	char *merged;             /* ids it took in: "id","id" */
+	int64_t created, updated;  /* ms */
+	char *own[IDENTITIES];     /* identifiers; the newest of each kind */
+	char *attributes;          /* the others, as JSON object text */
+	char *merged;              /* ids it took in: "id","id" */
+	struct consents *consents; /* NULL: none was ever given or taken */
 };
 struct given { /* identifiers of one request; NULL = not given */
 	const char *id[IDENTITIES];
@@ -214,12 +201,17 @@ uint32_t people_meet(const struct given *g, const char *new_id, int may_change,
     struct buf *remarks);
 void people_merge_attributes(uint32_t who, const struct json *attributes,
     const struct json *meta, int may_change);
-struct person *people_at(uint32_t who);            /* follows merges */
-void people_resource(struct buf *b, uint32_t who); /* JSON:API */
-void people_all_json(struct buf *b);
-const char *people_name(uint32_t who); /* for people to read */
+void people_merge(uint32_t into, uint32_t who); /* who is no more */
+struct person *people_at(uint32_t who);         /* follows merges */
+uint32_t people_final(uint32_t who);            /* the same, as a number */
 uint32_t people_count(void);
 void people_clear(void);
+
+/* people_json.c */
+
+void people_resource(struct buf *b, uint32_t who, int consents); /* JSON:API */
+void people_all_json(struct buf *b);
+const char *people_name(uint32_t who); /* for people to read */
 
 /* merge.c: attributes over attributes; the result is the caller's to free */
 
@@ -235,6 +227,9 @@ enum outcome {
 	REFUSED,
 	FAULTED,
 	PROFILE, /* a call that made or changed a profile */
+	CONSENT, /* .. somebody's consent */
+	STOCK,   /* .. that waits for an article */
+	CATALOG, /* .. the catalogue */
 	OUTCOMES
 };
 extern const char *const outcome_names[OUTCOMES];
@@ -250,10 +245,42 @@ enum outcome events_take(const struct arrival *a, const struct json *attributes,
     const struct json *profile, int backfill);
 void events_profile(
     const struct arrival *a, const struct json *data, uint32_t who);
+void events_merge(const struct arrival *a, uint32_t into, uint32_t who);
 void events_refused(const struct arrival *a, enum outcome outcome,
     const char *errors, const char *body, size_t n, const struct json *root);
+/* The members that every entry begins with. */
+void events_head(struct buf *b, const struct arrival *a, const char *kind);
 int events_repeat(const struct json *groups, char *pointer, size_t n);
 void events_clear(void);
+
+/* held.c: the accepted events and their metrics, for GET /api/events */
+
+struct held_event {
+	const char *metric, *unique_id;
+	uint32_t who;
+	int64_t at, received;          /* s, ms */
+	const struct json *attributes; /* as they came */
+};
+int held_open(void);
+void held_add(const struct held_event *e);
+void held_clear(void);
+void held_metric_id(char out[7], const char *metric);
+
+/* subscriptions.c: consent */
+
+void consent_take(const struct arrival *a, const struct json *profile,
+    const char *list, const char *source, int subscribe);
+void consent_merge(struct person *into, const struct person *from);
+void consent_json(struct buf *b, const struct consents *c); /* for the page */
+void consent_resource(struct buf *b, const struct consents *c);
+void consent_free(struct person *p);
+
+/* stock.c: who waits for which article */
+
+void stock_take(const struct arrival *a, const struct json *profile,
+    const struct json *channels, const char *variant);
+void stock_json(struct buf *b);
+void stock_clear(void);
 
 /* data.c: --data */
 
@@ -263,8 +290,8 @@ void data_clear(void);
 
 /* guide.c: does an event carry what the guide says? */
 
-void guide_note(
-    const char *metric, const struct json *attributes, struct buf *remarks);
+void guide_note(const char *metric, const struct json *attributes,
+    const struct json *profile, struct buf *remarks);
 void guide_json(struct buf *b);
 void guide_clear(void);
 
@@ -314,10 +341,12 @@ struct call {
 };
 struct endpoint {
 	const char *method, *path;
-	int browser;
+	const char
+	    *scopes; /* that the private key must have; NULL: browser's */
 	enum tier tier;
 	const struct field *shape; /* NULL: no body */
 	void (*serve)(struct call *);
+	const char *params; /* query parameters known here; NULL: any */
 };
 const struct endpoint *endpoint_find(struct call *c);
 void endpoint_run(struct call *c); /* sets status and reply */
@@ -326,13 +355,28 @@ void call_error(struct call *c, int status, const char *code, const char *title,
     const char *detail);
 struct arrival call_arrival(const struct call *c);
 
-/* profiles.c */
+/* What serves them: profiles.c, calls_event.c, calls_read.c,
+   subscriptions.c, stock.c */
 
 void profile_find(struct call *), profile_get(struct call *),
     profile_create(struct call *), profile_update(struct call *),
-    profile_import(struct call *), profile_identify(struct call *);
+    profile_import(struct call *), profile_identify(struct call *),
+    profile_merge(struct call *);
+void serve_event(struct call *), serve_bulk(struct call *),
+    serve_client_bulk(struct call *);
+void serve_held(struct call *), serve_metrics(struct call *),
+    serve_account(struct call *);
+void serve_subscribe(struct call *), serve_unsubscribe(struct call *),
+    serve_client_subscription(struct call *), serve_stock(struct call *);
 
-extern const char *option_private_key, *option_public_key;
+/* key.c: 0, or -1 with an error reported */
+
+int key_private(struct call *c);
+int key_public(struct call *c);
+int key_scopes(struct call *c);
+extern const char *option_private_key, *option_public_key, *option_scopes;
+const char *key_account(void); /* the public key, or one that stands for it */
+
 extern const char *option_record;
 
 /* server.c, answer.c */
@@ -347,6 +391,9 @@ int server_open(struct listen *l); /* binds; port 0 becomes the real one */
 int server_run(struct listen *l);  /* until SIGTERM */
 const char *call_header(const struct call *c, const char *name);
 const char *call_query(const struct call *c, const char *name);
+/* Calls each() with every query parameter's name until it returns 0. */
+void call_each_query(
+    const struct call *c, int (*each)(void *arg, const char *name), void *arg);
 
 /* control.c: the live page and /sandbox/... */
 

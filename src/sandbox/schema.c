@@ -7,7 +7,7 @@
  * shape cannot say (limits, identifiers) is a rule of rules.c, named in the
  * table and called where the type was right.
  */
-#include "sandbox.h"
+#include "schema.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ enum { TOLD = 30 };
 
 void
 report_error(struct report *r, int status, const char *code, const char *title,
-    const char *pointer, const char *meta, const char *detail)
+    const char *source, const char *meta, const char *detail)
 {
 	uint32_t id[4];
 
@@ -38,17 +38,18 @@ report_error(struct report *r, int status, const char *code, const char *title,
 	buf_str(&r->errors, ",\"detail\":");
 	buf_json(&r->errors, detail, strlen(detail));
 	buf_str(&r->errors, ",\"source\":{");
-	if (pointer) {
-		buf_str(&r->errors, "\"pointer\":");
-		buf_json(&r->errors, pointer, strlen(pointer));
+	if (source) {
+		buf_str(&r->errors, *source && *source != '/' ? "\"parameter\":"
+		                                              : "\"pointer\":");
+		buf_json(&r->errors, source, strlen(source));
 	}
 	buf_printf(
 	    &r->errors, "},\"links\":{},\"meta\":%s}", meta ? meta : "{}");
 }
 
 /* Appends a member's name to the path, as a JSON pointer does. */
-static size_t
-enter(struct walk *w, const char *name)
+size_t
+walk_enter(struct walk *w, const char *name)
 {
 	size_t before = w->n;
 
@@ -66,17 +67,26 @@ enter(struct walk *w, const char *name)
 	return before;
 }
 
-static void
-leave(struct walk *w, size_t before)
+void
+walk_leave(struct walk *w, size_t before)
 {
 	w->n = before;
 	w->path[before] = 0;
 }
 
+size_t
+walk_element(struct walk *w, int i)
+{
+	char index[24];
+
+	snprintf(index, sizeof index, "%d", i);
+	return walk_enter(w, index);
+}
+
 void
 walk_fail(struct walk *w, const char *member, const char *fmt, ...)
 {
-	size_t before = member ? enter(w, member) : w->n;
+	size_t before = member ? walk_enter(w, member) : w->n;
 	char detail[400];
 	va_list ap;
 
@@ -85,7 +95,7 @@ walk_fail(struct walk *w, const char *member, const char *fmt, ...)
 	va_end(ap);
 	report_error(
 	    w->report, 400, "invalid", "Invalid input.", w->path, NULL, detail);
-	leave(w, before);
+	walk_leave(w, before);
 }
 
 static const char *const wanted[] = {
@@ -98,6 +108,7 @@ static const char *const wanted[] = {
     [K_TYPE] = "a string",
     [K_STRNUM] = "a string or a number",
     [K_STRINGS] = "a string or an array of strings",
+    [K_TEXTS] = "an array of strings",
 };
 static const char *const had[] = {
     "null", "a boolean", "a number", "a string", "an array", "an object"};
@@ -120,6 +131,10 @@ fits(const struct field *f, const struct json *v)
 		return v->type == JSON_ARRAY;
 	case K_STRNUM:
 		return v->type == JSON_STRING || v->type == JSON_NUMBER;
+	case K_TEXTS:
+		if (v->type != JSON_ARRAY)
+			return 0;
+		/* fall through */
 	case K_STRINGS:
 		if (v->type == JSON_ARRAY)
 			for (v = v->child; v; v = v->next)
@@ -137,17 +152,15 @@ static void
 elements(struct walk *w, const struct field *f, const struct json *array)
 {
 	size_t before;
-	char index[24];
 	int i = 0;
 
 	for (const struct json *v = array->child; v; v = v->next) {
-		snprintf(index, sizeof index, "%d", i++);
-		before = enter(w, index);
+		before = walk_element(w, i++);
 		if (v->type != JSON_OBJECT)
 			walk_fail(w, NULL, "must be an object");
 		else
 			members(w, f->members, v);
-		leave(w, before);
+		walk_leave(w, before);
 	}
 }
 
@@ -164,7 +177,7 @@ check(struct walk *w, const struct field *f, const struct json *v)
 		return;
 	}
 	if (f->kind == K_TYPE && strcmp(v->str, f->is)) {
-		walk_fail(w, NULL, "'type' must be '%s'.", f->is);
+		walk_fail(w, NULL, "'%s' must be '%s'.", f->name, f->is);
 		return;
 	}
 	if (f->kind == K_OBJECT)
@@ -192,13 +205,13 @@ members(struct walk *w, const struct field *table, const struct json *object)
 	size_t before;
 
 	for (const struct json *v = object->child; v; v = v->next) {
-		before = enter(w, v->key);
+		before = walk_enter(w, v->key);
 		if ((f = named(w, table, v->key)))
 			check(w, f, v);
 		else
 			walk_fail(w, NULL,
 			    "'%.100s' is not a valid field here.", v->key);
-		leave(w, before);
+		walk_leave(w, before);
 	}
 	for (f = table; f->name; f++)
 		if ((f->flags & REQUIRED) && !json_get(object, f->name))

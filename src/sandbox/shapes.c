@@ -5,68 +5,24 @@
  * lists the members of one object; it ends with an empty row. What is not in a
  * table is refused (schema.c).
  */
-#include "sandbox.h"
+#include "shapes.h"
 
 /* clang-format off: tables */
 
-#define END                                                                    \
-	{                                                                      \
-		.name = NULL                                                   \
-	}
-#define TEXT(n)                                                                \
-	{                                                                      \
-		n, K_STRING, NULLABLE, NULL, NULL, NULL, NULL                  \
-	}
-#define TEXT_RULE(n, r)                                                        \
-	{                                                                      \
-		n, K_STRING, NULLABLE, NULL, NULL, r, NULL                     \
-	}
-#define NEEDS(n, table)                                                        \
-	{                                                                      \
-		n, K_OBJECT, REQUIRED, table, NULL, NULL, NULL                 \
-	}
-#define NEEDS_RULE(n, table, r)                                                \
-	{                                                                      \
-		n, K_OBJECT, REQUIRED, table, NULL, r, NULL                    \
-	}
-#define MAY(n, table)                                                          \
-	{                                                                      \
-		n, K_OBJECT, 0, table, NULL, NULL, NULL                        \
-	}
-#define FREE(n)                                                                \
-	{                                                                      \
-		n, K_FREE, NULLABLE, NULL, NULL, NULL, NULL                    \
-	}
-#define FREE_SET(n)                                                            \
-	{                                                                      \
-		n, K_FREE, 0, NULL, NULL, NULL, NULL                           \
-	}
-#define TYPE(t)                                                                \
-	{                                                                      \
-		"type", K_TYPE, REQUIRED, NULL, t, NULL, NULL                  \
-	}
-#define SHAPE(name) static const struct field name[]
-
-SHAPE(location) = {TEXT("address1"), TEXT("address2"), TEXT("city"),
-    TEXT("country"), {"latitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL},
+const struct field shape_location[] = {TEXT("address1"), TEXT("address2"),
+    TEXT("city"), TEXT("country"),
+    {"latitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL},
     {"longitude", K_STRNUM, NULLABLE, NULL, NULL, NULL, NULL}, TEXT("region"),
     TEXT("zip"), TEXT("timezone"), TEXT("ip"), END};
 
 SHAPE(patch_properties) = {FREE("append"), FREE("unappend"),
     {"unset", K_STRINGS, NULLABLE, NULL, NULL, NULL, NULL}, END};
 SHAPE(patch_identifiers) = {FREE_SET("append"), FREE_SET("unappend"), END};
-SHAPE(meta) = {MAY("patch_properties", patch_properties),
+const struct field shape_meta[] = {MAY("patch_properties", patch_properties),
     MAY("patch_identifiers", patch_identifiers), END};
 
-/* What every kind of profile has. */
-#define PERSON                                                                 \
-	TEXT_RULE("email", rule_email), TEXT("phone_number"),                  \
-	    TEXT("external_id"), TEXT("first_name"), TEXT("last_name"),        \
-	    TEXT("organization"), TEXT("locale"), TEXT("title"),               \
-	    TEXT("image"), MAY("location", location), FREE("properties")
-
 SHAPE(person_in_event) = {
-    PERSON, TEXT("anonymous_id"), TEXT("_kx"), MAY("meta", meta), END};
+    PERSON, TEXT("anonymous_id"), TEXT("_kx"), MAY("meta", shape_meta), END};
 SHAPE(person_in_bulk) = {PERSON, TEXT("anonymous_id"), TEXT("_kx"), END};
 SHAPE(person_stored) = {PERSON, END};
 SHAPE(person_imported) = {PERSON, TEXT("_kx"), END};
@@ -77,7 +33,7 @@ SHAPE(event_profile) = {
     NEEDS_RULE("data", event_profile_data, rule_known_person), END};
 SHAPE(bulk_profile_data) = {TYPE("profile"), TEXT("id"),
     NEEDS_RULE("attributes", person_in_bulk, rule_phone_owner),
-    MAY("meta", meta), END};
+    MAY("meta", shape_meta), END};
 SHAPE(bulk_profile) = {
     NEEDS_RULE("data", bulk_profile_data, rule_known_person), END};
 
@@ -128,12 +84,12 @@ const struct field shape_profile_create[] = {
 SHAPE(updated) = {TYPE("profile"),
     {"id", K_STRING, REQUIRED, NULL, NULL, NULL, NULL},
     NEEDS_RULE("attributes", person_stored, rule_phone_owner),
-    MAY("meta", meta), END};
+    MAY("meta", shape_meta), END};
 const struct field shape_profile_update[] = {NEEDS("data", updated), END};
 
 SHAPE(imported) = {TYPE("profile"), TEXT("id"),
     NEEDS_RULE("attributes", person_imported, rule_phone_owner),
-    MAY("meta", meta), END};
+    MAY("meta", shape_meta), END};
 const struct field shape_profile_import[] = {
     NEEDS_RULE("data", imported, rule_known_person), END};
 const struct field shape_client_profile[] = {

@@ -10,23 +10,23 @@
 
 #include <string.h>
 
-enum { ENDPOINTS = 64 };
-
 static const struct {
 	const char *name;
 	int burst, steady;
 } tiers[TIERS] = {
     [TIER_NONE] = {"none", 0, 0},
+    [TIER_XS] = {"XS", 1, 15},
     [TIER_M] = {"M", 10, 150},
     [TIER_L] = {"L", 75, 750},
     [TIER_XL] = {"XL", 350, 3500},
+    [TIER_FORM] = {"form", 350, 750},
 };
 
 struct window {
 	int64_t number; /* which window since the start */
 	int used;
 };
-static struct window windows[ENDPOINTS][2]; /* burst, steady */
+static struct window windows[WINDOWS][2]; /* burst, steady */
 static const int64_t span[2] = {1000, 60000};
 static double clock_rate = 1;
 static int on = 1;

@@ -7,9 +7,11 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("STOREFRONT_BUILD", ROOT / "build"))
@@ -35,6 +37,10 @@ class Answer:
     @property
     def pointers(self):
         return [e["source"].get("pointer") for e in self.json["errors"]]
+
+    @property
+    def parameters(self):
+        return [e["source"].get("parameter") for e in self.json["errors"]]
 
 
 class Sandbox:
@@ -76,6 +82,26 @@ class Sandbox:
     def client(self, path, body, **kwargs):
         return self.call("POST", f"/client/{path}?company_id=ABC123", body,
                          CLIENT_HEADERS, **kwargs)
+
+    def get(self, path, headers=None, **params):
+        """params: filter=.., sort=.., page_size=.. for page[size] and so on."""
+        if params:
+            names = {re.sub("^(page|fields)_(.*)", r"\1[\2]", k): v
+                     for k, v in params.items()}
+            path += "?" + urllib.parse.urlencode(names)
+        return self.call("GET", path, headers=headers)
+
+    def follow(self, path, **params):
+        """The pages of a list, by its own links."""
+        answer = self.get(path, **params)
+        while True:
+            assert answer.status == 200, answer.text
+            yield answer.json
+            after = answer.json["links"]["next"]
+            if not after:
+                return
+            assert after.startswith(self.url + "/api/")
+            answer = self.get(after[len(self.url):])
 
     def fault(self, spec):
         answer = self.call("POST", "/sandbox/fault", spec, {})
@@ -134,3 +160,46 @@ def bulk(*groups, **attributes):
             "profile": who, "events": {"data": inner}, **attributes}})
     return {"data": {"type": "event-bulk-create-job", "attributes": {
         "events-bulk-create": {"data": data}}}}
+
+
+# ---- what else may be sent
+
+def consent(*people, list=None, subscribe=True, **attributes):
+    """A subscription job; each of people is a dict of attributes, with the
+    subscriptions or with ("email", "sms"): marketing on those channels."""
+    word = "SUBSCRIBED" if subscribe else "UNSUBSCRIBED"
+    data = []
+    for given in people:
+        a = dict(given)
+        entry = {"type": "profile", "attributes": a}
+        if "id" in a:
+            entry["id"] = a.pop("id")
+        if isinstance(a.get("subscriptions"), tuple):
+            a["subscriptions"] = {channel: {"marketing": {"consent": word}}
+                                  for channel in a["subscriptions"]}
+        data.append(entry)
+    kind = "create" if subscribe else "delete"
+    body = {"data": {"type": f"profile-subscription-bulk-{kind}-job",
+                     "attributes": {"profiles": {"data": data}, **attributes}}}
+    if list is not None:
+        body["data"]["relationships"] = {
+            "list": {"data": {"type": "list", "id": list}}}
+    return body
+
+
+VARIANT = "$custom:::$default:::"
+
+
+def back_in_stock(variant="v1", channels=("EMAIL",), who=None):
+    return {"data": {
+        "type": "back-in-stock-subscription",
+        "attributes": {
+            "channels": list(channels),
+            "profile": who or profile(email="sarah.mason@klaviyo-demo.com")},
+        "relationships": {"variant": {"data": {
+            "type": "catalog-variant", "id": VARIANT + variant}}}}}
+
+
+def merge(into, source):
+    return {"data": {"type": "profile-merge", "id": into, "relationships": {
+        "profiles": {"data": [{"type": "profile", "id": source}]}}}}
