@@ -211,7 +211,8 @@ wrong_call(void)
 	else
 		fprintf(stderr,
 		    "storefront: history takes sync [--since YYYY-MM-DD] "
-		    "[--until YYYY-MM-DD] [--dry-run]\n");
+		    "[--until YYYY-MM-DD] [--dry-run], or import FILE.csv "
+		    "[--dry-run]\n");
 	return 2;
 }
 
@@ -273,8 +274,12 @@ history_sync(const struct settings *settings, int argc, char **argv)
 int
 history_command(const struct settings *settings, int argc, char **argv)
 {
+	int code = 2;
+
 	if (argc > 1 && strcmp(argv[1], "sync") == 0)
 		return history_sync(settings, argc, argv);
 	shop_fail("%s", "");
-	return wrong_call();
+	if (argc > 1 && strcmp(argv[1], "import") == 0)
+		code = history_import(settings, argc - 2, argv + 2);
+	return code == 2 ? wrong_call() : code;
 }

@@ -23,6 +23,40 @@
 #define VARIANTS_MAX 2048
 #define BODY_MAX_BYTES 65536
 
+static const char *const names[COLUMNS] = {
+    [ID] = "ID",
+    [HANDLE] = "Handle",
+    [TITLE] = "Title",
+    [BODY] = "Body (HTML)",
+    [VENDOR] = "Vendor",
+    [TYPE] = "Type",
+    [TAGS] = "Tags",
+    [COLLECTION] = "Collection",
+    [PUBLISHED] = "Published",
+    [STATUS] = "Status",
+    [OPTION1_NAME] = "Option1 Name",
+    [OPTION1] = "Option1 Value",
+    [OPTION2] = "Option2 Value",
+    [OPTION3] = "Option3 Value",
+    [SKU] = "Variant SKU",
+    [TRACKER] = "Variant Inventory Tracker",
+    [QUANTITY] = "Variant Inventory Qty",
+    [POLICY] = "Variant Inventory Policy",
+    [PRICE] = "Variant Price",
+    [COMPARE_AT] = "Variant Compare At Price",
+    [IMAGE] = "Image Src",
+    [IMAGE_POSITION] = "Image Position",
+    [IMAGE_ALT] = "Image Alt Text",
+};
+
+static const int required[] = {HANDLE, TITLE, PRICE};
+
+const struct sheet product_sheet = {.names = names,
+    .columns = COLUMNS,
+    .required = required,
+    .nrequired = sizeof(required) / sizeof(*required),
+    .example = "Handle, Title, Variant Price"};
+
 struct import {
 	struct arena *arena;
 	const char *currency;
@@ -372,7 +406,8 @@ catalog_import(struct db *db, const char *text, size_t length,
 	import.end = &import.drafts;
 	if (import.arena == NULL)
 		return -1;
-	if (rows_read(import.arena, text, length, take_row, &import) != 0)
+	if (rows_read(import.arena, &product_sheet, text, length, take_row,
+	        &import) != 0)
 		goto out;
 	if (import.drafts == NULL) {
 		shop_fail("the file has no product below its first row, which "

@@ -1,15 +1,14 @@
 /*
  * import.h - what the files of the catalogue's import say to each other.
  *
- * import_rows.c makes rows of the file's bytes, import_cells.c checks one cell,
- * import_html.c makes text of HTML, import.c makes products of rows, and
- * import_store.c writes them.  Only the last sees the database.  All memory is
+ * Rows and cells are sheet.h's; import_html.c makes text of HTML, import.c makes
+ * products of rows, and import_store.c writes them.  Only the last sees the database.  All memory is
  * the import's arena's; -1 says why in shop_error(), beginning with the line.
  */
 #ifndef STOREFRONT_IMPORT_H
 #define STOREFRONT_IMPORT_H
 
-#include "storefront.h"
+#include "sheet.h"
 
 enum column {
 	ID,
@@ -38,29 +37,9 @@ enum column {
 	COLUMNS
 };
 
-/* One row: its cells are clean UTF-8 with newlines only as line ends, "" where
- * empty or without such a column. */
-struct row {
-	struct arena *arena;
-	int64_t line; /* of the file, where the row begins */
-	const char *cell[COLUMNS];
-};
-typedef int row_each(void *arg, const struct row *row);
-int rows_read(struct arena *arena, const char *text, size_t length,
-    row_each *each, void *arg);
-const char *column_name(enum column column);
+extern const struct sheet product_sheet;
 
-/* Sets the error to "line 7: Title ..."; returns -1. */
-int cell_fail(const struct row *row, enum column column, const char *format,
-    ...) __attribute__((format(printf, 3, 4)));
-/* A cell's text on one line, trimmed, of at most ${max} characters. */
-int cell_text(
-    const struct row *row, enum column column, size_t max, const char **text);
 int cell_handle(const struct row *row, const char **handle);
-int cell_amount(const struct row *row, enum column column, const char *currency,
-    int64_t *amount);
-int cell_whole(const struct row *row, enum column column, int64_t *n);
-int cell_flag(const struct row *row, enum column column, bool *flag);
 int cell_url(const struct row *row, enum column column, const char **url);
 /* "Kids & Co." is "kids-co". */
 char *slug_of(struct arena *arena, const char *name);

@@ -1,5 +1,5 @@
 /*
- * import_cells.c - checks of one cell of the product CSV.
+ * import_cells.c - checks of one cell of a CSV file.
  *
  * Promises: what passes is bounded, of one line (but for the body), and safe to
  * stand where the shop puts it: a handle in a path, an image in src.  An error
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unictype.h>
 #include <unistr.h>
 
@@ -21,7 +22,7 @@
 #define WHOLE_MAX 1000000000
 
 int
-cell_fail(const struct row *row, enum column column, const char *format, ...)
+cell_fail(const struct row *row, int column, const char *format, ...)
 {
 	char why[600];
 	va_list args;
@@ -30,7 +31,7 @@ cell_fail(const struct row *row, enum column column, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	return shop_fail(
-	    "line %lld: %s %s", (long long)row->line, column_name(column), why);
+	    "line %lld: %s %s", (long long)row->line, row->sheet->names[column], why);
 }
 
 static size_t
@@ -63,7 +64,7 @@ is_space(char c)
 
 int
 cell_text(
-    const struct row *row, enum column column, size_t max, const char **text)
+    const struct row *row, int column, size_t max, const char **text)
 {
 	const char *from = row->cell[column];
 	size_t length;
@@ -115,7 +116,7 @@ cell_handle(const struct row *row, const char **handle)
 }
 
 int
-cell_amount(const struct row *row, enum column column, const char *currency,
+cell_amount(const struct row *row, int column, const char *currency,
     int64_t *amount)
 {
 	static const char *const examples[] = {"19.990", "19.99", "1999"};
@@ -144,7 +145,7 @@ cell_amount(const struct row *row, enum column column, const char *currency,
 
 /* A whole number; empty is 0, and below 0 is possible. */
 int
-cell_whole(const struct row *row, enum column column, int64_t *n)
+cell_whole(const struct row *row, int column, int64_t *n)
 {
 	const char *text, *digits;
 
@@ -165,7 +166,7 @@ cell_whole(const struct row *row, enum column column, int64_t *n)
 
 /* Leaves ${flag} as it is where the cell is empty. */
 int
-cell_flag(const struct row *row, enum column column, bool *flag)
+cell_flag(const struct row *row, int column, bool *flag)
 {
 	const char *text;
 
@@ -177,6 +178,57 @@ cell_flag(const struct row *row, enum column column, bool *flag)
 		*flag = false;
 	else if (*text != '\0')
 		return cell_fail(row, column, "%s is neither true nor false",
+		    quoted(row, text));
+	return 0;
+}
+
+/* "-0500" and "-05:00" to seconds; "UTC", "Z". */
+static bool
+read_zone(const char *text, int64_t *seconds)
+{
+	int hours, minutes, n = 0;
+
+	*seconds = 0;
+	if (strcmp(text, "UTC") == 0 || strcmp(text, "Z") == 0)
+		return true;
+	if ((*text != '+' && *text != '-') ||
+	    (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 &&
+	        sscanf(text + 1, "%2d%2d%n", &hours, &minutes, &n) != 2) ||
+	    n < 4 || text[1 + n] != '\0' || hours > 14 || minutes > 59 ||
+	    hours < 0 || minutes < 0)
+		return false;
+	*seconds = (hours * 60 + minutes) * 60;
+	if (*text == '-')
+		*seconds = -*seconds;
+	return true;
+}
+
+int
+cell_time(const struct row *row, int column, int64_t *time)
+{
+	const char *text, *end;
+	struct tm tm = {0}, asked;
+	int64_t zone;
+
+	*time = 0;
+	if (cell_text(row, column, 100, &text) != 0)
+		return -1;
+	if (*text == '\0')
+		return 0;
+	end = strptime(text, "%Y-%m-%d", &tm);
+	if (end != NULL && (*end == 'T' || *end == ' '))
+		end = strptime(end + 1, "%H:%M:%S", &tm);
+	else
+		end = NULL;
+	while (end != NULL && *end == ' ')
+		end++;
+	asked = tm;
+	if (end != NULL && read_zone(end, &zone))
+		*time = timegm(&tm) - zone;
+	if (end == NULL || *time == 0 || asked.tm_mday != tm.tm_mday)
+		return cell_fail(row, column,
+		    "%s is no time with its zone; write it like 2024-03-05 "
+		    "10:11:12 -0500",
 		    quoted(row, text));
 	return 0;
 }

@@ -36,8 +36,11 @@ static const struct command commands[] = {
         "list | show | fulfill | ship | cancel | refund | invoice | "
         "payment-failed",
         "the shop's orders, and what happens to them", order_command},
-    {"history", "sync [--since DAY] [--until DAY] [--dry-run]",
-        "queue the events of past orders", history_command},
+    {"history",
+        "sync [--since DAY] [--until DAY] [--dry-run] | import FILE.csv "
+        "[--dry-run]",
+        "queue the events of past orders; load Shopify's order export first",
+        history_command},
     {"feed", "json|xml [-o FILE]", "the catalogue for Klaviyo to fetch",
         feed_command},
     {"migrate", "FROM TO | --cancel FROM",

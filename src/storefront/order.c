@@ -230,6 +230,26 @@ order_place(struct db *db, struct arena *arena, struct order *order,
 	return arena_failed(arena) ? ORDER_FAILED : ORDER_PLACED;
 }
 
+int
+order_keep(struct db *db, struct arena *arena, const struct order *order)
+{
+	/* No visitor's session, and no form's key, is ever called so. */
+	const char *key = arena_printf(arena, "import %s", order->id);
+	int64_t n = 0, inserted;
+
+	inserted = db_run(db, NULL, NULL,
+	    "SELECT 1 FROM orders WHERE id = $1", order->id);
+	if (inserted != 0)
+		return inserted < 0 ? -1 : 0;
+	inserted = insert_order(db, arena, order, "import", key, "");
+	if (inserted <= 0)
+		return (int)inserted;
+	for (const struct line *line = order->lines; line; line = line->next)
+		if (insert_line(db, arena, order->id, ++n, line) != 0)
+			return -1;
+	return arena_failed(arena) ? shop_fail("out of memory") : 1;
+}
+
 enum order_result
 order_settle(struct db *db, struct arena *arena, struct order *order,
     const struct cart *cart, const char *key, const char *body_hash)

@@ -215,8 +215,8 @@ check_status(struct db *db, const struct order *order, struct change *change)
 
 /* ----------------------------------------------------------------- writing */
 
-static int
-write_change(
+int
+order_change_keep(
     struct db *db, const struct order *order, const struct change *change)
 {
 	if (db_run(db, NULL, NULL,
@@ -323,7 +323,7 @@ order_change(struct db *db, struct arena *arena, struct order *order,
 	change->id = arena_printf(arena, "%c%lld", letter[change->kind],
 	    (long long)before.number[change->kind] + 1);
 	status = status_after(order, &before, change);
-	if (change->id == NULL || write_change(db, order, change) != 0 ||
+	if (change->id == NULL || order_change_keep(db, order, change) != 0 ||
 	    (change->kind == CHANGE_CANCEL &&
 	        give_back(db, order, change) != 0))
 		return -1;

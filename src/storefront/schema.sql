@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS variant (
   UNIQUE (product, name)
 ) STRICT;
 
+CREATE INDEX IF NOT EXISTS variant_sku ON variant (sku);
+
 CREATE TABLE IF NOT EXISTS product_category (
   product TEXT NOT NULL REFERENCES product (id) ON DELETE CASCADE,
   slug TEXT NOT NULL,             -- /collections/SLUG
@@ -153,6 +155,8 @@ CREATE TABLE IF NOT EXISTS order_change (
   missing TEXT NOT NULL,          -- of an invoice, newline-separated
   PRIMARY KEY (orders, id)
 ) STRICT;
+
+CREATE INDEX IF NOT EXISTS order_change_time ON order_change (time);
 
 -- The units that a shipment, cancellation or refund is about.
 CREATE TABLE IF NOT EXISTS order_change_line (

@@ -214,6 +214,12 @@ int catalog_list(struct db *db, struct arena *arena, const char *slug,
 /* The handle of a variant's product; NULL if there is none.  -1 on failure. */
 int catalog_handle(struct db *db, struct arena *arena, int64_t variant,
     const char **handle);
+/* What a line of an order says of the variant with this SKU: its id, product,
+ * names, picture and categories; the first, if there are several.  0: there is
+ * none, and the line stays as it is. */
+struct line;
+int catalog_sku(
+    struct db *db, struct arena *arena, const char *sku, struct line *line);
 /* The variant that a product page opens on: the first that can be bought. */
 const struct variant *variant_shown(const struct product *product);
 bool variant_buyable(const struct variant *variant);
@@ -526,6 +532,12 @@ enum order_result order_place(struct db *db, struct arena *arena,
     struct order *order, const struct cart *cart, const char *session,
     const char *key, const char *body_hash, const struct line **sold_out);
 /*
+ * Writes an order that was placed elsewhere, under its own id, with its lines
+ * (whose ids are the variants', 0 = none).  Within a transaction; no stock is
+ * taken, no event queued.  1; 0: it is there already, and stays as it is; -1.
+ */
+int order_keep(struct db *db, struct arena *arena, const struct order *order);
+/*
  * After a COMMIT of unknown outcome: what became of the order?  ORDER_AGAIN, it
  * is placed, ${order->id}; ORDER_FAILED, it is not, or, while db_unknown(),
  * that cannot be told yet.  Own transaction.
@@ -590,6 +602,9 @@ extern const char *const shipment_statuses[]; /* in their order */
  * when it may not be. */
 int order_change(struct db *db, struct arena *arena, struct order *order,
     struct change *change);
+/* Writes a change that happened elsewhere, as it is, with its id. */
+int order_change_keep(
+    struct db *db, const struct order *order, const struct change *change);
 typedef int change_each(
     void *arg, const char *kind, const struct change *change);
 /* In order of time, whole; texts are borrowed for the call. */
@@ -694,6 +709,8 @@ int migrate_command(const struct settings *settings, int argc, char **argv);
 int backup_command(const struct settings *settings, int argc, char **argv);
 int feed_command(const struct settings *settings, int argc, char **argv);
 int history_command(const struct settings *settings, int argc, char **argv);
+/* history_import.c: the exit code; 2 without a word: the call was wrong. */
+int history_import(const struct settings *settings, int argc, char **argv);
 int order_command(const struct settings *settings, int argc, char **argv);
 
 /* Texts put into the program by embed.S. */

@@ -92,7 +92,8 @@ tracking_items(const struct settings *settings, struct arena *arena,
 		item->sku = line->sku;
 		item->name = line->title;
 		item->brand = line->vendor;
-		item->url = product_url(settings, arena, line->handle);
+		if (*line->handle != '\0') /* a product of this shop */
+			item->url = product_url(settings, arena, line->handle);
 		item->image_url = tracking_absolute(settings, arena, line->image);
 		item->price = line->price;
 		item->compare_at_price = line->compare_at;

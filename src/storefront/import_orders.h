@@ -1,0 +1,79 @@
+/*
+ * import_orders.h - what the files of `storefront history import` say to each
+ * other: import_orders.c makes orders of rows, import_changes.c what happened
+ * to them, history_import.c writes them.
+ */
+#ifndef STOREFRONT_IMPORT_ORDERS_H
+#define STOREFRONT_IMPORT_ORDERS_H
+
+#include "sheet.h"
+
+/* The columns of Shopify's order export that are read. */
+enum order_column {
+	ORDER_NAME,
+	ORDER_EMAIL,
+	ORDER_FINANCIAL,
+	ORDER_PAID_AT,
+	ORDER_FULFILLMENT,
+	ORDER_FULFILLED_AT,
+	ORDER_CURRENCY,
+	ORDER_SHIPPING,
+	ORDER_TOTAL,
+	ORDER_DISCOUNT_CODE,
+	ORDER_DISCOUNT,
+	ORDER_METHOD,
+	ORDER_CREATED_AT,
+	ORDER_CANCELED_AT,
+	ORDER_REFUNDED,
+	ORDER_ID,
+	ORDER_PHONE,
+	LINE_QUANTITY,
+	LINE_NAME,
+	LINE_PRICE,
+	LINE_SKU,
+	LINE_FULFILLMENT,
+	LINE_VENDOR,
+	BILLING, /* and as many as PLACES */
+	SHIPPING = BILLING + 9,
+	ORDER_COLUMNS = SHIPPING + 9
+};
+/* Behind BILLING and SHIPPING. */
+enum place {
+	PLACE_NAME,
+	PLACE_STREET,
+	PLACE_ADDRESS1,
+	PLACE_ADDRESS2,
+	PLACE_CITY,
+	PLACE_ZIP,
+	PLACE_REGION,
+	PLACE_COUNTRY,
+	PLACE_PHONE
+};
+
+#define PAST_LINES_MAX 500
+
+/* An order of the file, with what happened to it. */
+struct past_order {
+	int64_t file_line;
+	const char *name; /* "#1001" */
+	struct order order;
+	struct line **lines_end;
+	bool sent[PAST_LINES_MAX]; /* by line - 1 */
+	/* Of the first row. */
+	const char *fulfillment, *financial;
+	int64_t fulfilled_at, canceled_at, paid_at, refunded;
+	struct change changes[3];
+	int nchanges;
+};
+
+typedef int past_each(
+    void *arg, struct arena *arena, const struct past_order *past);
+/* Calls ${each} for each order of the file, whose amounts must be in
+ * ${currency}.  The arena is the order's. */
+int orders_read(
+    FILE *file, const char *currency, int64_t now, past_each *each, void *arg);
+
+/* Shipment, cancellation and refund, and the order's status after them. */
+int past_changes(struct arena *arena, struct past_order *past);
+
+#endif
