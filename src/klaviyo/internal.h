@@ -236,7 +236,7 @@ int64_t kl_outbox_free(const struct klaviyo_store *store, int64_t now);
 
 /* ----------------------------------------------------------------- queue.c */
 
-enum kl_worth { KL_WORTH_LOW, KL_WORTH_PLAIN, KL_WORTH_ORDER };
+enum kl_worth { KL_WORTH_PAST, KL_WORTH_LOW, KL_WORTH_PLAIN, KL_WORTH_ORDER };
 /* All of ${n} rows or none, in the host's transaction.  1: the queue is full
  * for what is of ${worth}, and none is queued. */
 int kl_queue(const struct klaviyo_store *store, const struct kl_event *rows,

@@ -490,7 +490,8 @@ KLAVIYO_API int klaviyo_queue_change(const struct klaviyo_store *store,
  * is counted (klaviyo_status, refused): browsing and historical events are
  * refused from half the store's limit on, others at the limit, those of an
  * order (Placed Order to Refunded Order, Shipping Update, Created Invoice,
- * Failed Payment) never while they are real time.
+ * Failed Payment) never while they are real time.  A historical one is not
+ * counted: whoever queues the past comes again.
  */
 KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
     const char *metric, const char *unique_id, int64_t time,

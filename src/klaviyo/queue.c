@@ -60,7 +60,7 @@ kl_queue(const struct klaviyo_store *store, const struct kl_event *rows,
 	if (run(store, "SAVEPOINT klaviyo") != 0)
 		return kl_store_failed();
 	room = kl_bound_room(
-	    store, lane == KLAVIYO_HISTORICAL ? KL_WORTH_LOW : worth);
+	    store, lane == KLAVIYO_HISTORICAL ? KL_WORTH_PAST : worth);
 	failed =
 	    room < 0 || (room > 0 && add_all(store, rows, n, lane, now) != 0);
 	if (!failed && run(store, "RELEASE SAVEPOINT klaviyo") == 0)

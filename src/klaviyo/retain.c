@@ -10,11 +10,13 @@
  * what becomes of it while that many are unsent:
  *
  *   worth                                      refused from
- *   LOW    browsing, anything historical       half the limit
+ *   PAST   anything historical                 half the limit
+ *   LOW    browsing                            half the limit
  *   PLAIN  an event of the shop's own          the limit
  *   ORDER  an order and all that follows       never
  *
- * Promises: a refused event is counted, and the caller told.  The bound costs
+ * Promises: a refused event is counted, and the caller told; but the past is
+ * not counted: whoever queues it comes again.  The bound costs
  * a queueing one lookup: unsent rows are counted anew for about one in
  * limit/1000 of them, and at each heartbeat of the sender while it is full, so
  * the queue may grow beyond the bound by about a thousandth of it.
@@ -85,8 +87,10 @@ kl_bound_room(const struct klaviyo_store *store, enum kl_worth worth)
 	if (store->sql(store->conn, "SELECT level FROM klaviyo_bound", 0, NULL,
 	        one_number, &level) < 0)
 		return -1;
-	if (level < (worth == KL_WORTH_LOW ? 1 : 2))
+	if (level < (worth <= KL_WORTH_LOW ? 1 : 2))
 		return 1;
+	if (worth == KL_WORTH_PAST)
+		return 0;
 	return run(store, "UPDATE klaviyo_bound SET refused = refused + 1", 0,
 	           NULL) < 0
 	           ? -1

@@ -27,7 +27,6 @@ struct sync {
 	int64_t now;
 	struct span span;
 	struct order_mark at;  /* the last order done */
-	int batch;             /* orders in the next one */
 	int64_t done, changes; /* orders, changes of orders */
 	struct progress progress;
 };
@@ -140,9 +139,9 @@ queue_one(struct sync *s, struct arena *arena, const char *id)
 	return order_changes(s->db, arena, &order, queue_change, &one);
 }
 
-/* How many orders, 0 at the end, -1, or -2 when the queue is full.  Of a batch
-   that does not fit, what does fit is the next one: else a queue smaller than a
-   batch would be full for ever. */
+/* How many orders, 0 at the end, -1, or -2 when the queue is full.  What of a
+   batch came before that is committed, and so is that the queue is full: rolled
+   back, the next batch would not know. */
 static int
 one_batch(struct sync *s)
 {
@@ -157,21 +156,25 @@ one_batch(struct sync *s)
 		arena_free(arena);
 		return -1;
 	}
-	n = order_walk(s->db, &s->at, s->span.until, s->batch, list);
-	for (; result == 0 && done < n; done += result == 0)
+	n = order_walk(s->db, &s->at, s->span.until, BATCH, list);
+	while (done < n) {
+		changes = s->changes;
 		result = queue_one(s, arena, list[done].id);
-	s->batch = result > 0 && done > 0 ? done : BATCH;
+		if (result != 0)
+			break;
+		done++;
+	}
 	arena_free(arena);
-	if (n > 0 && result == 0 && !s->dry_run)
-		result = keep_place(s);
-	if (n >= 0 && result == 0)
-		return db_commit(s->db) != 0 ? -1 : n;
+	if (result > 0) {
+		s->at = done > 0 ? list[done - 1] : before;
+		s->changes = changes;
+	}
+	if (n >= 0 && result >= 0 &&
+	    (done == 0 || s->dry_run || keep_place(s) == 0) &&
+	    db_commit(s->db) == 0)
+		return done > 0 || result == 0 ? done : -2;
 	db_rollback(s->db);
-	s->at = before;
-	s->changes = changes;
-	if (result > 0 && done > 0)
-		return one_batch(s);
-	return result > 0 ? -2 : -1;
+	return -1;
 }
 
 static int
@@ -250,8 +253,7 @@ print_sums(const struct sync *s)
 static int
 history_sync(const struct settings *settings, int argc, char **argv)
 {
-	struct sync s = {
-	    .settings = settings, .now = time(NULL), .batch = BATCH};
+	struct sync s = {.settings = settings, .now = time(NULL)};
 	int result;
 
 	span_begin(&s.span, s.now);

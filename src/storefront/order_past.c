@@ -103,6 +103,7 @@ change_before(struct db *db, struct arena *arena, const struct order *order,
 
 struct past {
 	struct arena *arena;
+	size_t nlines; /* of the order: a change has no more parts */
 	struct change *list;
 	size_t n, room;
 };
@@ -167,11 +168,11 @@ part_row(void *arg, int n, const char *const col[])
 	if (c == past->list + past->n)
 		return 0;
 	if (c->parts == NULL)
-		c->parts =
-		    arena_alloc(past->arena, LINES_MAX * sizeof(*c->parts));
+		c->parts = arena_alloc(
+		    past->arena, (past->nlines + 1) * sizeof(*c->parts));
 	if (c->parts == NULL)
 		return shop_fail("out of memory");
-	if (c->nparts < LINES_MAX)
+	if (c->nparts < past->nlines)
 		c->parts[c->nparts++] =
 		    (struct change_part){num(col[1]), (int)num(col[2])};
 	return 0;
@@ -181,7 +182,8 @@ int
 order_changes(struct db *db, struct arena *arena, const struct order *order,
     change_each *each, void *arg)
 {
-	struct past past = {.arena = arena};
+	struct past past = {
+	    .arena = arena, .nlines = (size_t)order->nlines};
 	int result = 0;
 
 	if (db_run(db, change_row, &past,

@@ -95,7 +95,8 @@ bounded(void **state)
 	    queue(&s, "Refunded Order", "r", &anna, KLAVIYO_REALTIME), 0);
 	assert_int_equal(rows("due_at IS NOT NULL"), 14);
 	assert_int_equal(klaviyo_outbox_status(&s, NOW, &status), 0);
-	assert_int_equal(status.refused, 8);
+	/* The past comes again, and is not counted. */
+	assert_int_equal(status.refused, 6);
 	/* What was delivered makes room, at once for small limits. */
 	store_do("UPDATE klaviyo_outbox SET due_at = NULL, sent_at = 1,"
 	         " event = '', profile = '' WHERE id LIKE 'Viewed%'"
