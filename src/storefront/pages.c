@@ -267,6 +267,9 @@ page_show(struct visit *visit, struct page *page)
 	if (units < 0 || put_menu(visit, page) != 0)
 		goto out;
 	take_added(visit, page);
+	if (strcmp(visit->request->method, "HEAD") != 0)
+		tracking_page(
+		    &page->tracking, visit->shop->db, visit->request->now);
 	tracking_render(&page->tracking);
 	consent_put(visit, page);
 	tpl_num(page->layout, "CART_COUNT", units);

@@ -65,10 +65,43 @@ struct adding {
 	bool json;
 };
 
-/* The change itself, in one transaction; a form's add is noted for the page. */
+/* What was added is told: by the server, with the change, or by the page that
+ * comes next, for which it is noted.  ${note}: it is; else the answer says it.
+ * Within the change's transaction. */
+static int
+tell_added(struct visit *visit, struct added *added, bool note)
+{
+	struct db *db = visit->shop->db;
+	struct tracking tracking = {
+	    .settings = visit->shop->settings,
+	    .arena = visit->arena,
+	    .currency = visit->shop->currency,
+	    .side = visit_side(visit),
+	    .visitor = &visit->session,
+	    .exchange_id = visit->exchange_id,
+	    .added = added,
+	};
+	struct cart cart;
+
+	if (tracking.side == SIDE_BROWSER && note)
+		return cart_note_added(db, visit->session.cart, added->revision,
+		    added->variant, added->quantity);
+	if (tracking.side != SIDE_SERVER)
+		return 0;
+	if (cart_load(db, visit->arena, visit->session.cart, &cart) != 0)
+		return -1;
+	tracking.cart = &cart;
+	tracking.checkout_url = restore_link(visit, &cart);
+	tracking_added(&tracking, db, visit->request->now);
+	return 0;
+}
+
+/* The change itself, in one transaction. */
 static enum cart_change
 add(struct visit *visit, struct adding *adding)
 {
+	struct added added = {.variant = adding->variant,
+	    .quantity = adding->quantity};
 	struct db *db = visit->shop->db;
 	enum cart_change change;
 
@@ -81,10 +114,9 @@ add(struct visit *visit, struct adding *adding)
 		db_rollback(db);
 		return change;
 	}
+	added.revision = adding->revision;
 	if (session_start(visit->shop, visit->request, &visit->session) != 0 ||
-	    (!adding->json && visit_side(visit) == SIDE_BROWSER &&
-	        cart_note_added(db, visit->session.cart, adding->revision,
-	            adding->variant, adding->quantity) != 0) ||
+	    tell_added(visit, &added, !adding->json) != 0 ||
 	    db_commit(db) != 0) {
 		db_rollback(db);
 		return CART_FAILED;
@@ -275,8 +307,8 @@ update_field(struct visit *visit, const struct field *f)
 	change = cart_set(db, cart, variant, quantity, visit->request->now,
 	    &revision, &added);
 	if (change == CART_DONE && added > 0 &&
-	    visit_side(visit) == SIDE_BROWSER &&
-	    cart_note_added(db, cart, revision, variant, added) != 0)
+	    tell_added(visit,
+	        &(struct added){variant, revision, added, NULL}, true) != 0)
 		return CART_FAILED;
 	/* A line that is gone already needs no removing. */
 	return change == CART_NO_VARIANT && quantity == 0 ? CART_DONE : change;

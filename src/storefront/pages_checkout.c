@@ -122,6 +122,7 @@ checkout_show(struct visit *visit, struct checkout *c, int status)
 	put_sums(visit, body, c);
 	page.tracking.cart = &c->cart;
 	page.tracking.checkout = true;
+	page.tracking.told = request_cookie(visit->request, "told");
 	page.tracking.checkout_url = restore_link(visit, &c->cart);
 	return page_show(visit, &page);
 }

@@ -80,6 +80,24 @@ consent_page(struct visit *visit)
 	return page_show(visit, &page);
 }
 
+/* What waits to be told of the visitor's cart is not told any more. */
+static int
+drop_told(struct visit *visit)
+{
+	struct db *db = visit->shop->db;
+
+	if (*visit->session.cart == '\0')
+		return 0;
+	if (db_begin(db) != 0)
+		return -1;
+	if (tracking_drop_cart(db, visit->session.cart) != 0 ||
+	    db_commit(db) != 0) {
+		db_rollback(db);
+		return -1;
+	}
+	return 0;
+}
+
 int
 consent_post(struct visit *visit)
 {
@@ -94,6 +112,8 @@ consent_post(struct visit *visit)
 		return page_message(visit, 400, "Yes or no?",
 		    "That form came without an answer.", "/consent",
 		    "Cookie settings");
+	if (no && drop_told(visit) != 0)
+		return -1;
 	consent_cookie(settings, yes, visit->response);
 	if (no)
 		consent_forget(settings, visit->arena, visit->response);

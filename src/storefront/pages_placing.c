@@ -140,6 +140,9 @@ place_once(struct visit *visit, struct checkout *c, const char *body_hash,
 	    tracking_order(visit->shop->settings, visit->shop->db, &c->order,
 	        false, visit->request->now) != 0)
 		result = ORDER_FAILED;
+	/* What was still to be told of the cart would come after it. */
+	if (result == ORDER_PLACED && tracking_drop_cart(db, c->cart.id) != 0)
+		result = ORDER_FAILED;
 	if (result == ORDER_PLACED && identify(visit, c) != 0)
 		result = ORDER_FAILED;
 	if (result != ORDER_PLACED) {

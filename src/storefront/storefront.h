@@ -627,6 +627,7 @@ struct tracking {
 	struct added *added;           /* Added to Cart, one each */
 	bool checkout;                 /* Started Checkout */
 	const char *checkout_url;
+	const char *told;              /* of which checkout the browser has told */
 	struct text scripts;           /* out: for the page's {{SCRIPTS}} */
 	struct text csp;               /* out: " 'sha256-..'" of each block */
 };
@@ -636,6 +637,26 @@ bool tracking_on(const struct settings *settings);
 void tracking_render(struct tracking *tracking);
 /* The answer of /cart/add as JSON: the payload for klaviyo.track. */
 char *tracking_added_payload(const struct tracking *tracking);
+/* tracking_onsite.c: what the server tells of, if t->side says so.  A page's
+ * view and checkout, in a transaction of its own; what was added, in the open
+ * transaction of the cart's change, with the cart as that left it.  A failure
+ * drops the event. */
+void tracking_page(const struct tracking *t, struct db *db, int64_t now);
+void tracking_added(const struct tracking *t, struct db *db, int64_t now);
+/* What was to be told of a cart is not: it has become an order, or its visitor
+ * does not want it.  In the open transaction. */
+int tracking_drop_cart(struct db *db, const char *cart);
+/* Somebody has ticked a box.  In the open transaction.  A refusal for good is
+ * logged, and 0; -1: the database or memory failed. */
+struct subscription {
+	const char *id;     /* of this consent, unique for ever */
+	const char *email, *phone; /* NULL: not by this way */
+	const char *source; /* "Checkout" */
+};
+int tracking_subscribe(const struct settings *settings, struct db *db,
+    const struct subscription *subscription, int64_t now);
+/* Whether Klaviyo can send text messages to this number. */
+bool tracking_phone_ok(const char *phone);
 /* tracking_order.c: Placed Order and Ordered Product into the outbox, in the
  * open transaction; or, if Klaviyo cannot be told of such an order, a line into
  * the log.  -1: the database or memory failed: the order must not be confirmed. */

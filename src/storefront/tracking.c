@@ -1,9 +1,9 @@
 /*
  * tracking.c - THE file to copy: shop rows -> Klaviyo.
  *
- * Everything that this shop tells Klaviyo goes through here: the structs of the
- * library are filled from products, carts and orders; the browser's payloads
- * are put into the partials of templates/klaviyo/, orders into the outbox.
+ * Everything that this shop tells Klaviyo goes through here and the files beside
+ * it: the structs of the library are filled from products, carts and orders; the
+ * browser's payloads are put into the partials of templates/klaviyo/.
  *
  * Promises: a failure drops a snippet, never a page; an order's events are
  * queued in the order's own transaction; data reaches a script only as JSON
@@ -62,8 +62,8 @@ fill_categories(struct arena *arena, const struct category *list,
 	item->ncategories = n;
 }
 
-static void
-fill_viewed(const struct tracking *t, struct klaviyo_item *item)
+void
+tracking_viewed(const struct tracking *t, struct klaviyo_item *item)
 {
 	const struct product *p = t->viewed;
 	const struct variant *v = variant_shown(p);
@@ -103,8 +103,8 @@ tracking_items(const struct settings *settings, struct arena *arena,
 	return items;
 }
 
-static int
-fill_cart(const struct tracking *t, struct klaviyo_cart *cart)
+int
+tracking_cart(const struct tracking *t, struct klaviyo_cart *cart)
 {
 	memset(cart, 0, sizeof(*cart));
 	cart->id = t->cart->id;
@@ -129,18 +129,26 @@ tracking_exchange_id(struct arena *arena, const char *cookie)
 
 /* ------------------------------------------------------------ browser snippets */
 
-static char *
-added_json(const struct tracking *t, const struct added *added)
+size_t
+tracking_added_at(const struct tracking *t, const struct added *added)
 {
-	struct klaviyo_cart cart;
 	size_t at = 0;
 
 	for (const struct line *line = t->cart->lines; line != NULL;
 	     line = line->next, at++)
 		if (line->id == added->variant)
 			break;
+	return at;
+}
+
+static char *
+added_json(const struct tracking *t, const struct added *added)
+{
+	struct klaviyo_cart cart;
+	size_t at = tracking_added_at(t, added);
+
 	/* Removed again before a page could tell: nothing was added. */
-	if (at == (size_t)t->cart->nlines || fill_cart(t, &cart) != 0)
+	if (at == (size_t)t->cart->nlines || tracking_cart(t, &cart) != 0)
 		return NULL;
 	cart.revision = added->revision;
 	return arena_take(t->arena,
@@ -158,14 +166,41 @@ tracking_added_payload(const struct tracking *tracking)
 }
 
 /* Puts one event's partial into the page's block. */
-static bool
+static struct tpl *
 put_event(struct tpl *block, const char *file, char *json)
 {
+	struct tpl *event;
+
 	if (json == NULL) {
 		shop_log("%s left out: %s", file, klaviyo_error());
-		return false;
+		return NULL;
 	}
-	tpl_json(tpl_include(block, "EVENT", file), "KLAVIYO_JSON", json);
+	event = tpl_include(block, "EVENT", file);
+	tpl_json(event, "KLAVIYO_JSON", json);
+	return event;
+}
+
+/* Of a known visitor; or of one who is known once they type their address: by
+ * then the server may know them, too. */
+static bool
+put_checkout(const struct tracking *t, struct tpl *block, bool known)
+{
+	const char *mark = "";
+	struct klaviyo_cart cart;
+	struct tpl *event;
+
+	if (tracking_cart(t, &cart) != 0)
+		return false;
+	event = put_event(block,
+	    known ? "klaviyo/started_checkout.tpl"
+	          : "klaviyo/started_checkout_email.tpl",
+	    arena_take(t->arena, klaviyo_started_checkout(&cart)));
+	if (event == NULL || known)
+		return event != NULL;
+	if (strcmp(t->settings->onsite, "server") == 0)
+		mark = tracking_mark(t);
+	tpl_json(event, "KLAVIYO_MARK",
+	    arena_take(t->arena, klaviyo_script_string(mark)));
 	return true;
 }
 
@@ -227,38 +262,37 @@ visitor_json(const struct tracking *t)
 	return arena_take(t->arena, klaviyo_identify(&profile));
 }
 
-/* The page's events; returns how many. */
+/* The page's events; returns how many.  Those of SIDE_SERVER are
+ * tracking_onsite.c's, but for the list of viewed items, which only the browser
+ * keeps. */
 static int
 put_events(const struct tracking *t, struct tpl *block, bool known)
 {
+	bool told = t->side == SIDE_BROWSER;
 	struct klaviyo_item item;
-	struct klaviyo_cart cart;
-	bool ours = t->side == SIDE_SERVER; /* tracking_onsite.c tells */
 	int n = 0;
 
 	if (t->viewed != NULL) {
-		fill_viewed(t, &item);
-		if (!ours)
+		tracking_viewed(t, &item);
+		if (told)
 			n += put_event(block, "klaviyo/viewed_product.tpl",
-			    arena_take(t->arena,
-			        klaviyo_viewed_product(&item, t->currency)));
+			         arena_take(t->arena,
+			             klaviyo_viewed_product(
+			                 &item, t->currency))) != NULL;
 		n += put_event(block, "klaviyo/viewed_item.tpl",
-		    arena_take(
-		        t->arena, klaviyo_viewed_item(&item, t->currency)));
+		         arena_take(t->arena,
+		             klaviyo_viewed_item(&item, t->currency))) != NULL;
 	}
+	/* Only what the browser is to tell of has been noted. */
 	for (const struct added *a = t->added; a != NULL; a = a->next) {
 		char *json = added_json(t, a);
 
 		if (json != NULL)
-			n += put_event(
-			    block, "klaviyo/added_to_cart.tpl", json);
+			n += put_event(block, "klaviyo/added_to_cart.tpl",
+			         json) != NULL;
 	}
-	if (!ours && t->checkout && t->cart->nlines > 0 &&
-	    fill_cart(t, &cart) == 0)
-		n += put_event(block,
-		    known ? "klaviyo/started_checkout.tpl"
-		          : "klaviyo/started_checkout_email.tpl",
-		    arena_take(t->arena, klaviyo_started_checkout(&cart)));
+	if (told && t->checkout && t->cart->nlines > 0)
+		n += put_checkout(t, block, known);
 	return n;
 }
 

@@ -15,5 +15,14 @@ const char *tracking_absolute(const struct settings *settings,
 /* The ${n} lines of a cart or an order; NULL if out of memory. */
 struct klaviyo_item *tracking_items(const struct settings *settings,
     struct arena *arena, const struct line *line, int n);
+/* What a page is about; texts are the arena's. */
+void tracking_viewed(const struct tracking *t, struct klaviyo_item *item);
+int tracking_cart(const struct tracking *t, struct klaviyo_cart *cart);
+/* The position of what was added among the cart's items; their number if it is
+ * not there any more. */
+size_t tracking_added_at(const struct tracking *t, const struct added *added);
+/* A name for the checkout of the cart as it is, for the browser to say that it
+ * has told of it: then the server does not. */
+const char *tracking_mark(const struct tracking *t);
 
 #endif

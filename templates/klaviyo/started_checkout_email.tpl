@@ -6,11 +6,24 @@ soon as the field with the id "email" holds an address; a corrected address is
 reported too, for the first one was somebody else's. Goes into events.tpl.
 
 KLAVIYO_JSON  json  object: klaviyo_started_checkout()
+KLAVIYO_MARK  json  string: a name for this checkout, which the cookie "told"
+                    has once it is reported, so that the server does not do it
+                    too; "" where the server reports nothing
 }}    var checkout = {{KLAVIYO_JSON:none}};
     var field = document.getElementById("email");
     var reported = null;
+    var mark = {{KLAVIYO_MARK:none}};
+    function told(what) {
+      if (mark) document.cookie = "told=" + what + "; path=/checkout; samesite=lax" +
+        (location.protocol === "https:" ? "; secure" : "");
+    }
     function started() {
-      klaviyo.track("Started Checkout", checkout);
+      told(mark);
+      klaviyo.track("Started Checkout", checkout).then(function (sent) {
+        if (sent === false) told("");
+      }, function () {
+        told("");
+      });
     }
     function entered() {
       var email = field.value.trim();

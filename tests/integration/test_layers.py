@@ -10,6 +10,7 @@ from harness import TREE
 SRC = os.path.join(TREE, "src")
 # The storefront's files that know the library.
 SEE_KLAVIYO = {"tracking.c", "tracking_feed.c", "tracking_order.c",
+               "tracking_onsite.c",
                "tracking.h", "key.c", "key.h", "worker.c", "history.c",
                "commands.c",
                "commands_outbox.c", "db.c", "db.h", "db_sqlite.c",
