@@ -65,6 +65,10 @@ SCRIPTS       html     the script blocks, escaped by the library; the only
         <input type="search" id="q" name="q" value="{{Q}}" maxlength="100" placeholder="Title, author, subject" autocomplete="off">
         <button type="submit">Search</button>
       </form>
+      <a class="account-link" href="/account">
+        <svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false"><path d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.6-3.8 3.6-6 7.5-6s6.9 2.2 7.5 6z" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linejoin="round" stroke-linecap="round"/></svg>
+        <span class="account-word">Account</span>
+      </a>
       <a class="cart-link" href="/cart">
         <svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false"><path d="M4 8h16l-1.4 12.5H5.4zM8.5 10.5V6.8a3.5 3.5 0 0 1 7 0v3.7" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linejoin="round" stroke-linecap="round"/></svg>
         <span class="cart-word">Cart</span>
@@ -90,6 +94,8 @@ SCRIPTS       html     the script blocks, escaped by the library; the only
         <li><a href="/">Home</a></li>
         <li><a href="/search">Search</a></li>
         <li><a href="/cart">Cart</a></li>
+        <li><a href="/account">Account</a></li>
+        <li><a href="/contact">Contact</a></li>
 {{#COOKIES}}        <li><a href="/consent">Cookie settings</a></li>
 {{/COOKIES}}      </ul>
     </div>

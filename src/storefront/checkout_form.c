@@ -39,7 +39,7 @@ const struct form_field checkout_fields[FIELDS] = {
 };
 
 /* One line of text: trimmed, inner white space folded to one blank. */
-static const char *
+const char *
 one_line(struct arena *arena, const char *text)
 {
 	char *line = arena_alloc(arena, strlen(text) + 1), *to = line;
@@ -67,7 +67,7 @@ checkout_refuse(struct checkout *c, enum checkout_field field, const char *why)
 	c->errors++;
 }
 
-static bool
+bool
 email_ok(const char *email)
 {
 	const char *at = strchr(email, '@'), *dot;
@@ -85,7 +85,7 @@ email_ok(const char *email)
 
 /* A phone number without its punctuation; NULL if it is none.  Only one with a
  * country code (+..) can be told to Klaviyo. */
-static char *
+char *
 phone_of(struct arena *arena, const char *typed)
 {
 	char *phone = arena_alloc(arena, strlen(typed) + 1), *to = phone;

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1: before there was a sender's lease; 2: before changes of orders.  `storefront init` brings an
-   older shop to this version: so far by making the tables that are missing. */
+/* 1: before there was a sender's lease; 2: before changes of orders; 3: before
+   accounts.  `storefront init` brings an older shop to this version: so far by
+   making the tables that are missing. */
 #define SCHEMA_VERSION "4"
 
 static const struct engine *const engines[] = {&db_pgsql, &db_sqlite};

@@ -258,6 +258,8 @@ form_make(struct request *request, http_get *get, http_read *read, void *arg)
 		return status;
 	if (!form_type(get(arg, "CONTENT_TYPE")))
 		return 415;
+	/* A form may hold a password. */
+	arena_secret(request->arena);
 	body = arena_alloc(request->arena, length);
 	if (body == NULL)
 		return 503;
@@ -346,6 +348,7 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	request->user_agent =
 	    header(request, get, arg, "HTTP_USER_AGENT", 1024);
 	request->purpose = purpose(request, get, arg);
+	request->client = header(request, get, arg, "REMOTE_ADDR", 64);
 
 	status = method_make(request, get, arg);
 	if (status == 0)

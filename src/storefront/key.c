@@ -35,6 +35,23 @@ read_key(const struct settings *settings, char key[256])
 	return 0;
 }
 
+/* Reset links are made when they are sent, with the shop's secret.  Without it
+ * those mails wait for a sender that has it; all else goes. */
+static void
+give_links(const struct settings *settings, struct db *db,
+    struct klaviyo_options *options)
+{
+	static struct shop shop; /* of the one sender of this process */
+
+	shop = (struct shop){.settings = settings, .db = db};
+	if (secret_load(settings, shop.secret) != 0) {
+		shop_log("password resets wait: %s", shop_error());
+		return;
+	}
+	options->reset_link = reset_link;
+	options->link_arg = &shop;
+}
+
 struct klaviyo *
 klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
 {
@@ -48,9 +65,8 @@ klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
 	struct klaviyo *klaviyo;
 	char key[256] = "";
 
-	/* What delivery asks of the shop's own rows goes here: .reset_link and
-	   .link_arg, with ${db}. */
-	(void)db;
+	if (db != NULL && !dry_run)
+		give_links(settings, db, &options);
 	if (dry_run)
 		options.private_key = "pk_dry_run";
 	else if (read_key(settings, key) != 0)

@@ -36,6 +36,8 @@ static const struct command commands[] = {
         "list | show | fulfill | ship | cancel | refund | invoice | "
         "payment-failed",
         "the shop's orders, and what happens to them", order_command},
+    {"leads", "", "what was written on the contact form, newest first",
+        leads_command},
     {"history",
         "sync [--since DAY] [--until DAY] [--dry-run] | import FILE.csv "
         "[--dry-run]",

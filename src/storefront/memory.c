@@ -49,7 +49,7 @@ struct taken {
 struct arena {
 	struct chunk *chunks; /* the newest first */
 	struct taken *taken;
-	bool failed;
+	bool failed, secret;
 };
 
 /* What text functions return when there is no memory; nobody writes to it. */
@@ -74,9 +74,17 @@ arena_free(struct arena *arena)
 		free(t->text);
 	for (struct chunk *c = arena->chunks, *next; c != NULL; c = next) {
 		next = c->next;
+		if (arena->secret)
+			explicit_bzero(c->data, c->used);
 		free(c);
 	}
 	free(arena);
+}
+
+void
+arena_secret(struct arena *arena)
+{
+	arena->secret = true;
 }
 
 static void *

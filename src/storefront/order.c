@@ -89,6 +89,20 @@ insert_order(struct db *db, struct arena *arena, const struct order *o,
 	    NUM(o->shipping), NUM(o->total));
 }
 
+/* The order of one who is logged in is the account's, on all its devices. */
+static int
+give_to_account(struct db *db, const struct order *o)
+{
+	if (o->account == NULL || *o->account == '\0')
+		return 0;
+	return db_run(db, NULL, NULL,
+	           "INSERT INTO account_order (orders, account) "
+	           "VALUES ($1, $2)",
+	           o->id, o->account) < 0
+	    ? -1
+	    : 0;
+}
+
 /* The names of a line's categories, newline-separated. */
 static char *
 category_names(struct arena *arena, const struct category *list)
@@ -221,6 +235,8 @@ order_place(struct db *db, struct arena *arena, struct order *order,
 		return ORDER_FAILED;
 	if (inserted == 0) /* of another cart, meanwhile */
 		return used_before(db, arena, order, key, body_hash);
+	if (give_to_account(db, order) != 0)
+		return ORDER_FAILED;
 	result = take_all_stock(db, cart, sold_out);
 	if (result != ORDER_PLACED)
 		return result;

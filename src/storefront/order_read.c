@@ -149,6 +149,25 @@ order_list(struct db *db, struct arena *arena, int limit, order_each *each,
 	    : 0;
 }
 
+int
+order_list_of(struct db *db, struct arena *arena, const char *account,
+    int limit, order_each *each, void *arg)
+{
+	struct order order;
+	struct reading reading = {arena, &order, NULL, each, arg};
+
+	return db_run(db, order_row, &reading,
+	           "SELECT o.id, o.time, o.currency, o.status, o.email, "
+	           "o.phone, o.shipping_address, o.billing_address, "
+	           "o.shipping_name, o.discount_code, o.subtotal, o.discount, "
+	           "o.shipping, o.total FROM account_order b "
+	           "JOIN orders o ON o.id = b.orders WHERE b.account = $1 "
+	           "ORDER BY o.time DESC, o.id LIMIT CAST($2 AS BIGINT)",
+	           account, NUM(limit)) < 0
+	    ? -1
+	    : 0;
+}
+
 struct walking {
 	struct order_mark *list;
 	int n;

@@ -47,6 +47,24 @@ static const struct route {
     {"GET", "/orders/", order_page},
     {"GET", "/consent", consent_page},
     {"POST", "/consent", consent_post},
+    {"GET", "/account", account_page},
+    {"GET", "/account/login", login_page},
+    {"POST", "/account/login", login_post},
+    {"POST", "/account/logout", logout_post},
+    {"GET", "/account/register", register_page},
+    {"POST", "/account/register", register_post},
+    {"GET", "/account/details", details_page},
+    {"POST", "/account/details", details_post},
+    {"GET", "/account/email", email_page},
+    {"POST", "/account/email", email_post},
+    {"GET", "/account/password", password_page},
+    {"POST", "/account/password", password_post},
+    {"GET", "/account/forgot", forgot_page},
+    {"POST", "/account/forgot", forgot_post},
+    {"GET", "/account/reset/", reset_page},
+    {"POST", "/account/reset", reset_post},
+    {"GET", "/contact", contact_page},
+    {"POST", "/contact", contact_post},
     {"GET", "/feed/catalog.json", feed_json_page},
     {"GET", "/feed/catalog.xml", feed_xml_page},
     {"GET", "/healthz", health_page},
@@ -266,7 +284,14 @@ page_show(struct visit *visit, struct page *page)
 
 	if (units < 0 || put_menu(visit, page) != 0)
 		goto out;
-	take_added(visit, page);
+	/* What was added waits for a page that can tell. */
+	if (page->quiet)
+		page->tracking.side = SIDE_NONE;
+	else
+		take_added(visit, page);
+	if (*visit->session.account != '\0' &&
+	    tracking_email_pending(visit->shop->db, visit->session.email))
+		page->tracking.visitor = NULL;
 	if (strcmp(visit->request->method, "HEAD") != 0)
 		tracking_page(
 		    &page->tracking, visit->shop->db, visit->request->now);
@@ -489,6 +514,19 @@ common_headers(struct response *response)
 	                          : "strict-origin-when-cross-origin");
 }
 
+/* A path as it may be logged: without a token or an order's number. */
+static char *
+path_logged(const struct request *request)
+{
+	static const char *const secret[] = {
+	    "/account/reset/", "/cart/restore/", "/orders/"};
+
+	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++)
+		if (strncmp(request->path, secret[i], strlen(secret[i])) == 0)
+			return arena_printf(request->arena, "%s-", secret[i]);
+	return arena_copy(request->arena, request->path);
+}
+
 static void
 start_over(struct response *response)
 {
@@ -533,7 +571,7 @@ answer_refusal(
 	struct visit visit = {shop, &request, response, arena, {.id = ""}, "",
 	    {.tracked = false}, ""};
 
-	visit.session.cart = visit.session.email = "";
+	visit.session.cart = visit.session.email = visit.session.account = "";
 	request.user_agent = request.purpose = "";
 	start_over(response);
 	if (arena == NULL ||
@@ -573,8 +611,8 @@ shop_handle(
 
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {
-		shop_log("%s %s: %s", request->method, request->path,
-		    shop_error());
+		shop_log("%s %s: %s", request->method, path_logged(request),
+		    strdupa(shop_error()));
 		db_rollback(shop->db);
 		if (db_unknown(shop->db))
 			answer_refusal(shop, &unknown, response);
@@ -585,7 +623,7 @@ shop_handle(
 	if (response->bad || response->body.failed ||
 	    response->headers.failed) {
 		shop_log("%s %s: the answer could not be made",
-		    request->method, request->path);
+		    request->method, path_logged(request));
 		shop_refuse(shop, 500, response);
 		return;
 	}

@@ -32,6 +32,7 @@ struct page {
 	bool secret;      /* its address is: nobody is told of it */
 	const char *open; /* slug of the open collection, "" = none */
 	const char *query;
+	bool quiet;       /* no tracking here: it shows or asks for a secret */
 	struct tracking tracking;
 };
 
@@ -50,7 +51,19 @@ int page_not_found(struct visit *visit);
 /* 303 See Other, to a path of this shop. */
 int page_redirect(struct visit *visit, const char *path);
 
+/* Of what was typed.  One line of text: trimmed, inner white space folded to
+ * one blank. */
+const char *one_line(struct arena *arena, const char *text);
+bool email_ok(const char *email);
+/* A phone number without its punctuation; NULL if it is none.  Only one with a
+ * country code (+..) can be told to Klaviyo. */
+char *phone_of(struct arena *arena, const char *typed);
+
 /* Small parts that several pages show. */
+/* Options CODE, NAME, SELECTED. */
+void put_countries(struct tpl *body, const char *section, const char *chosen);
+const char *date_text(struct arena *arena, int64_t seconds); /* "1 May 2026" */
+const char *status_shown(const char *status);
 void put_text(struct tpl *tpl, const char *section, const char *text);
 void put_money(struct visit *visit, struct tpl *tpl, const char *name,
     int64_t amount);
@@ -82,6 +95,31 @@ int consent_page(struct visit *visit);
 int consent_post(struct visit *visit);
 /* The banner, for who is to be asked. */
 void consent_put(struct visit *visit, struct page *page);
+/* pages_login.c */
+int login_page(struct visit *visit);
+int login_post(struct visit *visit);
+int logout_post(struct visit *visit);
+int register_page(struct visit *visit);
+int register_post(struct visit *visit);
+
+/* pages_account.c, pages_details.c: of one who is logged in */
+int account_page(struct visit *visit);
+int details_page(struct visit *visit);
+int details_post(struct visit *visit);
+int email_page(struct visit *visit);
+int email_post(struct visit *visit);
+int password_page(struct visit *visit);
+int password_post(struct visit *visit);
+
+/* pages_reset.c */
+int forgot_page(struct visit *visit);
+int forgot_post(struct visit *visit);
+int reset_page(struct visit *visit);
+int reset_post(struct visit *visit);
+
+/* pages_contact.c */
+int contact_page(struct visit *visit);
+int contact_post(struct visit *visit);
 
 /* pages_restore.c */
 int restore_page(struct visit *visit);

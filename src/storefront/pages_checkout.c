@@ -36,7 +36,7 @@ put_errors(struct visit *visit, struct tpl *body, const struct checkout *c)
 	}
 }
 
-static void
+void
 put_countries(struct tpl *body, const char *section, const char *chosen)
 {
 	for (const struct country *c = countries; c->code != NULL; c++) {
@@ -127,6 +127,27 @@ checkout_show(struct visit *visit, struct checkout *c, int status)
 	return page_show(visit, &page);
 }
 
+/* The address of the account, if that has one. */
+static int
+put_address(struct visit *visit, struct checkout *c)
+{
+	struct account a;
+	int found = *visit->session.account == '\0'
+	    ? 0
+	    : account_load(visit->shop->db, visit->arena,
+	          visit->session.account, &a);
+
+	if (found <= 0 || *a.address1 == '\0')
+		return found < 0 ? -1 : 0;
+	c->value[ADDRESS1] = a.address1;
+	c->value[ADDRESS2] = a.address2;
+	c->value[CITY] = a.city;
+	c->value[REGION] = a.region;
+	c->value[ZIP] = a.zip;
+	c->value[COUNTRY] = a.country;
+	return 0;
+}
+
 int
 checkout_page(struct visit *visit)
 {
@@ -143,6 +164,8 @@ checkout_page(struct visit *visit)
 	c.value[FIRST_NAME] = visit->session.first_name;
 	c.value[LAST_NAME] = visit->session.last_name;
 	c.value[COUNTRY] = countries[0].code;
+	if (put_address(visit, &c) != 0)
+		return -1;
 	c.key = checkout_new_key(visit, &c);
 	return checkout_show(visit, &c, 200);
 }

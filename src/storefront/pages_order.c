@@ -1,7 +1,8 @@
 /*
  * pages_order.c - the thank-you page: an order as its buyer sees it.
  *
- * Promises: shown only to the session that placed the order.
+ * Promises: shown only to the session that placed the order, or, if it is an
+ * account's, to whoever is logged in to that.
  */
 #include "pages.h"
 
@@ -68,12 +69,13 @@ static const struct status {
 	const char *status, *shown;
 } statuses[] = {
     {"placed", "Placed"},
+    {"partly", "Partly sent"},
     {"fulfilled", "Sent"},
     {"canceled", "Canceled"},
     {"refunded", "Refunded"},
 };
 
-static const char *
+const char *
 status_shown(const char *status)
 {
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
@@ -82,7 +84,7 @@ status_shown(const char *status)
 	return status;
 }
 
-static const char *
+const char *
 date_text(struct arena *arena, int64_t seconds)
 {
 	char text[64];
@@ -152,14 +154,18 @@ order_page(struct visit *visit)
 
 	found = *visit->session.id == '\0'
 	    ? 0
-	    : order_load(visit->shop->db, visit->arena, visit->rest,
-	          visit->session.id, &order);
+	    : account_sees(visit->shop->db, visit->session.account,
+	          visit->session.id, visit->rest);
+	if (found == 1)
+		found = order_load(visit->shop->db, visit->arena, visit->rest,
+		    NULL, &order);
 	if (found < 0)
 		return -1;
 	if (found == 0)
 		return page_message(visit, 404, "No such order in this visit",
-		    "An order is shown only in the browser that placed it.",
-		    "/", "Back to the shop");
+		    "An order is shown only in the browser that placed it, and "
+		    "in the account that it belongs to.",
+		    "/account", "To your account");
 	if (page_begin(visit, &page, "thanks.tpl", "Your order") != 0)
 		return -1;
 	tpl_show(page.body,

@@ -24,6 +24,7 @@ fill_order(struct visit *visit, struct checkout *c)
 	o->currency = visit->shop->currency;
 	o->status = "placed";
 	o->email = c->value[EMAIL];
+	o->account = visit->session.account;
 	if (o->phone == NULL)
 		o->phone = "";
 	o->shipping_address = (struct address){c->value[FIRST_NAME],

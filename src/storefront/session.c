@@ -4,10 +4,14 @@
  * Promises: a session's cookie is 256 random bits and a keyed check (junk is
  * refused before the database is asked); the database holds only its hash; form
  * tokens are a MAC of the session; links are signed, for one purpose, and
- * expire.  No cookie exists before there is a cart.
+ * expire.  No cookie exists before there is a cart or a form that needs one.
  *
- * Does not know accounts: a visitor is "known" by the address typed into a form
- * of this very session, never by a URL or a cookie of somebody else's.
+ * A visitor is "known" by the account that the session is logged in to, or by
+ * the address typed into a form of this very session, never by a URL or a cookie
+ * of somebody else's.  A session is another one, with another cookie, before and
+ * after each log-in and log-out.  A login ends after half an hour without a
+ * request and after twelve hours at the latest; the session goes on with its
+ * cart, as a guest's who is not known.
  */
 #include "storefront.h"
 
@@ -15,11 +19,14 @@
 #include <string.h>
 
 #define COOKIE_DAYS 30
+#define LOGIN_IDLE (30 * 60)
+#define LOGIN_LONGEST (12 * 3600)
+#define LOGIN_NOTED 60 /* how exact login.seen_at is */
 #define B64 sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
-/* The first 88 bits of a keyed hash over purpose and text, as 15 characters. */
-static void
-mac(const struct shop *shop, const char *purpose, const char *text,
+/* The first 128 bits of a keyed hash over purpose and text. */
+void
+secret_mac(const struct shop *shop, const char *purpose, const char *text,
     char out[24])
 {
 	unsigned char hash[16];
@@ -64,7 +71,26 @@ hash_token(const char *token, char id[44])
 struct loading {
 	struct arena *arena;
 	struct session *session;
+	int64_t now;
+	bool note; /* that the login was used */
 };
+
+/* account, since, seen_at, email, phone, first_name, last_name */
+static void
+login_row(struct loading *l, const char *const col[])
+{
+	struct session *s = l->session;
+	bool on = num(col[1]) > l->now - LOGIN_LONGEST &&
+	    num(col[2]) > l->now - LOGIN_IDLE;
+
+	l->note = on && num(col[2]) <= l->now - LOGIN_NOTED;
+	/* One who comes after the login's end is anybody. */
+	s->account = on ? arena_copy(l->arena, col[0]) : "";
+	s->email = on ? arena_copy(l->arena, col[3]) : "";
+	s->phone = on ? arena_copy(l->arena, col[4]) : "";
+	s->first_name = on ? arena_copy(l->arena, col[5]) : "";
+	s->last_name = on ? arena_copy(l->arena, col[6]) : "";
+}
 
 static int
 session_row(void *arg, int n, const char *const col[])
@@ -77,6 +103,8 @@ session_row(void *arg, int n, const char *const col[])
 	l->session->phone = arena_copy(l->arena, col[2]);
 	l->session->first_name = arena_copy(l->arena, col[3]);
 	l->session->last_name = arena_copy(l->arena, col[4]);
+	if (col[5] != NULL)
+		login_row(l, col + 5);
 	return arena_failed(l->arena) ? -1 : 0;
 }
 
@@ -85,14 +113,28 @@ session_none(struct session *session)
 {
 	memset(session, 0, sizeof(*session));
 	session->cart = session->email = session->phone = "";
-	session->first_name = session->last_name = "";
+	session->first_name = session->last_name = session->account = "";
+}
+
+/* That the login was used.  A page does not fail of it. */
+static void
+note_login(struct db *db, const char *session, int64_t now)
+{
+	if (db_begin(db) != 0)
+		return;
+	if (db_run(db, NULL, NULL,
+	        "UPDATE login SET seen_at = $2 WHERE session = $1", session,
+	        NUM(now)) < 0 ||
+	    db_commit(db) != 0)
+		db_rollback(db);
 }
 
 int
 session_load(
     struct shop *shop, struct request *request, struct session *session)
 {
-	struct loading loading = {request->arena, session};
+	struct loading loading = {
+	    request->arena, session, request->now, false};
 	const char *token, *dot;
 	char check[24];
 	int64_t rows;
@@ -102,42 +144,38 @@ session_load(
 	dot = strchr(token, '.');
 	if (dot == NULL || strlen(token) >= sizeof(session->token))
 		return 0;
-	mac(shop, "session",
+	secret_mac(shop, "session",
 	    arena_copyn(request->arena, token, (size_t)(dot - token)), check);
 	if (!same(check, dot + 1))
 		return 0;
 	hash_token(token, session->id);
 	rows = db_run(shop->db, session_row, &loading,
-	    "SELECT cart, email, phone, first_name, last_name FROM session "
-	    "WHERE id = $1 AND seen_at > CAST($2 AS BIGINT)",
+	    "SELECT s.cart, s.email, s.phone, s.first_name, s.last_name, "
+	    "l.account, l.since, l.seen_at, a.email, a.phone, a.first_name, "
+	    "a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "
+	    "LEFT JOIN account a ON a.id = l.account "
+	    "WHERE s.id = $1 AND s.seen_at > CAST($2 AS BIGINT)",
 	    session->id, NUM(request->now - COOKIE_DAYS * 86400));
 	if (rows == 1)
 		snprintf(session->token, sizeof(session->token), "%s", token);
 	else
 		session_none(session);
+	if (loading.note)
+		note_login(shop->db, session->id, request->now);
 	return rows < 0 ? -1 : 0;
 }
 
-int
-session_start(
+/* A new session with its cookie; the session's cart stays. */
+static int
+session_make(
     struct shop *shop, struct request *request, struct session *session)
 {
 	unsigned char random[32];
 	char text[48], check[24];
 
-	if (*session->id != '\0') {
-		if (db_run(shop->db, NULL, NULL,
-		        "UPDATE session SET cart = $2, seen_at = $3 "
-		        "WHERE id = $1",
-		        session->id,
-		        *session->cart != '\0' ? session->cart : NULL,
-		        NUM(request->now)) < 0)
-			return -1;
-		return 0;
-	}
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2base64(text, sizeof(text), random, sizeof(random), B64);
-	mac(shop, "session", text, check);
+	secret_mac(shop, "session", text, check);
 	snprintf(session->token, sizeof(session->token), "%s.%s", text, check);
 	hash_token(session->token, session->id);
 	session->fresh = true;
@@ -152,9 +190,60 @@ session_start(
 }
 
 int
+session_start(
+    struct shop *shop, struct request *request, struct session *session)
+{
+	if (*session->id != '\0') {
+		if (db_run(shop->db, NULL, NULL,
+		        "UPDATE session SET cart = $2, seen_at = $3 "
+		        "WHERE id = $1",
+		        session->id,
+		        *session->cart != '\0' ? session->cart : NULL,
+		        NUM(request->now)) < 0)
+			return -1;
+		return 0;
+	}
+	return session_make(shop, request, session);
+}
+
+int
+session_end(struct shop *shop, struct session *session)
+{
+	const char *cart = session->cart;
+
+	if (*session->id != '\0' &&
+	    db_run(shop->db, NULL, NULL, "DELETE FROM session WHERE id = $1",
+	        session->id) < 0)
+		return -1;
+	session_none(session);
+	session->cart = cart;
+	session->gone = true;
+	return 0;
+}
+
+int
+session_login(struct shop *shop, struct request *request,
+    struct session *session, const char *account)
+{
+	if (session_end(shop, session) != 0 ||
+	    session_make(shop, request, session) != 0 ||
+	    db_run(shop->db, NULL, NULL,
+	        "INSERT INTO login (session, account, since, seen_at) "
+	        "VALUES ($1, $2, $3, $3)",
+	        session->id, account, NUM(request->now)) < 0)
+		return -1;
+	session->account = account;
+	session->gone = false;
+	return 0;
+}
+
+int
 session_identify(struct shop *shop, struct session *session, const char *email,
     const char *phone, const char *first_name, const char *last_name)
 {
+	/* Whose account it is stays known as what the account says. */
+	if (*session->account != '\0')
+		return 0;
 	session->email = email;
 	session->phone = phone;
 	session->first_name = first_name;
@@ -173,11 +262,12 @@ session_cookie(const struct shop *shop, const struct session *session,
 {
 	char value[200];
 
-	if (!session->fresh)
+	if (!session->fresh && !session->gone)
 		return;
 	snprintf(value, sizeof(value),
 	    "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-	    cookie_name(shop), session->token, COOKIE_DAYS * 86400,
+	    cookie_name(shop), session->token,
+	    session->gone ? 0 : COOKIE_DAYS * 86400,
 	    shop->settings->https ? "; Secure" : "");
 	response_header(response, "Set-Cookie", value);
 }
@@ -188,7 +278,7 @@ session_form_token(
 {
 	char check[24];
 
-	mac(shop, "form", session->id, check);
+	secret_mac(shop, "form", session->id, check);
 	return arena_copy(arena, check);
 }
 
@@ -207,7 +297,7 @@ token_sign(struct shop *shop, struct arena *arena, const char *purpose,
 	char check[24], *payload;
 
 	payload = arena_printf(arena, "%s.%lld", text, (long long)expires);
-	mac(shop, purpose, payload, check);
+	secret_mac(shop, purpose, payload, check);
 	return arena_printf(arena, "%s.%s", payload, check);
 }
 
@@ -221,7 +311,7 @@ token_open(struct shop *shop, struct arena *arena, const char *purpose,
 	if (dot == NULL || strlen(token) > 200)
 		return NULL;
 	payload = arena_copyn(arena, token, (size_t)(dot - token));
-	mac(shop, purpose, payload, check);
+	secret_mac(shop, purpose, payload, check);
 	expires = strrchr(payload, '.');
 	if (!same(check, dot + 1) || expires == NULL || num(expires + 1) < now)
 		return NULL;

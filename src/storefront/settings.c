@@ -196,6 +196,17 @@ check_list(const char *value)
 	      "letters and digits, usually six";
 }
 
+static const char *
+check_leads_email(const char *value)
+{
+	const char *at = strchr(value, '@');
+
+	return *value == '\0' || (at != NULL && at != value && at[1] != '\0' &&
+	                             strlen(value) <= 100)
+	    ? NULL
+	    : "must be the e-mail address of whoever looks after new leads";
+}
+
 static const struct setting {
 	const char *name;
 	size_t at;
@@ -211,6 +222,7 @@ static const struct setting {
     {"STOREFRONT_TEMPLATES", AT(templates), DATADIR "/templates", check_any},
     {"STOREFRONT_SECRET_FILE", AT(secret_file), "storefront.secret",
         check_any},
+    {"STOREFRONT_LEADS_EMAIL", AT(leads_email), "", check_leads_email},
     {"STOREFRONT_CURRENCY", AT(currency), "USD", check_currency},
     {"KLAVIYO_PUBLIC_KEY", AT(public_key), "", check_public_key},
     {"KLAVIYO_PRIVATE_KEY_FILE", AT(private_key_file), "", check_key_file},

@@ -40,6 +40,8 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 /* Takes a malloc'd text (may be NULL): freed with the arena. */
 char *arena_take(struct arena *arena, char *text);
 bool arena_failed(const struct arena *arena);
+/* It holds a secret: all of it is wiped before it is freed. */
+void arena_secret(struct arena *arena);
 
 /* A growing buffer, NUL-terminated.  A failed allocation is remembered. */
 struct text {
@@ -86,6 +88,8 @@ struct settings {
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
 	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */
 	const char *list;       /* KLAVIYO_LIST: "" = the account's default */
+	const char *leads_email; /* STOREFRONT_LEADS_EMAIL: who is told of new
+	                            leads; "" = nobody */
 	bool https;             /* url begins with https: */
 };
 /* Reads and checks all; -1 names the setting, what is wrong and what to do. */
@@ -266,6 +270,7 @@ struct request {
 	const char *cookie, *accept, *origin, *fetch_site, *if_none_match,
 	    *if_modified_since, *user_agent;
 	const char *purpose;    /* "prefetch", "prerender", or for a visitor: "" */
+	const char *client;     /* REMOTE_ADDR; "" when absent */
 	int64_t now;
 };
 struct response {
@@ -351,7 +356,10 @@ struct session {
 	char token[80];         /* the cookie's value */
 	bool fresh;             /* made by this request: set the cookie */
 	const char *cart;       /* cart id; "" = none */
-	/* The known visitor, from a form of this session; "" = unknown. */
+	const char *account;    /* that it is logged in to; "" = a guest */
+	bool gone;              /* ended by this request: drop the cookie */
+	/* The known visitor, of the account or from a form of this session;
+	 * "" = unknown. */
 	const char *email, *phone, *first_name, *last_name;
 };
 /* The session that the cookie names; an empty one if there is none. */
@@ -360,7 +368,14 @@ int session_load(struct shop *shop, struct request *request,
 /* Makes a session if there is none yet.  Within a transaction. */
 int session_start(struct shop *shop, struct request *request,
     struct session *session);
-/* Remembers who the visitor is.  Within a transaction. */
+/* Logs in: a new session takes the place of this one, with its cart.  Within a
+ * transaction. */
+int session_login(struct shop *shop, struct request *request,
+    struct session *session, const char *account);
+/* Ends it; only its cart is still known.  Within a transaction. */
+int session_end(struct shop *shop, struct session *session);
+/* Remembers who the visitor is, where there is no account that says so.  Within
+ * a transaction. */
 int session_identify(struct shop *shop, struct session *session,
     const char *email, const char *phone, const char *first_name,
     const char *last_name);
@@ -378,6 +393,9 @@ char *token_sign(struct shop *shop, struct arena *arena, const char *purpose,
 /* The text of a signed token, NULL if forged or expired. */
 char *token_open(struct shop *shop, struct arena *arena, const char *purpose,
     const char *token, int64_t now);
+/* 128 bits of a keyed hash of ${text}, for one purpose. */
+void secret_mac(const struct shop *shop, const char *purpose, const char *text,
+    char out[24]);
 /* ${n} characters of random Crockford base32, 5 bits each. */
 char *random_id(struct arena *arena, int n);
 
@@ -413,6 +431,118 @@ enum side consent_side(const struct settings *settings,
     const struct consent *consent, bool known, bool robot, bool ahead);
 bool consent_robot(const char *user_agent);
 bool consent_ahead(const char *purpose); /* fetched before it is asked for */
+/* ------------------------------------------- throttle.c: how often one may try */
+
+enum throttle {
+	THROTTLE_LOGIN,           /* of an account, by one client */
+	THROTTLE_LOGIN_CLIENT,
+	THROTTLE_PASSWORD,        /* asked again of one who is logged in */
+	THROTTLE_REGISTER_CLIENT,
+	THROTTLE_RESET,           /* of an address, by anybody */
+	THROTTLE_RESET_CLIENT,
+	THROTTLE_CONTACT,         /* of an address, by anybody */
+	THROTTLE_CONTACT_CLIENT,
+	THROTTLES
+};
+/* Takes a token of ${who}'s: 1; 0, there is none for ${retry} seconds; -1.  Own
+ * transaction; counts at once, on all hosts. */
+int throttle_take(struct shop *shop, enum throttle what, const char *who,
+    int64_t now, int *retry);
+/* Gives it back, because the try was right.  Within a transaction. */
+int throttle_give(struct shop *shop, enum throttle what, const char *who);
+/* Who the web server says is asking, fit for ${who}: an IPv6 network of 64 bits
+ * counts as one. */
+const char *throttle_client(const struct request *request);
+
+/* --------------------------------------------------------- password.c: passwords */
+
+#define PASSWORD_MIN 8
+#define PASSWORD_MAX 1024
+#define PASSWORD_HASH 128
+enum password {
+	PASSWORD_FAILED = -1,
+	PASSWORD_GOOD = 0,
+	PASSWORD_WRONG,
+	PASSWORD_BUSY, /* too many at this moment: later */
+};
+/* What is wrong with a password that somebody chose; NULL = nothing. */
+const char *password_why_not(const char *password);
+enum password password_hash(const char *password, char hash[PASSWORD_HASH]);
+/* ${hash} NULL: there is none, but it takes as long as if there were. */
+enum password password_check(const char *password, const char *hash);
+/* Was it made with weaker parameters than today's? */
+bool password_old(const char *hash);
+
+/* ----------------------------------------------------------- account.c: accounts */
+
+struct account {
+	const char *id, *email, *email_key, *password;
+	const char *first_name, *last_name, *phone;
+	const char *address1, *address2, *city, *region, *zip, *country;
+	const char *cart;       /* "" = none yet */
+	const char *form;       /* key of the form that made it */
+	int64_t changes, created_at;
+};
+/* The form of an address that tells one from another. */
+const char *account_key(struct arena *arena, const char *email);
+/* Lookups: 1 found, 0 not, -1 failure. */
+int account_load(struct db *db, struct arena *arena, const char *id,
+    struct account *account);
+int account_find(struct db *db, struct arena *arena, const char *email_key,
+    struct account *account);
+/* All below within a transaction.  1 made; 0, the address has an account. */
+int account_create(
+    struct db *db, struct arena *arena, struct account *account);
+/* Takes the account's row, as it is now, for a change, whose number is
+ * ${account->changes}; 1, 0 not found, -1. */
+int account_change(struct db *db, struct arena *arena, const char *id,
+    int64_t now, struct account *account);
+int account_save(struct db *db, const struct account *account);
+/* 1; 0, the address is another account's. */
+int account_set_email(struct db *db, const struct account *account);
+int account_set_password(
+    struct db *db, const char *id, const char *had, const char *hash);
+/* Ends all its logins, but for that of the session ${but}. */
+int account_end_logins(struct db *db, const char *id, const char *but);
+/* What a guest has becomes the account's: the orders of the session, and the
+ * cart: ${cart} gets the account's. */
+int account_join(struct db *db, struct arena *arena,
+    const struct account *account, const char *session, const char **cart,
+    int64_t now);
+/* The order is this account's ("" = a guest's, of this session)? */
+int account_sees(struct db *db, const char *account, const char *session,
+    const char *order);
+
+/* ------------------------------------------------ reset.c: forgotten passwords */
+
+#define RESET_SECONDS (45 * 60)
+
+/* Notes a request; ${account} NULL: the address has none, and it leads nowhere.
+ * 1; 0, this form has asked before.  Within a transaction. */
+int reset_ask(struct db *db, struct arena *arena, const char *account,
+    const char *form, int64_t now, const char **id);
+/* The request of a link's token, if it can still be used: 1, 0, -1. */
+int reset_find(struct shop *shop, struct arena *arena, const char *token,
+    int64_t now, const char **id, const char **account);
+/* Uses it up, with all others of the account: 1; 0, another was faster.  Within
+ * a transaction. */
+int reset_use(struct db *db, const char *id, const char *account, int64_t now);
+/* Ends all open requests of the account.  Within a transaction. */
+int reset_end(struct db *db, const char *account, int64_t now);
+/* For the worker: the link of request ${id}, *${link} for free(): 1; 0, it
+ * cannot be used any more; -1.  ${shop} is a struct shop *. */
+int reset_link(void *shop, const char *id, char **link);
+
+/* ------------------------------------------------------- leads.c: contact form */
+
+struct lead {
+	const char *id, *form, *first_name, *last_name, *email, *phone;
+	const char *message;
+	int64_t created_at;
+};
+/* 1; 0, this form was sent before.  Within a transaction. */
+int lead_add(struct db *db, struct arena *arena, struct lead *lead);
+int leads_command(const struct settings *settings, int argc, char **argv);
 
 /* ------------------------------------------------------------- cart.c: the cart */
 
@@ -506,6 +636,8 @@ struct order {
 	struct line *lines;
 	int nlines, units;
 	const char *exchange_id; /* Klaviyo's, from the visitor's cookie */
+	const char *account; /* whose it becomes when placed; "" or NULL: a
+	                        guest's */
 };
 int shipping_methods(struct db *db, struct arena *arena, int64_t subtotal,
     struct shipping **list);
@@ -552,6 +684,9 @@ int order_by_key(struct db *db, struct arena *arena, const char *key,
 int order_load(struct db *db, struct arena *arena, const char *id,
     const char *session, struct order *order);
 typedef int order_each(void *arg, const struct order *order);
+/* The orders of an account, newest first, without lines. */
+int order_list_of(struct db *db, struct arena *arena, const char *account,
+    int limit, order_each *each, void *arg);
 int order_list(struct db *db, struct arena *arena, int limit, order_each *each,
     void *arg);
 /* The id and time of each order of since <= time < until, oldest first, after
@@ -669,6 +804,20 @@ int tracking_change(const struct settings *settings, struct db *db,
     int64_t now);
 /* Both: ${history} marks events as past ones, which start no flow.  0; -1; 1
  * when the queue is full, which happens to history only. */
+/* tracking_account.c: what happens to an account, in its transaction.  Results
+ * as tracking_order()'s.  ${account} as it is afterwards. */
+int tracking_account_created(
+    struct db *db, const struct account *account, int64_t now);
+/* What of it differs from ${old}, an event for each kind of change. */
+int tracking_account_updated(struct db *db, const struct account *account,
+    const struct account *old, int64_t now);
+/* ${id} is the reset request's. */
+int tracking_reset(struct db *db, const struct account *account, const char *id,
+    int64_t now);
+int tracking_lead(
+    const struct settings *settings, struct db *db, const struct lead *lead);
+/* Is an address so new to Klaviyo that a page should not identify by it? */
+bool tracking_email_pending(struct db *db, const char *email);
 /* The exchange id in Klaviyo's cookie, "" if there is none. */
 const char *tracking_exchange_id(struct arena *arena, const char *cookie);
 /* Origins that the CSP must allow for klaviyo.js, " https://..". */

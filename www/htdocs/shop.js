@@ -510,6 +510,18 @@
     if (event.persisted && said() !== said_before) { location.reload(); }
   });
 
+  /* ---- forms that count once ---- */
+
+  function once(form) {
+    var sent = false, errors = d.querySelector("[data-errors]");
+    form.addEventListener("submit", function (event) {
+      if (sent) { event.preventDefault(); }
+      sent = true;
+    });
+    window.addEventListener("pageshow", function () { sent = false; });
+    if (errors) { errors.focus(); }
+  }
+
   /* ---- menus ---- */
 
   function menu() {
@@ -532,6 +544,7 @@
     all("form[data-cart]", cart);
     all("form[data-consent]", consent);
     all("form[data-checkout]", checkout);
+    all("form[data-once]", once);
     all("form[data-auto-submit]", function (form) {
       form.addEventListener("change", function () { form.submit(); });
     });
