@@ -74,12 +74,11 @@ kl_hold_release(const struct klaviyo_store *store, const char *id, int64_t now)
 {
 	struct num t;
 
-	/* One that has been tried meanwhile has a due time of its own. */
+	/* One that is being tried, or was, has a due time of its own. */
 	return run(store,
 	    "UPDATE klaviyo_outbox SET held_by = NULL,"
-	    " due_at = CASE WHEN claim IS NULL AND attempts = 0"
-	    " AND due_at > CAST($2 AS BIGINT) THEN CAST($2 AS BIGINT)"
-	    " ELSE due_at END"
+	    " due_at = CASE WHEN attempts = 0 AND due_at > CAST($2 AS BIGINT)"
+	    " THEN CAST($2 AS BIGINT) ELSE due_at END"
 	    " WHERE held_by = $1 AND NOT EXISTS"
 	    " (SELECT 1 FROM klaviyo_outbox AS first"
 	    " WHERE first.id = $1 AND first.due_at IS NOT NULL)",

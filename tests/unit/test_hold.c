@@ -242,6 +242,7 @@ too_long(void **state)
 	held_pair();
 	mail = claim(ROW, NOW);
 	assert_int_equal(settle(mail, "t", KL_RETRY, NOW + 1200), 1);
+	kl_claims_free(mail);
 	assert_int_equal(kl_outbox_claim(&s, "t", KL_ANY_LANE, 9, NOW + 899,
 	                     NOW + 960, &list),
 	    0);
@@ -276,6 +277,43 @@ own_time(void **state)
 	assert_int_equal(due("Wrote Review/2"), NOW + 900);
 	assert_string_equal(row_text("due_at", "Wrote Review/3"), "");
 	assert_int_equal(row_count("held_by IS NOT NULL"), 0);
+}
+
+/* Of what is sent in one go, or dropped as dead in one go, the columns are
+   emptied, too. */
+static void
+in_one_go(void **state)
+{
+	struct klaviyo_store s = store();
+	struct kl_settlement done[9];
+	struct kl_claim *list;
+	char id[8];
+	int n = 0;
+
+	(void)state;
+	held_pair();
+	for (int i = 0; i < 9; i++) {
+		snprintf(id, sizeof(id), "c7:e%d", i);
+		assert_int_equal(email(id, OLD, NEW, NOW), 0);
+	}
+	store_do("UPDATE klaviyo_outbox SET due_at = NULL, held_by = 'x'"
+	         " WHERE id LIKE '%:e8'"); /* dead */
+	assert_int_equal(klaviyo_outbox_drop(&s, NULL, NOW), 1);
+	assert_int_equal(
+	    kl_outbox_claim(&s, "t", KL_ANY_LANE, 9, NOW, NOW + 60, &list), 0);
+	for (struct kl_claim *c = list; c != NULL; c = c->next)
+		done[n++] =
+		    (struct kl_settlement){.claim = c, .outcome = KL_SENT};
+	assert_int_equal(n, 9);
+	store_do("UPDATE klaviyo_outbox SET held_by = 'x'"
+	         " WHERE id LIKE 'Updated%'");
+	assert_int_equal(kl_outbox_settle(&s, "t", done, 9, NOW + 6), 9);
+	kl_claims_free(list);
+	assert_int_equal(
+	    row_count("about IS NOT NULL OR (id LIKE 'Updated%:e_'"
+	              " AND id NOT LIKE '%e8' AND held_by IS NOT NULL)"),
+	    0);
+	is_free(NOW + 6);
 }
 
 /* The operator's "all" means what failed: it does not let go what is held; by
@@ -524,9 +562,9 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, store_new, store_drop)
 	const struct CMUnitTest tests[] = {T(others_go), T(ends_sent),
 	    T(ends_dead), T(does_not_end), T(ends_dropped), T(ends_erased),
-	    T(erased_by_new_address), T(too_long), T(own_time), T(retried),
-	    T(chain), T(whose), T(one_look), T(together), T(upgrade),
-	    T(upgrade_fails), T(upgrade_raced)};
+	    T(erased_by_new_address), T(too_long), T(own_time), T(in_one_go),
+	    T(retried), T(chain), T(whose), T(one_look), T(together),
+	    T(upgrade), T(upgrade_fails), T(upgrade_raced)};
 
 	return cmocka_run_group_tests_name("hold", tests, NULL, NULL);
 }
