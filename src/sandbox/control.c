@@ -7,7 +7,8 @@
  *   GET  /sandbox/status           counts, metrics, rate windows, guide, faults
  *   GET  /sandbox/profiles         the profiles, with their consent
  *   GET  /sandbox/stock            who waits for which article
- *   GET  /sandbox/state            all of the above
+ *   GET  /sandbox/catalog          items, variants, categories and their jobs
+ *   GET  /sandbox/state            all of the above but the catalogue
  *   GET  /sandbox/export           the same, to be saved as a file
  *   POST /sandbox/clear            forgets everything
  *   POST /sandbox/fault            the body is a fault SPEC; replaces the rules
@@ -135,6 +136,9 @@ status(struct buf *b)
 	guide_json(b);
 	buf_str(b, ",\"fault\":");
 	fault_json(b);
+	buf_str(b, ",\"catalog\":{");
+	catalog_status(b);
+	buf_str(b, "}");
 	buf_printf(b, ",\"seed\":\"%llu\",\"version\":\"" VERSION "\"",
 	    (unsigned long long)fault_seed_used());
 	buf_str(b, ",\"public_key\":");
@@ -169,6 +173,15 @@ serve_stock_list(struct call *c)
 }
 
 static void
+serve_catalogue(struct call *c)
+{
+	epoch(&c->reply);
+	buf_str(&c->reply, ",");
+	catalog_json(&c->reply);
+	buf_str(&c->reply, "}");
+}
+
+static void
 serve_state(struct call *c)
 {
 	static const struct {
@@ -198,6 +211,7 @@ clear(struct call *c)
 	people_clear();
 	events_clear();
 	stock_clear();
+	catalog_clear();
 	data_clear();
 	guide_clear();
 	windows_clear();
@@ -233,6 +247,7 @@ static const struct {
     {"GET", "/sandbox/status", serve_status, 1},
     {"GET", "/sandbox/profiles", serve_profiles, 1},
     {"GET", "/sandbox/stock", serve_stock_list, 1},
+    {"GET", "/sandbox/catalog", serve_catalogue, 1},
     {"GET", "/sandbox/state", serve_state, 1},
     {"GET", "/sandbox/export", serve_state, 1},
     {"POST", "/sandbox/clear", clear, 1},

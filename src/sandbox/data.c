@@ -81,6 +81,12 @@ replay_stock(struct arrival *a, const struct json *line)
 		    json_get(line, "channels"), json_text(line, "variant"));
 }
 
+static void
+replay_catalog(struct arrival *a, const struct json *line)
+{
+	catalog_replay(a, line);
+}
+
 static const struct {
 	const char *kind;
 	void (*replay)(struct arrival *, const struct json *line);
@@ -88,7 +94,8 @@ static const struct {
 } kinds[] = {{"event", replay_event, "profile"},
     {"profile", replay_profile, "profile"}, {"merge", replay_merge, "source"},
     {"consent", replay_consent, "profile"},
-    {"back_in_stock", replay_stock, "profile"}};
+    {"back_in_stock", replay_stock, "profile"},
+    {"catalog", replay_catalog, "data"}};
 
 static void
 replay(const struct json *line)

@@ -30,14 +30,19 @@ static const char usage[] =
     "  --rate off|real      Klaviyo's rate limits (real)\n"
     "  --clock-rate N       rate windows run N times faster\n"
     "  --latency MS         wait before each answer\n"
+    "  --catalog-polls N    a catalogue job is complete when it has been "
+    "asked\n"
+    "                       after N times (2)\n"
     "  --fault SPEC         let answers go wrong; see below\n"
     "  --seed N             repeat what faults by chance did before\n"
     "  --help, --version\n"
     "\n"
     "The live page is at /. For programs, as JSON: GET "
     "/sandbox/events?after=N\n"
-    "[&wait=MS], /sandbox/status, /sandbox/profiles, /sandbox/state and\n"
-    "/sandbox/export; POST /sandbox/clear, and /sandbox/fault with a SPEC.\n"
+    "[&wait=MS], /sandbox/status, /sandbox/profiles (with their consent),\n"
+    "/sandbox/stock (who waits for which article), /sandbox/catalog,\n"
+    "/sandbox/state and /sandbox/export; POST /sandbox/clear, and\n"
+    "/sandbox/fault with a SPEC.\n"
     "\n";
 
 enum option_code {
@@ -52,6 +57,7 @@ enum option_code {
 	O_RATE,
 	O_CLOCK,
 	O_LATENCY,
+	O_POLLS,
 	O_FAULT,
 	O_SEED,
 	O_HELP,
@@ -69,6 +75,7 @@ static const struct option options[] = {
     {"rate", required_argument, NULL, O_RATE},
     {"clock-rate", required_argument, NULL, O_CLOCK},
     {"latency", required_argument, NULL, O_LATENCY},
+    {"catalog-polls", required_argument, NULL, O_POLLS},
     {"fault", required_argument, NULL, O_FAULT},
     {"seed", required_argument, NULL, O_SEED},
     {"help", no_argument, NULL, O_HELP},
@@ -210,6 +217,11 @@ set(struct settings *s, int code, char *value)
 		if (number("latency", value, 0, 3600000, &n))
 			return -1;
 		s->listen.latency = (int)n;
+		return 0;
+	case O_POLLS:
+		if (number("catalog-polls", value, 0, 1000, &n))
+			return -1;
+		option_catalog_polls = (int)n;
 		return 0;
 	case O_FAULT:
 		s->faults = 1;

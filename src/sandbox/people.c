@@ -15,7 +15,6 @@
 #include "sandbox.h"
 
 #include <ctype.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,20 +94,6 @@ people_given(const struct json *data)
 			g.id[i] = v;
 	}
 	return g;
-}
-
-/* 26 characters as Klaviyo's: 10 of time, 16 of chance. */
-static void
-make_id(char out[27])
-{
-	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-	int64_t t = wall_ms();
-
-	for (int i = 9; i >= 0; i--, t >>= 5)
-		out[i] = digits[t & 31];
-	for (int i = 10; i < 26; i++)
-		out[i] = digits[randombytes_uniform(32)];
-	out[26] = 0;
 }
 
 static uint32_t

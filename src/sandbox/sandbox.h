@@ -42,8 +42,15 @@ void buf_json(struct buf *b, const char *s, size_t n); /* "quoted" */
 void buf_time(struct buf *b, int64_t ms);              /* ISO 8601, Z */
 void buf_member(struct buf *b, const char *key);       /* ,"key": */
 void buf_free(struct buf *b);
+void make_id(char out[27]); /* as Klaviyo's: 10 of time, 16 of chance */
 int64_t wall_ms(void);
 int64_t monotonic_ms(void);
+
+/* ids.c: lists of ids: "a","b"; NULL is the empty one */
+
+void ids_add(char **list, const char *id);
+int ids_drop(char **list, const char *id); /* whether it was there */
+int ids_have(const char *list, const char *id);
 
 /* map.c: 128-bit hash of a text -> number; keys are never removed */
 
@@ -282,6 +289,16 @@ void stock_take(const struct arrival *a, const struct json *profile,
 void stock_json(struct buf *b);
 void stock_clear(void);
 
+/* catalog.c, catalog_jobs.c: the catalogue */
+
+int catalog_lacks(const char *variant); /* known, and without this id */
+int catalog_stock(const char *variant, double *quantity); /* whether known */
+void catalog_replay(const struct arrival *a, const struct json *line);
+void catalog_status(struct buf *b); /* how much, and the newest jobs */
+void catalog_json(struct buf *b);   /* all */
+void catalog_clear(void);
+extern int option_catalog_polls;
+
 /* data.c: --data */
 
 int data_open(const char *file); /* takes in what is there, then appends */
@@ -356,7 +373,7 @@ void call_error(struct call *c, int status, const char *code, const char *title,
 struct arrival call_arrival(const struct call *c);
 
 /* What serves them: profiles.c, calls_event.c, calls_read.c,
-   subscriptions.c, stock.c */
+   subscriptions.c, stock.c, catalog_jobs.c, calls_catalog.c */
 
 void profile_find(struct call *), profile_get(struct call *),
     profile_create(struct call *), profile_update(struct call *),
@@ -368,6 +385,8 @@ void serve_held(struct call *), serve_metrics(struct call *),
     serve_account(struct call *);
 void serve_subscribe(struct call *), serve_unsubscribe(struct call *),
     serve_client_subscription(struct call *), serve_stock(struct call *);
+void serve_catalog(struct call *), serve_catalog_job(struct call *),
+    serve_catalog_poll(struct call *);
 
 /* key.c: 0, or -1 with an error reported */
 

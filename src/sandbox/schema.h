@@ -49,11 +49,16 @@ void walk_leave(struct walk *w, size_t before);
 extern const struct field shape_event[], shape_bulk[], shape_client_bulk[],
     shape_profile_create[], shape_profile_update[], shape_profile_import[],
     shape_client_profile[], shape_subscribe[], shape_unsubscribe[],
-    shape_client_subscription[], shape_stock[], shape_merge[];
+    shape_client_subscription[], shape_stock[], shape_merge[],
+    shape_items_create[], shape_items_update[], shape_items_delete[],
+    shape_variants_create[], shape_variants_update[], shape_variants_delete[],
+    shape_categories_create[], shape_categories_update[],
+    shape_categories_delete[];
 
 rule rule_email, rule_phone_owner, rule_known_person, rule_time, rule_currency,
     rule_unique_id, rule_metric, rule_properties, rule_bulk, rule_group,
     rule_not_empty, rule_subscribe, rule_unsubscribe, rule_client_consent,
-    rule_channels, rule_compound, rule_one, rule_phone, rule_past;
+    rule_channels, rule_compound, rule_one, rule_phone, rule_past, rule_batch,
+    rule_not_blank, rule_metadata, rule_policy;
 
 #endif

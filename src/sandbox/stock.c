@@ -49,8 +49,15 @@ stock_take(const struct arrival *a, const struct json *profile,
 	struct given g = people_given(profile);
 	struct buf remarks = {0}, b = {0}, list = {0};
 	struct waiting *w;
+	double quantity;
 	uint32_t who = people_meet(&g, a->new_id, !a->browser, &remarks);
 
+	if (catalog_stock(variant, &quantity) && quantity > 0) {
+		static const char there[] = "the variant is in stock";
+
+		buf_str(&remarks, remarks.n ? "," : "");
+		buf_json(&remarks, there, strlen(there));
+	}
 	if (!(w = find(who, variant)))
 		w = add(who, variant, a->received);
 	json_copy(&list, channels);
@@ -138,6 +145,10 @@ serve_stock(struct call *c)
 			    strcmp(v->str, "EMAIL")
 			        ? "This channel needs a phone_number."
 			        : "The channel EMAIL needs an email.");
+	if (catalog_lacks(variant))
+		report_error(&c->report, 404, "not_found", "Not found.",
+		    "/data/relationships/variant/data/id", NULL,
+		    "A catalog variant with this id does not exist.");
 	if (c->report.count)
 		return;
 	c->status = 202;

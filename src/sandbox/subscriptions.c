@@ -32,56 +32,6 @@ static const struct {
 static const char *const states[] = {
     "NEVER_SUBSCRIBED", "SUBSCRIBED", "UNSUBSCRIBED"};
 
-/* Lists of ids are kept as JSON text without brackets. */
-
-static char *
-in_list(const char *list, const char *id)
-{
-	struct buf b = {0};
-	char *at;
-
-	buf_json(&b, id, strlen(id));
-	at = list ? strstr(list, b.p) : NULL;
-	buf_free(&b);
-	return at;
-}
-
-static void
-put_in(char **list, const char *id)
-{
-	struct buf b = {0};
-
-	if (in_list(*list, id))
-		return;
-	buf_printf(&b, "%s%s", *list ? *list : "", *list ? "," : "");
-	buf_json(&b, id, strlen(id));
-	free(*list);
-	*list = b.p;
-}
-
-static int
-take_out(char **list, const char *id)
-{
-	char *at = in_list(*list, id), *end;
-	struct buf b = {0};
-
-	if (!at)
-		return 0;
-	buf_json(&b, id, strlen(id));
-	end = at + b.n;
-	buf_free(&b);
-	if (*end == ',')
-		end++;
-	else if (at > *list)
-		at--;
-	memmove(at, end, strlen(end) + 1);
-	if (!**list) {
-		free(*list);
-		*list = NULL;
-	}
-	return 1;
-}
-
 static struct consents *
 consents_of(struct person *p)
 {
@@ -180,10 +130,10 @@ consent_take(const struct arrival *a, const struct json *profile,
 	people_merge_attributes(who, attributes, NULL, 0);
 	c = consents_of(people_at(who));
 	if (list && subscribe) {
-		put_in(&c->lists, list);
-		take_out(&c->off, list);
-	} else if (list && take_out(&c->lists, list)) {
-		put_in(&c->off, list);
+		ids_add(&c->lists, list);
+		ids_drop(&c->off, list);
+	} else if (list && ids_drop(&c->lists, list)) {
+		ids_add(&c->off, list);
 		from_list = 1;
 	}
 	for (int i = 0; i < CHANNELS && !from_list; i++) {
@@ -222,10 +172,10 @@ consent_merge(struct person *into, const struct person *from)
 	doc = json_parse(b.p, b.n, &why);
 	for (const struct json *v = json_root(doc)->child->child; v;
 	     v = v->next)
-		put_in(&c->lists, v->str);
+		ids_add(&c->lists, v->str);
 	for (const struct json *v = json_root(doc)->child->next->child; v;
 	     v = v->next)
-		put_in(&c->off, v->str);
+		ids_add(&c->off, v->str);
 	json_free(doc);
 	buf_free(&b);
 }

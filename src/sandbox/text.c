@@ -7,6 +7,7 @@
  */
 #include "sandbox.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,4 +187,18 @@ int64_t
 monotonic_ms(void)
 {
 	return clock_ms(CLOCK_MONOTONIC);
+}
+
+/* 26 characters as Klaviyo's: 10 of time, 16 of chance. */
+void
+make_id(char out[27])
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	int64_t t = wall_ms();
+
+	for (int i = 9; i >= 0; i--, t >>= 5)
+		out[i] = digits[t & 31];
+	for (int i = 10; i < 26; i++)
+		out[i] = digits[randombytes_uniform(32)];
+	out[26] = 0;
 }

@@ -203,3 +203,38 @@ def back_in_stock(variant="v1", channels=("EMAIL",), who=None):
 def merge(into, source):
     return {"data": {"type": "profile-merge", "id": into, "relationships": {
         "profiles": {"data": [{"type": "profile", "id": source}]}}}}
+
+
+PLURALS = {"item": "items", "variant": "variants", "category": "categories"}
+
+
+def thing(what, id, create=True, **attributes):
+    """An item, variant or category of a job: all that is required when it is
+    made, and only what is given when it is changed. related=(name, id or ids)
+    is what it belongs to."""
+    related = attributes.pop("related", None)
+    whole = {"category": {"name": f"Category {id}"}}.get(what, {
+        "title": f"Title {id}", "description": "What it is",
+        "url": f"https://shop.klaviyo-demo.com/products/{id}"})
+    if what == "variant":
+        whole.update(sku=f"SKU-{id}", inventory_quantity=3, price=9.99)
+        related = related or create and ("item", "i1")
+    data = {"type": f"catalog-{what}", "attributes": {
+        **({"external_id": id, **whole} if create else {}), **attributes}}
+    if not create:
+        data["id"] = VARIANT + id
+    if related:
+        name, ids = related
+        kind = {"item": "item", "items": "item"}.get(name, "category")
+        to = [{"type": f"catalog-{kind}", "id": VARIANT + i}
+              for i in ([ids] if isinstance(ids, str) else ids)]
+        data["relationships"] = {name: {"data": to[0] if name == "item" else to}}
+    return data
+
+
+def job(what, doing, *things):
+    """A bulk job; things are those of thing(), or ids for "delete"."""
+    data = [{"type": f"catalog-{what}", "id": VARIANT + t}
+            if isinstance(t, str) else t for t in things]
+    return {"data": {"type": f"catalog-{what}-bulk-{doing}-job", "attributes": {
+        PLURALS[what]: {"data": data}}}}
