@@ -1,10 +1,11 @@
 /*
  * catalog_feed.c - the whole catalogue, product by product.
  *
- * Promises: only published products; memory for one batch of them, however many
- * there are; no transaction stays open between two batches, so a long walk
- * holds nobody up.  A product that is added, removed or renamed meanwhile is
- * there or not; none is there twice.
+ * Promises: only published products, or all, with their variants and what was
+ * pushed of each; memory for one batch of them, however many there are; no
+ * transaction stays open between two batches, so a long walk holds nobody up.
+ * A product that is added, removed or renamed meanwhile is there or not; none
+ * is there twice.
  */
 #include "catalog.h"
 
@@ -18,6 +19,7 @@ struct walk {
 	struct product **last;  /* where the next product goes */
 	struct product *at;     /* whose categories are being read */
 	struct category **next; /* where its next category goes */
+	struct variant **last_variant;
 };
 
 static int
@@ -38,6 +40,9 @@ product_row(void *arg, int n, const char *const col[])
 	p->price_min = num(col[5]);
 	p->stock = num(col[6]);
 	p->in_stock = num(col[7]) != 0;
+	p->vendor = arena_copy(arena, col[8]);
+	p->published = num(col[9]) != 0;
+	p->pushed = col[10] != NULL ? arena_copy(arena, col[10]) : NULL;
 	*walk->last = p;
 	walk->last = &p->next;
 	return arena_failed(arena) ? shop_fail("out of memory") : 0;
@@ -67,27 +72,78 @@ category_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
-/* The products after the id ${after}; their categories, of published ones only,
-   so that every row finds its product. */
 static int
-read_batch(struct db *db, struct arena *arena, const char *after,
+variant_row(void *arg, int n, const char *const col[])
+{
+	struct walk *walk = arg;
+	struct variant *v;
+
+	(void)n;
+	while (walk->at != NULL && strcmp(walk->at->id, col[0]) != 0) {
+		walk->at = walk->at->next;
+		walk->last_variant =
+		    walk->at != NULL ? &walk->at->variants : NULL;
+	}
+	if (walk->at == NULL)
+		return 0;
+	v = arena_alloc(walk->arena, sizeof(*v));
+	if (v == NULL)
+		return shop_fail("out of memory");
+	v->name = arena_copy(walk->arena, col[1]);
+	v->sku = arena_copy(walk->arena, col[2]);
+	v->price = num(col[3]);
+	v->stock = num(col[4]);
+	v->oversell = num(col[5]) != 0;
+	v->pushed = col[6] != NULL ? arena_copy(walk->arena, col[6]) : NULL;
+	*walk->last_variant = v;
+	walk->last_variant = &v->next;
+	return 0;
+}
+
+static int
+read_variants(struct db *db, struct walk *walk, struct product *list,
+    const char *after, const char *end)
+{
+	walk->at = list;
+	walk->last_variant = &list->variants;
+	return db_run(db, variant_row, walk,
+	           "SELECT v.product, v.name, v.sku, v.price, v.stock, "
+	           "v.oversell, c.hash FROM variant v "
+	           "LEFT JOIN catalog_pushed c ON c.kind = 'variant' "
+	           "AND c.product = v.product AND c.name = v.name "
+	           "WHERE v.product > $1 AND v.product <= $2 "
+	           "ORDER BY v.product, v.position, v.id",
+	           after, end) < 0
+	           ? -1
+	           : 0;
+}
+
+/* The products after the id ${after}; their categories, of the same ones only,
+   so that every row finds its product; of all, ${whole}, the variants, too. */
+static int
+read_batch(struct db *db, struct arena *arena, const char *after, bool whole,
     struct product **list)
 {
 	struct walk walk = {.arena = arena, .last = list};
+	const char *all = whole ? "1" : "0";
 	const struct product *p;
 
 	*list = NULL;
 	if (db_run(db, product_row, &walk,
 	        "SELECT p.id, p.handle, p.title, p.body, p.image, "
 	        "MIN(v.price), SUM(v.stock), MAX(CASE WHEN v.stock > 0 "
-	        "OR v.oversell = 1 THEN 1 ELSE 0 END) "
-	        "FROM (SELECT id, handle, title, body, image FROM product "
-	        "WHERE published = 1 AND id > $1 ORDER BY id LIMIT " BATCH
-	        ") p "
+	        "OR v.oversell = 1 THEN 1 ELSE 0 END), p.vendor, p.published, "
+	        "c.hash "
+	        "FROM (SELECT id, handle, title, body, image, vendor, "
+	        "published FROM product "
+	        "WHERE (published = 1 OR $2 = '1') AND id > $1 "
+	        "ORDER BY id LIMIT " BATCH ") p "
 	        "JOIN variant v ON v.product = p.id "
-	        "GROUP BY p.id, p.handle, p.title, p.body, p.image "
-	        "ORDER BY p.id",
-	        after) < 0)
+	        "LEFT JOIN catalog_pushed c ON c.kind = 'item' "
+	        "AND c.product = p.id AND c.name = '' "
+	        "GROUP BY p.id, p.handle, p.title, p.body, p.image, p.vendor, "
+	        "p.published, c.hash ORDER BY p.id",
+	        after, all) < 0)
 		return -1;
 	if (*list == NULL)
 		return 0;
@@ -95,19 +151,20 @@ read_batch(struct db *db, struct arena *arena, const char *after,
 		p = p->next;
 	walk.at = *list;
 	walk.next = &walk.at->categories;
-	return db_run(db, category_row, &walk,
-	           "SELECT c.product, c.name FROM product_category c "
-	           "JOIN product p ON p.id = c.product "
-	           "WHERE p.published = 1 AND c.product > $1 "
-	           "AND c.product <= $2 ORDER BY c.product, c.position",
-	           after, p->id) < 0
-	           ? -1
-	           : 0;
+	if (db_run(db, category_row, &walk,
+	        "SELECT c.product, c.name FROM product_category c "
+	        "JOIN product p ON p.id = c.product "
+	        "WHERE (p.published = 1 OR $3 = '1') AND c.product > $1 "
+	        "AND c.product <= $2 ORDER BY c.product, c.position",
+	        after, p->id, all) < 0)
+		return -1;
+	return whole ? read_variants(db, &walk, *list, after, p->id) : 0;
 }
 
 /* 1: there may be more after ${after}, which moves on; 0: that was the end. */
 static int
-one_batch(struct db *db, char **after, catalog_visit *visit, void *arg)
+one_batch(
+    struct db *db, char **after, bool whole, catalog_visit *visit, void *arg)
 {
 	struct arena *arena = arena_new();
 	struct product *p = NULL;
@@ -116,7 +173,7 @@ one_batch(struct db *db, char **after, catalog_visit *visit, void *arg)
 
 	if (arena == NULL)
 		return shop_fail("out of memory");
-	if (read_batch(db, arena, *after, &p) == 0)
+	if (read_batch(db, arena, *after, whole, &p) == 0)
 		result = p != NULL;
 	for (; result > 0 && p != NULL; p = p->next) {
 		if (visit(arg, arena, p) != 0)
@@ -132,14 +189,26 @@ one_batch(struct db *db, char **after, catalog_visit *visit, void *arg)
 	return result;
 }
 
-int
-catalog_each(struct db *db, catalog_visit *visit, void *arg)
+static int
+walk_all(struct db *db, bool whole, catalog_visit *visit, void *arg)
 {
 	char *after = strdup("");
 	int more = after != NULL ? 1 : shop_fail("out of memory");
 
 	while (more > 0)
-		more = one_batch(db, &after, visit, arg);
+		more = one_batch(db, &after, whole, visit, arg);
 	free(after);
 	return more;
+}
+
+int
+catalog_each(struct db *db, catalog_visit *visit, void *arg)
+{
+	return walk_all(db, false, visit, arg);
+}
+
+int
+catalog_each_whole(struct db *db, catalog_visit *visit, void *arg)
+{
+	return walk_all(db, true, visit, arg);
 }

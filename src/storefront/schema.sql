@@ -247,3 +247,12 @@ CREATE TABLE IF NOT EXISTS lead (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS lead_created ON lead (created_at);
+
+-- What Klaviyo's catalog has, told by `catalog push`.
+CREATE TABLE IF NOT EXISTS catalog_pushed (
+  kind TEXT NOT NULL CHECK (kind IN ('item', 'variant')),
+  product TEXT NOT NULL,          -- also of one that is gone since
+  name TEXT NOT NULL,             -- of the variant; empty for an item
+  hash TEXT NOT NULL,             -- of what was pushed; empty = unknown
+  PRIMARY KEY (kind, product, name)
+) STRICT;

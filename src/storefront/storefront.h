@@ -180,6 +180,7 @@ struct variant {
 	int64_t price, compare_at; /* compare_at 0 = none */
 	int64_t stock;
 	bool oversell;    /* sold even without stock */
+	const char *pushed; /* see struct product */
 	struct variant *next;
 };
 struct category {
@@ -197,6 +198,10 @@ struct product {
 	int64_t price_min, price_max, compare_at;
 	int64_t stock;    /* of all variants; known to catalog_each() only */
 	bool in_stock;
+	/* Known to catalog_each_whole() only; ${pushed} is the hash of what
+	 * Klaviyo's catalog has of it: NULL = nothing, "" = anything. */
+	bool published;
+	const char *pushed;
 	struct product *next;
 };
 struct listing {
@@ -237,6 +242,8 @@ int catalog_related(struct db *db, struct arena *arena, const char *product_id,
 typedef int catalog_visit(
     void *arg, struct arena *arena, const struct product *product);
 int catalog_each(struct db *db, catalog_visit *visit, void *arg);
+/* The same for every product, with its variants. */
+int catalog_each_whole(struct db *db, catalog_visit *visit, void *arg);
 
 /*
  * import.c: loads Shopify's product CSV in one transaction: all of it, or
@@ -834,6 +841,10 @@ int tracking_feed(const struct settings *settings, struct db *db,
     const char *currency, const char *format, feed_write *write, void *arg,
     struct feed_counts *counts);
 
+/* tracking_catalog.c: how a variant is called in Klaviyo's catalog. */
+const char *tracking_variant_id(
+    struct arena *arena, const char *product, const char *variant);
+
 /* ------------------------------------------- progress.c: long work on a terminal */
 
 struct progress { /* begins as {0} */
@@ -877,6 +888,7 @@ int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
 int migrate_command(const struct settings *settings, int argc, char **argv);
 int backup_command(const struct settings *settings, int argc, char **argv);
+int catalog_command(const struct settings *settings, int argc, char **argv);
 int feed_command(const struct settings *settings, int argc, char **argv);
 int history_command(const struct settings *settings, int argc, char **argv);
 /* history_import.c: the exit code; 2 without a word: the call was wrong. */

@@ -25,4 +25,15 @@ size_t tracking_added_at(const struct tracking *t, const struct added *added);
  * has told of it: then the server does not. */
 const char *tracking_mark(const struct tracking *t);
 
+/* tracking_catalog.c: entries of the Catalog API; free(), NULL with
+ * klaviyo_error().  ${variant} NULL: the item itself. */
+char *tracking_item_entry(const struct settings *settings, struct arena *arena,
+    const char *currency, const struct product *product,
+    enum klaviyo_catalog_step step);
+char *tracking_variant_entry(const struct settings *settings,
+    struct arena *arena, const char *currency, const struct product *product,
+    const struct variant *variant, enum klaviyo_catalog_step step);
+char *tracking_gone_entry(
+    struct arena *arena, const char *product, const char *variant);
+
 #endif

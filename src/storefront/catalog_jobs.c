@@ -1,0 +1,504 @@
+/*
+ * catalog_jobs.c - the jobs of `catalog push`: filled, posted, polled to their
+ * end, and what came of them kept.
+ *
+ *   an entry's fate           then
+ *   taken                     its hash is noted; of a deletion, its row goes
+ *   create, but it exists     noted as unknown: the next pass updates it
+ *   update, but it is not     its row goes: the next pass creates it
+ *   delete, but it is not     taken
+ *   a variant without item    the item's row goes: the next pass creates both
+ *   refused                   told with Klaviyo's words; tried by the next push
+ *
+ * Klaviyo may refuse a whole job, or not say which entries failed: such a job is
+ * halved until it does.
+ *
+ * Promises: what a job has done is committed when the job has ended, so that a
+ * push that is killed goes on where it was, and repeats the jobs under way at
+ * most.  There are few of these, far fewer than Klaviyo allows an account.
+ */
+#include "catalog_push.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define OPEN_MAX 50            /* jobs under way; each may have to be repeated */
+#define OPEN_BYTES (32 << 20)
+#define JOB_BYTES 4000000      /* of 5 MB */
+#define POLL_MS 100
+#define POLL_MAX_MS 2000
+_Static_assert(OPEN_MAX <= KLAVIYO_CATALOG_JOBS, "Klaviyo's limit");
+
+/* ------------------------------------------------------------ one job's life */
+
+static struct job *
+job_new(enum klaviyo_catalog_kind kind, enum klaviyo_catalog_step step)
+{
+	struct arena *arena = arena_new();
+	struct job *job =
+	    arena != NULL ? arena_alloc(arena, sizeof(*job)) : NULL;
+
+	if (job == NULL) {
+		arena_free(arena);
+		shop_fail("out of memory");
+		return NULL;
+	}
+	job->arena = arena;
+	job->kind = kind;
+	job->step = step;
+	return job;
+}
+
+static void
+job_free(struct job *job)
+{
+	if (job != NULL)
+		arena_free(job->arena);
+}
+
+static int
+job_put(struct job *job, const struct entry *entry)
+{
+	struct entry *to = &job->entry[job->n++];
+
+	to->product = arena_copy(job->arena, entry->product);
+	to->name = arena_copy(job->arena, entry->name);
+	to->hash = arena_copy(job->arena, entry->hash);
+	to->text = arena_copy(job->arena, entry->text);
+	job->bytes += strlen(entry->text) + 1;
+	return arena_failed(job->arena) ? shop_fail("out of memory") : 0;
+}
+
+/* ------------------------------------------------------ what became of it */
+
+/* A line for the operator; "item 1111: .." */
+static int
+refuse(struct push *push, enum klaviyo_catalog_kind kind,
+    enum klaviyo_catalog_step step, const char *product, const char *name,
+    const char *words)
+{
+	static const char *const verb[] = {
+	    "not created", "not updated", "not deleted"};
+	int64_t n = push->refused++;
+
+	if (n < PUSH_FAULTS &&
+	    asprintf(&push->fault[n], "%s %s%s%s%s %s: %s",
+	        kind == KLAVIYO_CATALOG_ITEM ? "product" : "variant of",
+	        product, *name != '\0' ? ", \"" : "", name,
+	        *name != '\0' ? "\"," : "", verb[step], words) < 0) {
+		push->fault[n] = NULL;
+		return shop_fail("out of memory");
+	}
+	return 0;
+}
+
+void
+jobs_forgive(struct push *push)
+{
+	for (int i = 0; i < PUSH_FAULTS; i++) {
+		free(push->fault[i]);
+		push->fault[i] = NULL;
+	}
+	push->refused = 0;
+}
+
+static const char *
+kind_name(enum klaviyo_catalog_kind kind)
+{
+	return kind == KLAVIYO_CATALOG_ITEM ? "item" : "variant";
+}
+
+/* ${hash} NULL: Klaviyo does not have it. */
+static int
+keep(struct push *push, enum klaviyo_catalog_kind kind, const char *product,
+    const char *name, const char *hash)
+{
+	int64_t rows;
+
+	if (hash == NULL)
+		rows = db_run(push->db, NULL, NULL,
+		    "DELETE FROM catalog_pushed WHERE kind = $1 "
+		    "AND product = $2 AND name = $3",
+		    kind_name(kind), product, name);
+	else
+		rows = db_run(push->db, NULL, NULL,
+		    "INSERT INTO catalog_pushed (kind, product, name, hash) "
+		    "VALUES ($1, $2, $3, $4) ON CONFLICT (kind, product, name) "
+		    "DO UPDATE SET hash = excluded.hash",
+		    kind_name(kind), product, name, hash);
+	return rows < 0 ? -1 : 0;
+}
+
+static int
+keep_taken(struct push *push, const struct job *job, const struct entry *e)
+{
+	push->done[job->kind][job->step]++;
+	return keep(push, job->kind, e->product, e->name,
+	    job->step != KLAVIYO_CATALOG_DELETE ? e->hash : NULL);
+}
+
+static int
+keep_fault(struct push *push, const struct job *job, const struct entry *e,
+    enum klaviyo_catalog_fault fault, const char *words)
+{
+	bool variant = job->kind == KLAVIYO_CATALOG_VARIANT, turns = false;
+	int result = 0;
+
+	if (fault == KLAVIYO_CATALOG_MISSING &&
+	    job->step == KLAVIYO_CATALOG_DELETE)
+		return keep_taken(push, job, e);
+	if (fault == KLAVIYO_CATALOG_MISSING) {
+		turns = variant || job->step == KLAVIYO_CATALOG_UPDATE;
+		/* Of a variant to be created, it is the item. */
+		if (job->step == KLAVIYO_CATALOG_UPDATE)
+			result = keep(push, job->kind, e->product, e->name, NULL);
+		else if (variant)
+			result = keep(push, KLAVIYO_CATALOG_ITEM, e->product,
+			    "", NULL);
+	} else if (job->step == KLAVIYO_CATALOG_CREATE &&
+	           fault != KLAVIYO_CATALOG_INVALID) {
+		turns = true;
+		result = keep(push, job->kind, e->product, e->name, "");
+	}
+	push->turned += turns;
+	if (result != 0 || (turns && !push->final))
+		return result;
+	return refuse(push, job->kind, job->step, e->product, e->name, words);
+}
+
+/* When Klaviyo was told last: for `doctor`. */
+static int
+keep_time(struct push *push)
+{
+	return db_run(push->db, NULL, NULL,
+	           "INSERT INTO meta (name, value) VALUES ('catalog push', $1) "
+	           "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+	           NUM(time(NULL))) < 0
+	           ? -1
+	           : 0;
+}
+
+/* What Klaviyo's answer says of each entry. */
+struct verdict {
+	struct job *job;
+	bool faulty[KLAVIYO_CATALOG_JOB];
+	enum klaviyo_catalog_fault fault[KLAVIYO_CATALOG_JOB];
+	const char *words[KLAVIYO_CATALOG_JOB];
+	int64_t named;
+	bool unnamed; /* an error that is nobody's */
+};
+
+static int
+take_error(void *arg, long entry, enum klaviyo_catalog_fault fault,
+    const char *words)
+{
+	struct verdict *v = arg;
+
+	if (v->job->n == 1)
+		entry = 0;
+	if (entry < 0 || (size_t)entry >= v->job->n) {
+		v->unnamed = true;
+		return 0;
+	}
+	if (v->faulty[entry])
+		return 0; /* its first error */
+	v->faulty[entry] = true;
+	v->fault[entry] = fault;
+	v->words[entry] = arena_copy(v->job->arena, words);
+	v->named++;
+	return 0;
+}
+
+static int post(struct push *push, struct job *job);
+
+/* Two jobs of half the entries that nothing is known of. */
+static int
+halve(struct push *push, const struct job *job, const struct verdict *v)
+{
+	size_t rest = 0, put = 0;
+	struct job *half = NULL;
+
+	for (size_t i = 0; i < job->n; i++)
+		rest += !v->faulty[i];
+	for (size_t i = 0; i < job->n; i++) {
+		if (v->faulty[i])
+			continue;
+		if (half == NULL &&
+		    (half = job_new(job->kind, job->step)) == NULL)
+			return -1;
+		if (job_put(half, &job->entry[i]) != 0) {
+			job_free(half);
+			return -1;
+		}
+		if (++put != (rest + 1) / 2 && put != rest)
+			continue;
+		if (post(push, half) != 0)
+			return -1;
+		half = NULL;
+	}
+	return 0;
+}
+
+/* Notes what has come of a job that has ended.  Takes the job. */
+static int
+settle(struct push *push, struct job *job, const struct verdict *v,
+    int64_t failed)
+{
+	bool blind = job->n > 1 && (v->unnamed || failed > v->named);
+	int result = db_begin(push->db);
+
+	if (result != 0)
+		goto out;
+	for (size_t i = 0; result == 0 && i < job->n; i++) {
+		const struct entry *e = &job->entry[i];
+
+		if (v->faulty[i])
+			result = keep_fault(
+			    push, job, e, v->fault[i], v->words[i]);
+		else if (!blind && failed > v->named) /* alone, and failed */
+			result = keep_fault(push, job, e,
+			    KLAVIYO_CATALOG_UNCLEAR, "Klaviyo does not say why");
+		else if (!blind)
+			result = keep_taken(push, job, e);
+	}
+	if (result == 0)
+		result = keep_time(push);
+	if (result == 0)
+		result = db_commit(push->db);
+	if (result != 0)
+		db_rollback(push->db);
+	else if (blind)
+		result = halve(push, job, v);
+out:
+	job_free(job);
+	return result;
+}
+
+/* -------------------------------------------------------- posted and polled */
+
+/* An answer about the job: 0, it goes on; 1, it has ended and is settled; -1.
+   Takes the job, unless it goes on. */
+static int
+read_answer(struct push *push, struct job *job, const char *body)
+{
+	struct klaviyo_catalog_job told;
+	struct verdict verdict = {.job = job};
+
+	if (klaviyo_catalog_answer(job->kind, job->step, body, &told,
+	        take_error, &verdict) != 0) {
+		shop_fail("%s", klaviyo_error());
+	} else if (told.done < 0) {
+		shop_fail("Klaviyo has cancelled %s", told.path);
+	} else if (told.done > 0) {
+		return settle(push, job, &verdict, told.failed) == 0 ? 1 : -1;
+	} else {
+		snprintf(job->path, sizeof(job->path), "%s", told.path);
+		return 0;
+	}
+	job_free(job);
+	return -1;
+}
+
+static void
+nap(int ms)
+{
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+
+	nanosleep(&time, NULL);
+}
+
+/* Asks for a job that is under way; as read_answer(). */
+static int
+poll_job(struct push *push, struct job *job)
+{
+	struct klaviyo_reply reply = {0};
+	int result;
+
+	if (klaviyo_ask(push->klaviyo, "GET", job->path, NULL, &reply) != 0) {
+		result = shop_fail("%s", klaviyo_error());
+		job_free(job);
+	} else if (reply.status == 404) {
+		result = shop_fail(
+		    "Klaviyo does not know %s any more", job->path);
+		job_free(job);
+	} else {
+		result = read_answer(push, job, reply.body);
+	}
+	free(reply.body);
+	return result;
+}
+
+/* Waits for the end of the job that was posted first. */
+static int
+wait_first(struct push *push)
+{
+	struct job *job = push->first;
+	int result, pause = POLL_MS;
+
+	push->first = job->next;
+	if (push->first == NULL)
+		push->last = &push->first;
+	push->open--;
+	push->bytes -= job->bytes;
+	while ((result = poll_job(push, job)) == 0) {
+		progress_show(&push->progress, 0, ", waiting for Klaviyo");
+		nap(pause);
+		pause = pause < POLL_MAX_MS / 2 ? pause * 2 : POLL_MAX_MS;
+	}
+	return result > 0 ? 0 : -1;
+}
+
+/* Is the request itself what Klaviyo does not like? */
+static bool
+refused(const struct klaviyo_reply *reply)
+{
+	return reply->status == 400 || reply->status == 409 ||
+	       reply->status == 413 || reply->status == 422;
+}
+
+/* One that is refused as a whole; klaviyo_error() says why.  Takes the job. */
+static int
+post_refused(struct push *push, struct job *job, long status)
+{
+	struct verdict verdict = {.job = job, .unnamed = job->n > 1};
+
+	if (job->n == 1)
+		take_error(&verdict, 0,
+		    status == 409 ? KLAVIYO_CATALOG_UNCLEAR
+		                  : KLAVIYO_CATALOG_INVALID,
+		    klaviyo_error());
+	return settle(push, job, &verdict, (int64_t)job->n);
+}
+
+/* Klaviyo's answer to a job that was posted, and judged.  Takes the job. */
+static int
+posted(struct push *push, struct job *job, bool asked,
+    const struct klaviyo_reply *reply)
+{
+	int result;
+
+	if (!asked && refused(reply))
+		return post_refused(push, job, reply->status);
+	if (!asked || reply->status == 404) {
+		if (asked)
+			shop_fail("Klaviyo has no Catalog API at this address "
+			          "and revision: see KLAVIYO_API_URL and "
+			          "KLAVIYO_REVISION");
+		else
+			shop_fail("%s", klaviyo_error());
+		job_free(job);
+		return -1;
+	}
+	result = read_answer(push, job, reply->body);
+	if (result != 0)
+		return result > 0 ? 0 : -1;
+	*push->last = job;
+	push->last = &job->next;
+	push->open++;
+	push->bytes += job->bytes;
+	return 0;
+}
+
+/* Takes the job. */
+static int
+post(struct push *push, struct job *job)
+{
+	const char *text[KLAVIYO_CATALOG_JOB];
+	struct klaviyo_reply reply = {0};
+	char *body = NULL;
+	int result = 0;
+	bool asked;
+
+	while (result == 0 && push->open > 0 &&
+	       (push->open >= OPEN_MAX ||
+	           push->bytes + job->bytes > OPEN_BYTES))
+		result = wait_first(push);
+	for (size_t i = 0; i < job->n; i++)
+		text[i] = job->entry[i].text;
+	if (result == 0) {
+		body = klaviyo_catalog_job(job->kind, job->step, text, job->n);
+		if (body == NULL)
+			shop_fail("%s", klaviyo_error());
+	}
+	if (body == NULL) {
+		job_free(job);
+		return -1;
+	}
+	asked = klaviyo_ask(push->klaviyo, "POST",
+	            klaviyo_catalog_path(job->kind, job->step), body,
+	            &reply) == 0;
+	result = posted(push, job, asked, &reply);
+	free(reply.body);
+	free(body);
+	return result;
+}
+
+/* ------------------------------------------------------------------- filled */
+
+static int
+post_filled(struct push *push, enum klaviyo_catalog_kind kind,
+    enum klaviyo_catalog_step step)
+{
+	struct job *job = push->filling[kind][step];
+
+	push->filling[kind][step] = NULL;
+	return job != NULL ? post(push, job) : 0;
+}
+
+int
+jobs_add(struct push *push, enum klaviyo_catalog_kind kind,
+    enum klaviyo_catalog_step step, const char *product, const char *name,
+    const char *hash, char *text)
+{
+	struct job **job = &push->filling[kind][step];
+	struct entry entry = {product, name, hash, text};
+	int result = 0;
+
+	if (text == NULL)
+		return refuse(
+		    push, kind, step, product, name, klaviyo_error());
+	if (push->klaviyo == NULL) {
+		push->done[kind][step]++;
+		goto out;
+	}
+	if (*job != NULL && ((*job)->n == KLAVIYO_CATALOG_JOB ||
+	                        (*job)->bytes + strlen(text) > JOB_BYTES))
+		result = post_filled(push, kind, step);
+	if (result == 0 && *job == NULL &&
+	    (*job = job_new(kind, step)) == NULL)
+		result = -1;
+	if (result == 0)
+		result = job_put(*job, &entry);
+out:
+	free(text);
+	return result;
+}
+
+int
+jobs_finish(struct push *push)
+{
+	for (int kind = 0; kind < 2; kind++)
+		for (int step = 0; step < 3; step++)
+			if (post_filled(push, kind, step) != 0)
+				return -1;
+	while (push->first != NULL)
+		if (wait_first(push) != 0)
+			return -1;
+	return 0;
+}
+
+void
+jobs_free(struct push *push)
+{
+	struct job *next;
+
+	for (int kind = 0; kind < 2; kind++)
+		for (int step = 0; step < 3; step++)
+			job_free(push->filling[kind][step]);
+	for (struct job *job = push->first; job != NULL; job = next) {
+		next = job->next;
+		job_free(job);
+	}
+	jobs_forgive(push);
+}
