@@ -219,6 +219,7 @@ klaviyo_ask(struct klaviyo *klaviyo, const char *method, const char *path,
 		nap(wait);
 	}
 	result = failed(method, path, &answer);
+	reply->status = answer.curl == CURLE_OK ? answer.status : 0;
 	free(answer.body);
 	return result;
 }

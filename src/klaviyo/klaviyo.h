@@ -781,7 +781,8 @@ KLAVIYO_API int klaviyo_leave(
  */
 
 struct klaviyo_reply {
-	long status;             /* 2xx, or 404 */
+	long status;             /* 2xx, or 404; after -1 what it was refused
+	                            with, 0 = there was no answer */
 	char *body;              /* JSON, up to 16 MB; the caller frees */
 };
 /* ${path} begins with /api/, is encoded, and may be absolute (a "next" link of

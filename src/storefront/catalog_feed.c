@@ -48,20 +48,33 @@ product_row(void *arg, int n, const char *const col[])
 	return arena_failed(arena) ? shop_fail("out of memory") : 0;
 }
 
+/* The product of a row, at or after the last row's; NULL: one that is new since
+   the list was read. */
+static struct product *
+owner(const struct walk *walk, const char *id)
+{
+	struct product *p = walk->at;
+
+	while (p != NULL && strcmp(p->id, id) != 0)
+		p = p->next;
+	return p;
+}
+
 /* Both lists are in the database's order of product ids. */
 static int
 category_row(void *arg, int n, const char *const col[])
 {
 	struct walk *walk = arg;
 	struct category *category;
+	struct product *p;
 
 	(void)n;
-	while (walk->at != NULL && strcmp(walk->at->id, col[0]) != 0) {
-		walk->at = walk->at->next;
-		walk->next = walk->at != NULL ? &walk->at->categories : NULL;
-	}
-	if (walk->at == NULL)
-		return 0; /* of one that is new since, and in the next batch */
+	p = owner(walk, col[0]);
+	if (p == NULL)
+		return 0;
+	if (p != walk->at)
+		walk->next = &p->categories;
+	walk->at = p;
 	category = arena_alloc(walk->arena, sizeof(*category));
 	if (category == NULL)
 		return shop_fail("out of memory");
@@ -76,16 +89,16 @@ static int
 variant_row(void *arg, int n, const char *const col[])
 {
 	struct walk *walk = arg;
+	struct product *p;
 	struct variant *v;
 
 	(void)n;
-	while (walk->at != NULL && strcmp(walk->at->id, col[0]) != 0) {
-		walk->at = walk->at->next;
-		walk->last_variant =
-		    walk->at != NULL ? &walk->at->variants : NULL;
-	}
-	if (walk->at == NULL)
+	p = owner(walk, col[0]);
+	if (p == NULL)
 		return 0;
+	if (p != walk->at)
+		walk->last_variant = &p->variants;
+	walk->at = p;
 	v = arena_alloc(walk->arena, sizeof(*v));
 	if (v == NULL)
 		return shop_fail("out of memory");

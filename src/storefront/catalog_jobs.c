@@ -10,8 +10,8 @@
  *   a variant without item    the item's row goes: the next pass creates both
  *   refused                   told with Klaviyo's words; tried by the next push
  *
- * Klaviyo may refuse a whole job, or not say which entries failed: such a job is
- * halved until it does.
+ * Klaviyo may refuse a whole job, or not say which entries failed: such a job
+ * is halved until it does.
  *
  * Promises: what a job has done is committed when the job has ended, so that a
  * push that is killed goes on where it was, and repeats the jobs under way at
@@ -23,14 +23,15 @@
 #include <string.h>
 #include <time.h>
 
-#define OPEN_MAX 50            /* jobs under way; each may have to be repeated */
+#define OPEN_MAX 50 /* jobs under way; each may have to be repeated */
 #define OPEN_BYTES (32 << 20)
-#define JOB_BYTES 4000000      /* of 5 MB */
+#define JOB_BYTES 4000000 /* of 5 MB */
 #define POLL_MS 100
 #define POLL_MAX_MS 2000
 _Static_assert(OPEN_MAX <= KLAVIYO_CATALOG_JOBS, "Klaviyo's limit");
 
-/* ------------------------------------------------------------ one job's life */
+/* ------------------------------------------------------------ one job's life
+ */
 
 static struct job *
 job_new(enum klaviyo_catalog_kind kind, enum klaviyo_catalog_step step)
@@ -152,10 +153,11 @@ keep_fault(struct push *push, const struct job *job, const struct entry *e,
 		turns = variant || job->step == KLAVIYO_CATALOG_UPDATE;
 		/* Of a variant to be created, it is the item. */
 		if (job->step == KLAVIYO_CATALOG_UPDATE)
-			result = keep(push, job->kind, e->product, e->name, NULL);
+			result =
+			    keep(push, job->kind, e->product, e->name, NULL);
 		else if (variant)
-			result = keep(push, KLAVIYO_CATALOG_ITEM, e->product,
-			    "", NULL);
+			result = keep(
+			    push, KLAVIYO_CATALOG_ITEM, e->product, "", NULL);
 	} else if (job->step == KLAVIYO_CATALOG_CREATE &&
 	           fault != KLAVIYO_CATALOG_INVALID) {
 		turns = true;
@@ -190,8 +192,8 @@ struct verdict {
 };
 
 static int
-take_error(void *arg, long entry, enum klaviyo_catalog_fault fault,
-    const char *words)
+take_error(
+    void *arg, long entry, enum klaviyo_catalog_fault fault, const char *words)
 {
 	struct verdict *v = arg;
 
@@ -242,8 +244,8 @@ halve(struct push *push, const struct job *job, const struct verdict *v)
 
 /* Notes what has come of a job that has ended.  Takes the job. */
 static int
-settle(struct push *push, struct job *job, const struct verdict *v,
-    int64_t failed)
+settle(
+    struct push *push, struct job *job, const struct verdict *v, int64_t failed)
 {
 	bool blind = job->n > 1 && (v->unnamed || failed > v->named);
 	int result = db_begin(push->db);
@@ -254,16 +256,19 @@ settle(struct push *push, struct job *job, const struct verdict *v,
 		const struct entry *e = &job->entry[i];
 
 		if (v->faulty[i])
-			result = keep_fault(
-			    push, job, e, v->fault[i], v->words[i]);
+			result =
+			    keep_fault(push, job, e, v->fault[i], v->words[i]);
 		else if (!blind && failed > v->named) /* alone, and failed */
-			result = keep_fault(push, job, e,
-			    KLAVIYO_CATALOG_UNCLEAR, "Klaviyo does not say why");
+			result =
+			    keep_fault(push, job, e, KLAVIYO_CATALOG_UNCLEAR,
+			        "Klaviyo does not say why");
 		else if (!blind)
 			result = keep_taken(push, job, e);
 	}
-	if (result == 0)
-		result = keep_time(push);
+	if (result == 0 && keep_time(push) == 0)
+		result = push_renew(push);
+	else
+		result = -1;
 	if (result == 0)
 		result = db_commit(push->db);
 	if (result != 0)
@@ -285,8 +290,8 @@ read_answer(struct push *push, struct job *job, const char *body)
 	struct klaviyo_catalog_job told;
 	struct verdict verdict = {.job = job};
 
-	if (klaviyo_catalog_answer(job->kind, job->step, body, &told,
-	        take_error, &verdict) != 0) {
+	if (klaviyo_catalog_answer(
+	        job->kind, job->step, body, &told, take_error, &verdict) != 0) {
 		shop_fail("%s", klaviyo_error());
 	} else if (told.done < 0) {
 		shop_fail("Klaviyo has cancelled %s", told.path);
@@ -319,8 +324,8 @@ poll_job(struct push *push, struct job *job)
 		result = shop_fail("%s", klaviyo_error());
 		job_free(job);
 	} else if (reply.status == 404) {
-		result = shop_fail(
-		    "Klaviyo does not know %s any more", job->path);
+		result =
+		    shop_fail("Klaviyo does not know %s any more", job->path);
 		job_free(job);
 	} else {
 		result = read_answer(push, job, reply.body);
@@ -410,9 +415,9 @@ post(struct push *push, struct job *job)
 	int result = 0;
 	bool asked;
 
-	while (result == 0 && push->open > 0 &&
-	       (push->open >= OPEN_MAX ||
-	           push->bytes + job->bytes > OPEN_BYTES))
+	while (
+	    result == 0 && push->open > 0 &&
+	    (push->open >= OPEN_MAX || push->bytes + job->bytes > OPEN_BYTES))
 		result = wait_first(push);
 	for (size_t i = 0; i < job->n; i++)
 		text[i] = job->entry[i].text;
@@ -425,9 +430,9 @@ post(struct push *push, struct job *job)
 		job_free(job);
 		return -1;
 	}
-	asked = klaviyo_ask(push->klaviyo, "POST",
-	            klaviyo_catalog_path(job->kind, job->step), body,
-	            &reply) == 0;
+	asked =
+	    klaviyo_ask(push->klaviyo, "POST",
+	        klaviyo_catalog_path(job->kind, job->step), body, &reply) == 0;
 	result = posted(push, job, asked, &reply);
 	free(reply.body);
 	free(body);
@@ -456,8 +461,7 @@ jobs_add(struct push *push, enum klaviyo_catalog_kind kind,
 	int result = 0;
 
 	if (text == NULL)
-		return refuse(
-		    push, kind, step, product, name, klaviyo_error());
+		return refuse(push, kind, step, product, name, klaviyo_error());
 	if (push->klaviyo == NULL) {
 		push->done[kind][step]++;
 		goto out;
@@ -465,8 +469,7 @@ jobs_add(struct push *push, enum klaviyo_catalog_kind kind,
 	if (*job != NULL && ((*job)->n == KLAVIYO_CATALOG_JOB ||
 	                        (*job)->bytes + strlen(text) > JOB_BYTES))
 		result = post_filled(push, kind, step);
-	if (result == 0 && *job == NULL &&
-	    (*job = job_new(kind, step)) == NULL)
+	if (result == 0 && *job == NULL && (*job = job_new(kind, step)) == NULL)
 		result = -1;
 	if (result == 0)
 		result = job_put(*job, &entry);

@@ -35,7 +35,8 @@ hash_of(const char *text, char hash[HASH_SIZE])
 	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-/* -------------------------------------------------------------- what is gone */
+/* -------------------------------------------------------------- what is gone
+ */
 
 #define BATCH "500"
 
@@ -45,7 +46,7 @@ struct gone {
 	struct gone_entry {
 		const char *product, *name;
 		struct gone_entry *next;
-	} *list, **last;
+	} * list, **last;
 };
 
 static int
@@ -65,8 +66,7 @@ gone_row(void *arg, int n, const char *const col[])
 }
 
 static int64_t
-read_gone(
-    struct db *db, enum klaviyo_catalog_kind kind, struct gone *gone)
+read_gone(struct db *db, enum klaviyo_catalog_kind kind, struct gone *gone)
 {
 	if (kind == KLAVIYO_CATALOG_VARIANT)
 		return db_run(db, gone_row, gone,
@@ -122,9 +122,8 @@ static int
 delete_gone(struct push *push, enum klaviyo_catalog_kind kind)
 {
 	char *product = strdup(""), *name = strdup("");
-	int more = product != NULL && name != NULL
-	               ? 1
-	               : shop_fail("out of memory");
+	int more =
+	    product != NULL && name != NULL ? 1 : shop_fail("out of memory");
 
 	while (more > 0)
 		more = gone_batch(push, kind, &product, &name);
@@ -133,7 +132,8 @@ delete_gone(struct push *push, enum klaviyo_catalog_kind kind)
 	return more != 0 ? -1 : jobs_finish(push);
 }
 
-/* --------------------------------------------------- what is new, or changed */
+/* --------------------------------------------------- what is new, or changed
+ */
 
 /* ${text} creates the entry: its hash says whether it has changed. */
 static bool
@@ -149,14 +149,14 @@ push_item(void *arg, struct arena *arena, const struct product *p)
 {
 	char *text, hash[HASH_SIZE] = "";
 	struct push *push = arg;
-	int step = p->pushed == NULL ? KLAVIYO_CATALOG_CREATE
-	                             : KLAVIYO_CATALOG_UPDATE;
+	int step =
+	    p->pushed == NULL ? KLAVIYO_CATALOG_CREATE : KLAVIYO_CATALOG_UPDATE;
 
 	progress_show(&push->progress, 1, "");
 	if (p->pushed == NULL && !p->published)
 		return 0;
-	text = tracking_item_entry(push->settings, arena, push->currency, p,
-	    KLAVIYO_CATALOG_CREATE);
+	text = tracking_item_entry(
+	    push->settings, arena, push->currency, p, KLAVIYO_CATALOG_CREATE);
 	if (text != NULL && unchanged(push, p->pushed, text, hash)) {
 		free(text);
 		return 0;
@@ -175,8 +175,8 @@ push_variant(struct push *push, struct arena *arena, const struct product *p,
     const struct variant *v)
 {
 	char *text, hash[HASH_SIZE] = "";
-	int step = v->pushed == NULL ? KLAVIYO_CATALOG_CREATE
-	                             : KLAVIYO_CATALOG_UPDATE;
+	int step =
+	    v->pushed == NULL ? KLAVIYO_CATALOG_CREATE : KLAVIYO_CATALOG_UPDATE;
 
 	text = tracking_variant_entry(push->settings, arena, push->currency, p,
 	    v, KLAVIYO_CATALOG_CREATE);

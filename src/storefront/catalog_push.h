@@ -4,6 +4,7 @@
  *   commands_catalog.c   the command
  *   catalog_push.c       what has changed since the last push
  *   catalog_jobs.c       jobs: posted, polled to their end, kept
+ *   catalog_lock.c       one push at a time
  */
 #ifndef CATALOG_PUSH_H
 #define CATALOG_PUSH_H
@@ -26,30 +27,30 @@ struct job {
 	enum klaviyo_catalog_step step;
 	size_t n, bytes;
 	struct entry entry[KLAVIYO_CATALOG_JOB];
-	char path[512];             /* where to ask for it */
+	char path[512]; /* where to ask for it */
 	struct job *next;
 };
 
 struct push {
 	const struct settings *settings;
 	struct db *db;
-	struct klaviyo *klaviyo;    /* NULL: a dry run */
+	struct klaviyo *klaviyo; /* NULL: a dry run */
 	const char *currency;
 	bool all;
-	struct job *filling[2][3];  /* of a kind and step, or NULL */
-	struct job *first, **last;  /* under way, the oldest first */
+	struct job *filling[2][3]; /* of a kind and step, or NULL */
+	struct job *first, **last; /* under way, the oldest first */
 	int open;
-	size_t bytes;               /* of those under way */
-	int64_t done[2][3];         /* entries that Klaviyo took, or would */
-	int64_t refused;            /* by Klaviyo, or not even fit to be sent */
-	char *fault[PUSH_FAULTS];   /* the first of these, for the operator */
-	int64_t turned;             /* to be tried the other way */
-	bool final;                 /* nothing is turned any more */
+	size_t bytes;             /* of those under way */
+	int64_t done[2][3];       /* entries that Klaviyo took, or would */
+	int64_t refused;          /* by Klaviyo, or not even fit to be sent */
+	char *fault[PUSH_FAULTS]; /* the first of these, for the operator */
+	int64_t turned;           /* to be tried the other way */
+	bool final;               /* nothing is turned any more */
 	struct progress progress;
 };
 
-/* catalog_jobs.c.  Adds to the job that is being filled, and posts it when it is
- * full; takes ${text}, which may be NULL: klaviyo_error() says what is wrong
+/* catalog_jobs.c.  Adds to the job that is being filled, and posts it when it
+ * is full; takes ${text}, which may be NULL: klaviyo_error() says what is wrong
  * with the entry. */
 int jobs_add(struct push *push, enum klaviyo_catalog_kind kind,
     enum klaviyo_catalog_step step, const char *product, const char *name,
@@ -59,6 +60,12 @@ int jobs_finish(struct push *push);
 void jobs_free(struct push *push);
 /* Forgets what was refused. */
 void jobs_forgive(struct push *push);
+
+/* catalog_lock.c.  The claim fails while another goes on; it is renewed with
+ * every job, in that job's transaction. */
+int push_claim(struct push *push);
+int push_renew(struct push *push);
+int push_release(struct push *push);
 
 /* Pushes what has changed. */
 int catalog_push(struct push *push);

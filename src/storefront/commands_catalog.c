@@ -3,87 +3,115 @@
  * its Catalog API, which is the other way than the feed, and never beside it.
  *
  * Promises: only what has changed since the last push; killed at any moment and
- * run again it goes on where it was.  Of two at once the second says so and
- * ends: they would overtake each other.
+ * run again it goes on where it was.
  */
 #include "catalog_push.h"
 #include "key.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <sodium.h>
 #include <string.h>
-#include <unistd.h>
-
-#define LEASE_S 600 /* of a push on another host, or one that is stuck */
-
-/* ------------------------------------------------------------ one at a time */
 
 static int
-text_row(void *arg, int n, const char *const col[])
+currency_row(void *arg, int n, const char *const col[])
 {
 	(void)n;
-	snprintf(arg, 128, "%s", col[0]);
+	snprintf(arg, 4, "%s", col[0]);
 	return 0;
 }
 
-/* "host pid time" of a push that may still go on. */
-static bool
-goes_on(const char *mark, const char *host)
+/* Everything but the key, which a dry run needs none of. */
+static int
+run_push(struct push *push, bool dry_run)
 {
-	char other[65];
-	long pid;
-	long long since;
+	char currency[4] = "";
+	int result = -1;
 
-	if (sscanf(mark, "%64s %ld %lld", other, &pid, &since) != 3 ||
-	    time(NULL) - since > LEASE_S)
-		return false;
-	return strcmp(other, host) != 0 || pid <= 0 ||
-	       kill((pid_t)pid, 0) == 0 || errno == EPERM;
+	push->currency = currency;
+	push->last = &push->first;
+	if (sodium_init() < 0)
+		return shop_fail("libsodium does not start");
+	push->db = db_open(push->settings);
+	if (push->db == NULL ||
+	    db_run(push->db, currency_row, currency,
+	        "SELECT value FROM meta WHERE name = 'currency'") < 0)
+		return -1;
+	if (dry_run)
+		return catalog_push(push);
+	push->klaviyo = klaviyo_open(push->settings, NULL, false);
+	if (push->klaviyo == NULL || push_claim(push) != 0)
+		return -1;
+	result = catalog_push(push);
+	if (push_release(push) != 0)
+		result = -1;
+	return result;
 }
 
-static const char *
-own_mark(char mark[128])
+static void
+report(const struct push *push, bool dry_run)
 {
-	char host[65] = "here";
+	static const char *const kind[] = {"items", "variants"};
 
-	gethostname(host, sizeof(host) - 1);
-	for (char *c = host; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~')
-			*c = '_';
-	snprintf(mark, 128, "%s %ld %lld", host, (long)getpid(),
-	    (long long)time(NULL));
-	return mark;
+	for (int64_t i = 0; i < push->refused && i < PUSH_FAULTS; i++)
+		fprintf(stderr, "storefront: %s\n", push->fault[i]);
+	if (push->refused > PUSH_FAULTS)
+		fprintf(stderr, "storefront: and %lld more\n",
+		    (long long)(push->refused - PUSH_FAULTS));
+	for (int i = 0; i < 2; i++)
+		printf("%s: %lld %screated, %lld updated, %lld deleted\n",
+		    kind[i], (long long)push->done[i][0],
+		    dry_run ? "would be " : "", (long long)push->done[i][1],
+		    (long long)push->done[i][2]);
+	if (push->refused > 0)
+		printf("%lld refused; mend them and push again\n",
+		    (long long)push->refused);
+}
+
+static int
+push_command(const struct settings *settings, int argc, char **argv)
+{
+	struct push push = {.settings = settings};
+	bool dry_run = false;
+	int result;
+
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--dry-run") == 0)
+			dry_run = true;
+		else if (strcmp(argv[i], "--all") == 0)
+			push.all = true;
+		else
+			return -1;
+	}
+	if (strcmp(settings->catalog, "api") != 0 && !dry_run) {
+		fprintf(stderr,
+		    "storefront: KLAVIYO_CATALOG is feed, and Klaviyo takes "
+		    "one or the other: turn the feed off in Klaviyo, then set "
+		    "KLAVIYO_CATALOG=api\n");
+		return 1;
+	}
+	result = run_push(&push, dry_run);
+	progress_end(&push.progress);
+	if (result == 0)
+		report(&push, dry_run);
+	else
+		fprintf(stderr,
+		    "storefront: %s; run it again, it goes on where it was\n",
+		    shop_error());
+	result = result != 0 || push.refused > 0;
+	jobs_free(&push);
+	klaviyo_free(push.klaviyo);
+	db_close(push.db);
+	return result;
 }
 
 int
-push_claim(struct push *push)
+catalog_command(const struct settings *settings, int argc, char **argv)
 {
-	char mark[128], host[65], had[128] = "";
-	int result = -1;
+	int code = -1;
 
-	own_mark(mark);
-	snprintf(host, sizeof(host), "%.*s", (int)strcspn(mark, " "), mark);
-	if (db_begin(push->db) != 0)
-		return -1;
-	/* Takes the row's lock first, where there is one. */
-	if (db_run(push->db, NULL, NULL,
-	        "INSERT INTO meta (name, value) VALUES ('catalog pushing', '-') "
-	        "ON CONFLICT (name) DO UPDATE SET value = meta.value") < 0 ||
-	    db_run(push->db, text_row, had,
-	        "SELECT value FROM meta WHERE name = 'catalog pushing'") < 0)
-		goto out;
-	if (goes_on(had, host)) {
-		shop_fail("another push is going on (%s): wait for its end",
-		    had);
-		goto out;
-	}
-	if (db_run(push->db, NULL, NULL,
-	        "UPDATE meta SET value = $1 WHERE name = 'catalog pushing'",
-	        mark) >= 0)
-		result = db_commit(push->db) != 0 ? -1 : 0;
-out:
-	if (result != 0)
-		db_rollback(push->db);
-	return result;
+	if (argc > 1 && strcmp(argv[1], "push") == 0)
+		code = push_command(settings, argc, argv);
+	if (code >= 0)
+		return code;
+	fprintf(stderr, "storefront: catalog takes push [--dry-run] [--all]\n");
+	return 2;
 }

@@ -43,6 +43,8 @@ static const struct command commands[] = {
         "[--dry-run]",
         "queue the events of past orders; load Shopify's order export first",
         history_command},
+    {"catalog", "push [--dry-run] [--all]",
+        "tell Klaviyo what has changed in the catalogue", catalog_command},
     {"feed", "json|xml [-o FILE]", "the catalogue for Klaviyo to fetch",
         feed_command},
     {"migrate", "FROM TO | --cancel FROM",

@@ -156,6 +156,14 @@ check_revision(const char *value)
 }
 
 static const char *
+check_catalog(const char *value)
+{
+	return strcmp(value, "feed") == 0 || strcmp(value, "api") == 0
+	    ? NULL
+	    : "must be feed, or api: pushed by `catalog push`";
+}
+
+static const char *
 check_delivery(const char *value)
 {
 	return strcmp(value, "realtime") == 0 || strcmp(value, "batch") == 0
@@ -232,6 +240,7 @@ static const struct setting {
         check_klaviyo_url},
     {"KLAVIYO_REVISION", AT(revision), KLAVIYO_REVISION, check_revision},
     {"KLAVIYO_DELIVERY", AT(delivery), "realtime", check_delivery},
+    {"KLAVIYO_CATALOG", AT(catalog), "feed", check_catalog},
     {"KLAVIYO_OUTBOX_LIMIT", AT(outbox_limit), "1000000", check_limit},
     {"KLAVIYO_CA_FILE", AT(ca_file), "", check_optional},
     {"KLAVIYO_CONSENT", AT(consent), "implied", check_consent},

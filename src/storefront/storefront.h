@@ -84,6 +84,7 @@ struct settings {
 	const char *revision;   /* KLAVIYO_REVISION */
 	const char *ca_file;    /* KLAVIYO_CA_FILE: "" = the system's */
 	const char *delivery;   /* KLAVIYO_DELIVERY: realtime or batch */
+	const char *catalog;    /* KLAVIYO_CATALOG: feed or api */
 	const char *outbox_limit; /* KLAVIYO_OUTBOX_LIMIT: unsent events */
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
 	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */

@@ -1,12 +1,13 @@
 /*
- * tracking_catalog.c - the shop's catalogue as entries of Klaviyo's Catalog API,
- * and what a variant is called there.
+ * tracking_catalog.c - the shop's catalogue as entries of Klaviyo's Catalog
+ * API, and what a variant is called there.
  *
- * An item is a product: its id is the ProductID of the events, and the id in the
- * feed.  A variant's id is made of what the shop itself knows it by, its
+ * An item is a product: its id is the ProductID of the events, and the id in
+ * the feed.  A variant's id is made of what the shop itself knows it by, its
  * product's id and its name, so that it is the same after the catalogue is
- * loaded anew, in another database, too: "1111:Hardback", or "1111" for the only
- * variant of a product.  A variant that is given another name is another one.
+ * loaded anew, in another database, too: "1111:Hardback", or "1111" for the
+ * only variant of a product.  A variant that is given another name is another
+ * one.
  *
  * What has no stock is kept out of recommendations (inventory_policy 1) unless
  * it is sold without (2).

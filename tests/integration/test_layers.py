@@ -9,8 +9,15 @@ from harness import TREE
 
 SRC = os.path.join(TREE, "src")
 # The storefront's files that know the library.
+<<<<<<< HEAD
 SEE_KLAVIYO = {"tracking.c", "tracking_account.c", "tracking_feed.c",
                "tracking_order.c", "tracking_onsite.c",
+=======
+SEE_KLAVIYO = {"tracking.c", "tracking_feed.c", "tracking_catalog.c",
+               "catalog_push.h", "catalog_push.c", "catalog_jobs.c",
+               "commands_catalog.c",
+               "tracking_order.c",
+>>>>>>> 91757bf (storefront: catalog push: what has changed, in jobs, to Klaviyo's Catalog API)
                "tracking.h", "key.c", "key.h", "worker.c", "history.c",
                "commands.c",
                "commands_outbox.c", "db.c", "db.h", "db_sqlite.c",
@@ -168,7 +175,7 @@ def test_only_key_c_reads_the_private_key():
 
 # The commands that talk to Klaviyo, each a process of its own; extend it with
 # another such command, never with a file of the process that serves pages.
-KEY_HOLDERS = {"worker.c", "commands.c", "reconcile.c", "catalog_push.c"}
+KEY_HOLDERS = {"worker.c", "commands.c", "reconcile.c", "commands_catalog.c"}
 
 
 def test_only_commands_that_talk_to_klaviyo_have_the_key():
