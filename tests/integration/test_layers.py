@@ -9,15 +9,10 @@ from harness import TREE
 
 SRC = os.path.join(TREE, "src")
 # The storefront's files that know the library.
-<<<<<<< HEAD
 SEE_KLAVIYO = {"tracking.c", "tracking_account.c", "tracking_feed.c",
-               "tracking_order.c", "tracking_onsite.c",
-=======
-SEE_KLAVIYO = {"tracking.c", "tracking_feed.c", "tracking_catalog.c",
+               "tracking_order.c", "tracking_onsite.c", "tracking_catalog.c",
                "catalog_push.h", "catalog_push.c", "catalog_jobs.c",
                "commands_catalog.c",
-               "tracking_order.c",
->>>>>>> 91757bf (storefront: catalog push: what has changed, in jobs, to Klaviyo's Catalog API)
                "tracking.h", "key.c", "key.h", "worker.c", "history.c",
                "commands.c",
                "commands_outbox.c", "db.c", "db.h", "db_sqlite.c",
