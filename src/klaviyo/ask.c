@@ -120,7 +120,7 @@ advice(const char *method, const char *path, const struct kl_answer *answer,
 	switch (kl_judge(answer)) {
 	case KL_V_PAUSE:
 		kl_pause_reason_for(answer,
-		    scope ? scope : "that this request needs", text, size);
+		    scope ? scope : "for this request", text, size);
 		break;
 	case KL_V_WAIT:
 		snprintf(text, size,

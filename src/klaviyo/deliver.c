@@ -1,6 +1,6 @@
 /*
  * deliver.c - one delivery pass: claim due events and post them with many
- * requests in flight (route.c), and hand each answer to outcome.c.
+ * requests in flight (route.c, send.c), and hand each answer to outcome.c.
  *
  *   mode   claims             becomes
  *   PROBE  one at a time      RUN once that one is sent; END on a verdict that
@@ -19,7 +19,7 @@
  * last three quarters of its lease, which is four times a request's timeout
  * at least: nobody else holds the row meanwhile.  Every claim is counted once,
  * when its row is settled or, after the store failed, as released, for its
- * lease gives it back: claimed = sent + retried + dead + released.
+ * lease gives it back: claimed = sent + retried + dead + released + dropped.
  *
  * Does not wait for more than a few seconds beyond its requests: a longer wait
  * is the caller's, in the tally.
@@ -32,10 +32,6 @@
 #include <string.h>
 
 enum {
-	BURST = 350,   /* Klaviyo's limits for single events (XL): a second, */
-	STEADY = 3500, /* and a minute; headers lower them */
-	BULK_BURST = 10,
-	BULK_STEADY = 150,
 	MIN_LEASE = 60,
 	FLUSH_MS = 200, /* an answer is settled after so long at the latest */
 	STANDBY_MS = 1000, /* a sender that stands by looks so often */
@@ -64,6 +60,8 @@ klaviyo_new(const struct klaviyo_options *options)
 	}
 	klaviyo->dry_run = o.dry_run;
 	klaviyo->in_flight = o.in_flight;
+	klaviyo->reset_link = o.reset_link;
+	klaviyo->link_arg = o.link_arg;
 	/* Below KL_LEASE_MAX, for the longest timeout, too. */
 	klaviyo->lease_s = 4 * o.timeout_ms / 1000 + 1;
 	if (klaviyo->lease_s < MIN_LEASE)
@@ -74,8 +72,9 @@ klaviyo_new(const struct klaviyo_options *options)
 		klaviyo_free(klaviyo);
 		return NULL;
 	}
-	kl_pacer_init(&klaviyo->pacer[KL_SINGLE], BURST, STEADY);
-	kl_pacer_init(&klaviyo->pacer[KL_BULK], BULK_BURST, BULK_STEADY);
+	for (int i = 0; i < KL_ENDPOINTS; i++)
+		kl_pacer_init(&klaviyo->pacer[i], kl_limits[i].burst,
+		    kl_limits[i].steady);
 	kl_ask_init(klaviyo);
 	if (!only_count && !(klaviyo->client = kl_client_new(&o))) {
 		klaviyo_free(klaviyo);
@@ -110,6 +109,9 @@ count(struct klaviyo_tally *tally, enum kl_outcome outcome)
 		break;
 	case KL_RELEASE:
 		tally->released++;
+		break;
+	case KL_DROP:
+		tally->dropped++;
 		break;
 	}
 }
@@ -187,7 +189,7 @@ static void
 break_off(struct kl_pass *pass)
 {
 	kl_client_drop(pass->klaviyo->client);
-	kl_route_drop(pass);
+	kl_send_drop(pass);
 }
 
 static void
@@ -224,8 +226,8 @@ work(struct kl_pass *pass, int64_t now_ms)
 
 	if (pass->failed)
 		return 0;
-	busy = kl_route_send(pass);
-	if (!pass->alone && !pass->jobs && !pass->flying && !pass->ndone &&
+	busy = kl_send(pass);
+	if (kl_send_idle(pass) && !pass->flying && !pass->ndone &&
 	    (!wait || wait > KL_LONG_WAIT_MS))
 		kl_pass_end(pass, wait, "the account's rate limit is reached");
 	if (busy && (!wait || busy < wait))
@@ -249,7 +251,7 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 		if (pass->mode != KL_END)
 			wait = work(pass, now);
 		if (pass->mode == KL_END) {
-			kl_route_release(pass);
+			kl_send_give_back(pass);
 			if (!pass->flying)
 				break;
 		}
@@ -272,10 +274,26 @@ run_pass(struct kl_pass *pass, const volatile int *stop)
 	if (pass->failed) {
 		/* The rest stays claimed, until the next pass has a store. */
 		pass->klaviyo->lease.orphans = !pass->lost;
-		kl_route_release(pass);
+		kl_send_give_back(pass);
 		break_off(pass);
 	}
 	return pass->failed && !pass->lost ? -1 : result;
+}
+
+/* Unless there is more to say. */
+static void
+say_what_is_off(const struct klaviyo *klaviyo, struct klaviyo_tally *tally)
+{
+	int64_t now_ms = kl_monotonic_ms();
+	const char *why = "";
+
+	for (int i = KL_OTHERS; i < KL_ENDPOINTS; i++)
+		if (now_ms < klaviyo->other[i].off_until)
+			why = klaviyo->other[i].off;
+	if (now_ms < klaviyo->bulk_off_until)
+		why = klaviyo->bulk_off;
+	if (!*tally->reason)
+		kl_set_text(tally->reason, sizeof(tally->reason), why);
 }
 
 int
@@ -323,9 +341,7 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	   another that stands by; alone, it takes it again. */
 	if (pass.yield && !pass.failed)
 		kl_lease_leave(store, &klaviyo->lease);
-	if (!*tally->reason && kl_monotonic_ms() < klaviyo->bulk_off_until)
-		snprintf(tally->reason, sizeof(tally->reason), "%s",
-		    klaviyo->bulk_off);
+	say_what_is_off(klaviyo, tally);
 	return (int)left;
 }
 

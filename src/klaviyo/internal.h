@@ -217,6 +217,7 @@ enum kl_outcome {
 	KL_DEAD,    /* finished, refused; texts kept */
 	KL_RELEASE, /* due again at due_at, attempt given back; no error text
 	               leaves the former one */
+	KL_DROP,    /* finished, not to be sent any more; texts emptied */
 };
 struct kl_settlement {
 	struct kl_claim *claim;
@@ -345,6 +346,9 @@ void kl_pause_reason_for(const struct kl_answer *answer, const char *scope,
 char *kl_refusal_text(const struct kl_answer *answer);
 /* The same, without what it quotes of the person's ${profile}. */
 char *kl_refusal_about(const struct kl_answer *answer, const char *profile);
+/* The same, and not a word of Klaviyo's if they quote ${secret}. */
+char *kl_refusal_hiding(const struct kl_answer *answer, const char *profile,
+    const char *secret);
 /* A profile text without the field that the refusal points at ("email" or
  * "phone_number"), if another identifier is left; owned, else NULL. */
 char *kl_repair(const struct kl_answer *answer, const char *profile);

@@ -107,11 +107,12 @@ kl_pause_reason_for(
 	if (answer->status == 401)
 		snprintf(text, size,
 		    "Klaviyo refuses the private key (HTTP 401): check "
-		    "KLAVIYO_PRIVATE_KEY_FILE");
+		    "KLAVIYO_PRIVATE_KEY_FILE and the key's scope %s",
+		    scope);
 	else if (answer->status == 403)
 		snprintf(text, size,
-		    "the private key lacks a scope (HTTP 403): make one at "
-		    "Klaviyo that has %s",
+		    "the private key lacks a scope (HTTP 403): make a key at "
+		    "Klaviyo with the scope %s",
 		    scope);
 	else
 		kl_pause_reason(answer, text, size);

@@ -733,7 +733,7 @@ struct klaviyo; /* a sender: connections, pacer, key; not to be shared with a
 KLAVIYO_API struct klaviyo *klaviyo_new(const struct klaviyo_options *options);
 KLAVIYO_API void klaviyo_free(struct klaviyo *klaviyo);
 
-/* What a pass did.  claimed = sent + retried + dead + released. */
+/* What a pass did.  claimed = sent + retried + dead + released + dropped. */
 struct klaviyo_tally {
 	int64_t claimed;
 	int64_t sent;
@@ -744,6 +744,7 @@ struct klaviyo_tally {
 	                      again, at once if anything was claimed */
 	int standby;       /* 1: another sender is the active one */
 	char reason[256];  /* why the queue pauses or waits; "" */
+	int64_t dropped;   /* ended unsent: a reset that is over */
 };
 
 /*
@@ -783,7 +784,8 @@ KLAVIYO_API int klaviyo_leave(
 struct klaviyo_reply {
 	long status;             /* 2xx, or 404; after -1 what it was refused
 	                            with, 0 = there was no answer */
-	char *body;              /* JSON, up to 16 MB; the caller frees */
+	char *body;              /* JSON, up to 16 MB, "" if there is none; the
+	                            caller frees */
 };
 /* ${path} begins with /api/, is encoded, and may be absolute (a "next" link of
    Klaviyo's own address).  ${body} NULL: none. */
@@ -795,8 +797,8 @@ KLAVIYO_API int klaviyo_ask(struct klaviyo *klaviyo, const char *method,
 KLAVIYO_API int klaviyo_account(struct klaviyo *klaviyo, char **public_key);
 
 /*
- * Calls ${each} with the unique_id ($event_id) and time of every event of
- * ${metric} that Klaviyo holds with since <= time < until.  Scopes metrics:read,
+ * Calls ${each} with the unique_id ($event_id; "" if it has none) and time of
+ * every event of ${metric} that Klaviyo holds with since <= time < until.  Scopes metrics:read,
  * events:read.  Returns how many, or -1; a metric that Klaviyo has never seen
  * has none.
  */

@@ -30,6 +30,8 @@
  * event that Klaviyo, or a firewall in front of it, cannot stomach does not
  * hold up the rest for ever.
  *
+ * A row that is no event, and its endpoint, are others.c's.
+ *
  * Does not send or settle: it notes what is to be settled (deliver.c).
  */
 #include "deliver.h"
@@ -47,19 +49,22 @@ enum {
 	ALONE = 16,
 };
 
-static int64_t
-seconds(int64_t ms)
+int64_t
+kl_seconds(int64_t ms)
 {
 	return (ms + 999) / 1000;
 }
 
 /* --------------------------------------------------------------- the queue */
 
-static void
-set_text(char *to, size_t size, const char *text)
+void
+kl_set_text(char *to, size_t size, const char *text)
 {
-	snprintf(to, size, "%s", text);
-	for (size_t n = strlen(to); n && !kl_utf8_ok(to);)
+	size_t n = strnlen(text, size - 1);
+
+	memmove(to, text, n);
+	to[n] = '\0';
+	while (n && !kl_utf8_ok(to))
 		to[--n] = '\0'; /* cut within a character */
 }
 
@@ -72,7 +77,7 @@ kl_pass_end(struct kl_pass *pass, int64_t wait_ms, const char *reason)
 	if (wait_ms <= tally->wait_ms)
 		return;
 	tally->wait_ms = wait_ms;
-	set_text(tally->reason, sizeof(tally->reason), reason);
+	kl_set_text(tally->reason, sizeof(tally->reason), reason);
 }
 
 static void
@@ -80,18 +85,18 @@ pause_queue(struct kl_pass *pass, int64_t wait_ms, const char *reason)
 {
 	struct kl_sender *sender = &pass->sender;
 
-	sender->paused_until = kl_now() + seconds(wait_ms);
-	set_text(sender->reason, sizeof(sender->reason), reason);
+	sender->paused_until = kl_now() + kl_seconds(wait_ms);
+	kl_set_text(sender->reason, sizeof(sender->reason), reason);
 	pass->sender_changed = true;
 	kl_pass_end(pass, wait_ms, reason);
 }
 
-/* Nobody there: so it would be for the next event. */
-static void
-network_down(struct kl_pass *pass, const struct kl_answer *answer)
+/* So it would be for the next event. */
+void
+kl_pass_down(struct kl_pass *pass, const char *words)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
-	char *words, reason[256];
+	char reason[256];
 	int64_t wait;
 
 	if (pass->down)
@@ -101,10 +106,8 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
 	wait = kl_backoff(++klaviyo->downs, randombytes_random());
 	if (wait > DOWN_MAX_S)
 		wait = DOWN_MAX_S;
-	words = kl_refusal_text(answer);
 	snprintf(reason, sizeof(reason), "Klaviyo cannot be reached: %s",
 	    words ? words : "");
-	free(words);
 	pass->yield = true;
 	/* A pause as any other: status shows it, and it outlives the process.
 	 */
@@ -115,16 +118,18 @@ network_down(struct kl_pass *pass, const struct kl_answer *answer)
  */
 
 /* Of one event, or of all of a job, whose words may quote any of them. */
-static char *
-words(const struct kl_job *job, const struct kl_answer *answer)
+char *
+kl_job_words(const struct kl_job *job, const struct kl_answer *answer)
 {
+	if (job->secret)
+		return kl_refusal_hiding(
+		    answer, job->claims->profile, job->secret);
 	return job->n == 1 ? kl_refusal_about(answer, job->claims->profile)
 	                   : kl_refusal_text(answer);
 }
 
-/* Takes ${job} and ${error}. */
-static void
-note_all(struct kl_pass *pass, struct kl_job *job, enum kl_outcome outcome,
+void
+kl_job_note(struct kl_pass *pass, struct kl_job *job, enum kl_outcome outcome,
     int64_t due_at, char *error)
 {
 	struct kl_claim *claim, *next;
@@ -135,13 +140,12 @@ note_all(struct kl_pass *pass, struct kl_job *job, enum kl_outcome outcome,
 		    error ? strdup(error) : NULL, NULL);
 	}
 	free(error);
-	free(job);
+	kl_job_free(job);
 }
 
-/* Due after a backoff of that many seconds, the same for all that were tried
-   as often; takes ${job} and ${error}. */
-static void
-retry(struct kl_pass *pass, struct kl_job *job, int64_t at_least_s,
+/* The same backoff for all that were tried as often. */
+void
+kl_job_retry(struct kl_pass *pass, struct kl_job *job, int64_t at_least_s,
     int64_t at_most_s, char *error)
 {
 	uint32_t random = randombytes_random();
@@ -159,28 +163,28 @@ retry(struct kl_pass *pass, struct kl_job *job, int64_t at_least_s,
 		    error ? strdup(error) : NULL, NULL);
 	}
 	free(error);
-	free(job);
+	kl_job_free(job);
 }
 
 void
 kl_pass_unsent(struct kl_pass *pass, struct kl_job *job)
 {
-	retry(pass, job, 0, HOUR, strdup(klaviyo_error()));
+	kl_job_retry(pass, job, 0, HOUR, strdup(klaviyo_error()));
 }
 
-static void
-sent(struct kl_pass *pass, struct kl_job *job)
+void
+kl_pass_works(struct kl_pass *pass, bool event)
 {
 	struct kl_sender *sender = &pass->sender;
 
-	note_all(pass, job, KL_SENT, 0, NULL);
 	pass->klaviyo->downs = pass->klaviyo->failed_run = 0;
-	if (sender->refused_run) {
+	if (event && sender->refused_run) {
 		sender->refused_run = 0;
 		pass->sender_changed = true;
 	}
-	/* A pause that this pass began stands: this answer was under way. */
-	if (pass->mode != KL_PROBE)
+	/* A pause that this pass began stands: this answer was under way.  Nor
+	   does another row acquit us of what events were refused for. */
+	if (pass->mode != KL_PROBE || sender->refused_run >= KL_SUSPECT)
 		return;
 	pass->mode = KL_RUN;
 	if (sender->paused_until) {
@@ -201,13 +205,13 @@ told_to_wait(
 
 	if (job->endpoint == KL_BULK) {
 		/* Its pacer waits; real time may go by single requests. */
-		note_all(pass, job, KL_RELEASE, now, NULL);
+		kl_job_note(pass, job, KL_RELEASE, now, NULL);
 		return;
 	}
-	note_all(pass, job, KL_RELEASE, now + seconds(wait_ms), NULL);
+	kl_job_note(pass, job, KL_RELEASE, now + kl_seconds(wait_ms), NULL);
 	snprintf(reason, sizeof(reason),
 	    "Klaviyo asks to wait %lld s (HTTP 429, rate limit)",
-	    (long long)seconds(wait_ms));
+	    (long long)kl_seconds(wait_ms));
 	/* A long wait must hold for the next process, too. */
 	if (wait_ms > KL_LONG_WAIT_MS)
 		pause_queue(pass, wait_ms, reason);
@@ -226,12 +230,12 @@ bulk_off(
 	kl_pause_reason(answer, why, sizeof(why));
 	snprintf(text, sizeof(text),
 	    "events go one by one, for bulk requests fail: %.200s", why);
-	set_text(klaviyo->bulk_off, sizeof(klaviyo->bulk_off), text);
+	kl_set_text(klaviyo->bulk_off, sizeof(klaviyo->bulk_off), text);
 	klaviyo->bulk_off_until = kl_monotonic_ms() + KL_PAUSE_S * 1000;
-	note_all(pass, job, KL_RELEASE, kl_now(), words(job, answer));
+	kl_job_note(pass, job, KL_RELEASE, kl_now(), kl_job_words(job, answer));
 	if (pass->mode != KL_RUN)
 		return;
-	kl_route_release(pass);
+	kl_send_give_back(pass);
 	pass->mode = KL_PROBE;
 }
 
@@ -241,8 +245,8 @@ not_the_event(
 {
 	char reason[256];
 
-	note_all(pass, job, KL_RELEASE, kl_now() + KL_PAUSE_S + KL_BEHIND_S,
-	    words(job, answer));
+	kl_job_note(pass, job, KL_RELEASE, kl_now() + KL_PAUSE_S + KL_BEHIND_S,
+	    kl_job_words(job, answer));
 	kl_pause_reason(answer, reason, sizeof(reason));
 	pass->yield = true;
 	pause_queue(pass, KL_PAUSE_S * 1000, reason);
@@ -255,8 +259,8 @@ bisect(struct kl_pass *pass, struct kl_job *job)
 	struct kl_job *half = job->n > ALONE ? kl_job_halve(job) : NULL;
 
 	if (!half) {
-		kl_claims_append(&pass->alone, job->claims);
-		free(job);
+		kl_claims_append(&pass->alone[KL_SINGLE], job->claims);
+		kl_job_free(job);
 		return;
 	}
 	half->next = pass->jobs;
@@ -269,11 +273,11 @@ refused(
     struct kl_pass *pass, struct kl_job *job, const struct kl_answer *answer)
 {
 	struct kl_claim *claim = job->claims;
-	char *error = words(job, answer), reason[600];
+	char *error = kl_job_words(job, answer), reason[600];
 	char *repaired = kl_repair(answer, claim->profile);
 	struct kl_sender *sender = &pass->sender;
 
-	free(job);
+	kl_job_free(job);
 	if (repaired) {
 		kl_pass_note(pass, claim, KL_RETRY, kl_now(), error, repaired);
 		return;
@@ -299,27 +303,35 @@ kl_pass_answer(
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
 	bool bulk = job->endpoint == KL_BULK;
+	char *words;
 
 	kl_pacer_learn(
 	    &klaviyo->pacer[job->endpoint], answer, kl_monotonic_ms());
+	if (job->endpoint >= KL_OTHERS) {
+		kl_other_answer(pass, job, answer);
+		return;
+	}
 	switch (kl_judge(answer)) {
 	case KL_V_SENT:
-		sent(pass, job);
+		kl_job_note(pass, job, KL_SENT, 0, NULL);
+		kl_pass_works(pass, true);
 		return;
 	case KL_V_RETRY:
-		retry(pass, job, answer->retry_after, HOUR, words(job, answer));
+		words = kl_job_words(job, answer);
 		/* Spends one event's attempt, not everyone's. */
 		if (++klaviyo->failed_run >= KL_SUSPECT ||
 		    pass->mode == KL_PROBE)
-			network_down(pass, answer);
+			kl_pass_down(pass, words);
+		kl_job_retry(pass, job, answer->retry_after, HOUR, words);
 		return;
 	case KL_V_DEAD_NET:
+		words = kl_job_words(job, answer);
+		kl_pass_down(pass, words);
 		/* Never sent: when the network is back, it goes soon. */
-		retry(pass, job, 0, DOWN_MAX_S, words(job, answer));
-		network_down(pass, answer);
+		kl_job_retry(pass, job, 0, DOWN_MAX_S, words);
 		return;
 	case KL_V_UNSENT:
-		note_all(pass, job, KL_RELEASE, kl_now(), NULL);
+		kl_job_note(pass, job, KL_RELEASE, kl_now(), NULL);
 		return;
 	case KL_V_WAIT:
 		told_to_wait(pass, job, answer);

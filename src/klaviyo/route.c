@@ -1,5 +1,6 @@
 /*
- * route.c - which events go now, and by which endpoint.
+ * route.c - which events are claimed now, and for which endpoint; send.c sends
+ * them.
  *
  *   due                                        go by
  *   real time, KL_BACKLOG events at most       single requests
@@ -12,28 +13,28 @@
  * and its own claims: neither waits for the other.  Halves of a refused job
  * go before anything new is claimed for bulk.
  *
- * Promises: memory is bounded.  A claim holds KL_CLAIM_SIZE characters, or one
- * event, whatever the queue holds.  There are at most JOBS claims in flight or
- * waiting for bulk, and two of single events, and a body for each request in
- * flight: of a bulk one 4.5 MB, so that all of it stays at about 100 MB.  (For
- * text in ASCII; and while the events are not of megabytes each: the single
- * requests in flight may hold 5 MB each.)
+ * Rows that are no events are claimed with the rest, in their turn.  A probe is
+ * an event, if one is among the next that are due.
  *
- * Does not judge, wait or settle.
+ * Promises: memory is bounded.  A claim holds KL_CLAIM_SIZE characters, or one
+ * event, whatever the queue holds.  There are at most KL_JOBS claims in flight
+ * or waiting for bulk, and two of single events, a minute's worth of other
+ * rows, which are small, and a body for each request in flight: of a bulk
+ * one 4.5 MB, so that all of it stays at about 100 MB.  (For text in ASCII; and
+ * while the events are not of megabytes each: the single requests in flight may
+ * hold 5 MB each.)
+ *
+ * Does not send, judge, wait or settle.
  */
 #include "deliver.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	/* From here on one bulk request is sooner done than so many single
 	   ones: at 350 a second these take more than a second and a seventh of
 	   the minute's limit, of which orders to come need the rest. */
 	BACKLOG = 500,
-	JOBS = 8, /* bulk requests in flight, and a quarter of the pool: enough
-	             for 2.5 a second that take up to 3 s each */
 	SINGLES = 8, /* claimed at once, times the requests in flight */
 };
 
@@ -107,12 +108,43 @@ may_look(const struct kl_pass *pass, enum kl_endpoint endpoint, int64_t now_ms)
 	return pass->mode == KL_RUN && now_ms >= pass->look_at[endpoint];
 }
 
+static bool
+is_event(const struct kl_claim *claim)
+{
+	const struct kl_kind *kind = kl_kind(claim->kind);
+
+	return !kind || kind->endpoint == KL_SINGLE;
+}
+
+/* Another row says nothing about events: of the next that are due, an event is
+   the better probe. */
+static struct kl_claim *
+choose_probe(struct kl_pass *pass, int lane, int most, struct kl_claim *list)
+{
+	struct kl_claim **at = &list, *probe;
+	int found;
+
+	if (!list || is_event(list) || most < 2)
+		return list;
+	list->next = claim(pass, lane, most - 1, &found);
+	while (*at && !is_event(*at))
+		at = &(*at)->next;
+	if (!*at)
+		at = &list;
+	probe = *at;
+	*at = probe->next;
+	probe->next = NULL;
+	kl_send_release(pass, list, kl_now());
+	return probe;
+}
+
 static int64_t
 claim_singles(struct kl_pass *pass, int lane, int64_t now_ms)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
 	int room = kl_pacer_room(&klaviyo->pacer[KL_SINGLE], now_ms);
 	int want = least(klaviyo->in_flight * SINGLES, KL_JOB_EVENTS), found;
+	struct kl_claim *list;
 	int64_t wait;
 
 	if (room < 1) {
@@ -122,10 +154,13 @@ claim_singles(struct kl_pass *pass, int lane, int64_t now_ms)
 	}
 	want = least(want, least(pass->left, room));
 	if (pass->mode == KL_PROBE)
-		want = 1;
-	pass->alone = claim(pass, lane, want, &found);
+		list = choose_probe(
+		    pass, lane, want, claim(pass, lane, 1, &found));
+	else
+		list = claim(pass, lane, want, &found);
 	if (found < want)
 		look_again(pass, KL_SINGLE, now_ms);
+	kl_send_part(pass, list);
 	return 0;
 }
 
@@ -135,6 +170,7 @@ claim_jobs(struct kl_pass *pass, int lane, int64_t now_ms)
 	struct klaviyo *klaviyo = pass->klaviyo;
 	int64_t wait = kl_pacer_wait(&klaviyo->pacer[KL_BULK], now_ms);
 	int want = least(pass->left, KL_JOB_EVENTS), found;
+	struct kl_claim *rest = NULL;
 
 	if (wait) {
 		look_again(pass, KL_BULK, now_ms);
@@ -144,19 +180,12 @@ claim_jobs(struct kl_pass *pass, int lane, int64_t now_ms)
 	   one costs the limits as much. */
 	if (want < KL_JOB_EVENTS && pass->whole_jobs)
 		return 0;
-	pass->jobs = kl_jobs_cut(claim(pass, lane, want, &found), &pass->alone);
+	pass->jobs = kl_jobs_cut(claim(pass, lane, want, &found), &rest);
+	kl_send_part(pass, rest);
 	pass->whole_jobs |= pass->jobs && pass->jobs->n == KL_JOB_EVENTS;
 	if (found < want)
 		look_again(pass, KL_BULK, now_ms);
 	return 0;
-}
-
-static int
-most_jobs(const struct klaviyo *klaviyo)
-{
-	int jobs = least(JOBS, klaviyo->in_flight / 4);
-
-	return jobs > 0 ? jobs : 1;
 }
 
 /* Sets pass->backlog.  Returns whether any of real time is due. */
@@ -179,13 +208,14 @@ kl_route_claim(struct kl_pass *pass, int64_t now_ms)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
 	bool bulk = pass->mode == KL_RUN && now_ms >= klaviyo->bulk_off_until;
-	bool singles = !pass->alone && may_look(pass, KL_SINGLE, now_ms);
+	bool singles =
+	    !pass->alone[KL_SINGLE] && may_look(pass, KL_SINGLE, now_ms);
 	bool jobs = bulk && !pass->jobs &&
-	            pass->nflying[KL_BULK] < most_jobs(klaviyo) &&
+	            pass->nflying[KL_BULK] < kl_most_jobs(klaviyo) &&
 	            may_look(pass, KL_BULK, now_ms);
 	int64_t wait = 0;
 
-	if (pass->mode == KL_PROBE && (pass->flying || pass->jobs))
+	if (pass->mode == KL_PROBE && (pass->flying || !kl_send_idle(pass)))
 		return 0;
 	if (bulk && (singles || jobs) && !look_for_backlog(pass, now_ms)) {
 		look_again(pass, KL_SINGLE, now_ms);
@@ -200,158 +230,4 @@ kl_route_claim(struct kl_pass *pass, int64_t now_ms)
 		        pass->backlog ? KLAVIYO_REALTIME : KLAVIYO_HISTORICAL,
 		        now_ms));
 	return wait;
-}
-
-/* -------------------------------------------------------------------- send */
-
-static char *
-body_of(const struct kl_job *job)
-{
-	const struct kl_claim *claim = job->claims;
-
-	if (job->endpoint == KL_BULK)
-		return kl_job_body(job);
-	if (strcmp(claim->kind, "event") == 0)
-		return kl_event_body(claim->profile, claim->event);
-	kl_fail("this version cannot send a %s", claim->kind);
-	return NULL;
-}
-
-static void
-post(struct kl_pass *pass, struct kl_job *job)
-{
-	static const char *const path[] = {
-	    [KL_SINGLE] = "/api/events",
-	    [KL_BULK] = "/api/event-bulk-create-jobs",
-	};
-	struct klaviyo *klaviyo = pass->klaviyo;
-	char *body = body_of(job);
-	struct kl_answer none;
-
-	if (body && kl_client_post_by(klaviyo->client, path[job->endpoint],
-	                body, job, job->claims->send_by) == 0) {
-		job->next = pass->flying;
-		pass->flying = job;
-		pass->nflying[job->endpoint]++;
-		return;
-	}
-	kl_answer_clear(&none);
-	kl_pacer_learn(
-	    &klaviyo->pacer[job->endpoint], &none, kl_monotonic_ms());
-	kl_pass_unsent(pass, job);
-}
-
-static void
-release(struct kl_pass *pass, struct kl_claim *list)
-{
-	struct kl_claim *next;
-
-	for (; list; list = next) {
-		next = list->next;
-		kl_pass_note(pass, list, KL_RELEASE, kl_now(), NULL, NULL);
-	}
-}
-
-static void
-release_jobs(struct kl_pass *pass, struct kl_job **jobs)
-{
-	struct kl_job *job;
-
-	while ((job = *jobs)) {
-		*jobs = job->next;
-		release(pass, job->claims);
-		free(job);
-	}
-}
-
-static void
-release_alone(struct kl_pass *pass)
-{
-	struct kl_claim *list = pass->alone;
-
-	pass->alone = NULL;
-	release(pass, list);
-}
-
-void
-kl_route_release(struct kl_pass *pass)
-{
-	release_alone(pass);
-	release_jobs(pass, &pass->jobs);
-}
-
-void
-kl_route_drop(struct kl_pass *pass)
-{
-	for (int i = 0; i < KL_ENDPOINTS; i++) {
-		kl_pacer_drop(&pass->klaviyo->pacer[i], kl_monotonic_ms());
-		pass->nflying[i] = 0;
-	}
-	release_jobs(pass, &pass->flying);
-}
-
-/* May one more go by the endpoint, before its lease wears out?  0: now; else
-   how long to wait; -1: not with this claim. */
-static int64_t
-may_send(struct kl_pass *pass, enum kl_endpoint endpoint, int64_t send_by)
-{
-	int64_t now_ms = kl_monotonic_ms();
-	int64_t wait = kl_pacer_wait(&pass->klaviyo->pacer[endpoint], now_ms);
-
-	if (now_ms + wait > send_by || wait > KL_LONG_WAIT_MS)
-		return -1;
-	return wait ? wait
-	            : kl_pacer_take(&pass->klaviyo->pacer[endpoint], now_ms);
-}
-
-static int64_t
-send_jobs(struct kl_pass *pass)
-{
-	struct kl_job *job;
-	int64_t wait;
-
-	while (
-	    (job = pass->jobs) &&
-	    pass->nflying[KL_BULK] < most_jobs(pass->klaviyo) &&
-	    kl_client_busy(pass->klaviyo->client) < pass->klaviyo->in_flight) {
-		wait = may_send(pass, KL_BULK, job->claims->send_by);
-		if (wait < 0)
-			release_jobs(pass, &pass->jobs);
-		if (wait)
-			return wait > 0 ? wait : 0;
-		pass->jobs = job->next;
-		post(pass, job);
-	}
-	return 0;
-}
-
-static int64_t
-send_singles(struct kl_pass *pass)
-{
-	struct kl_claim *one;
-	struct kl_job *job;
-	int64_t wait;
-
-	while ((one = pass->alone) && kl_client_busy(pass->klaviyo->client) <
-	                                  pass->klaviyo->in_flight) {
-		job = calloc(1, sizeof(*job));
-		wait = job ? may_send(pass, KL_SINGLE, one->send_by) : -1;
-		if (wait < 0)
-			release_alone(pass);
-		if (wait) {
-			free(job);
-			return wait > 0 ? wait : 0;
-		}
-		pass->alone = one->next;
-		one->next = NULL;
-		*job = (struct kl_job){KL_SINGLE, one, 1, NULL};
-		post(pass, job);
-	}
-	return 0;
-}
-
-int64_t
-kl_route_send(struct kl_pass *pass)
-{
-	return sooner(send_jobs(pass), send_singles(pass));
 }

@@ -33,6 +33,12 @@ settle(const struct klaviyo_store *store, const char *token,
 		    "UPDATE klaviyo_outbox SET due_at = NULL, claim = NULL,"
 		    " error = $3 WHERE id = $1 AND claim = $2",
 		    3, (const char *[]){id, token, s->error});
+	case KL_DROP:
+		return run(store,
+		    "UPDATE klaviyo_outbox SET profile = '', event = '',"
+		    " due_at = NULL, claim = NULL, about = NULL, held_by = NULL"
+		    " WHERE id = $1 AND claim = $2",
+		    2, (const char *[]){id, token});
 	case KL_RETRY:
 		return run(store,
 		    "UPDATE klaviyo_outbox SET due_at = CAST($3 AS BIGINT),"
@@ -92,7 +98,7 @@ alike(const struct kl_settlement *s, size_t n)
 {
 	size_t same_as = 1;
 
-	if (s->outcome == KL_DEAD || s->profile)
+	if (s->outcome == KL_DEAD || s->outcome == KL_DROP || s->profile)
 		return 1;
 	while (same_as < n && same_as < MANY &&
 	       s[same_as].outcome == s->outcome && !s[same_as].profile &&

@@ -4,7 +4,7 @@
  *
  * Promises: the words are one line of at most 500 bytes of UTF-8, without
  * e-mail addresses, phone numbers, and whatever else they quote of the person's
- * profile.  A repair takes away an address or a number that the refusal points
+ * profile; where they quote a secret, none of them is shown.  A repair takes away an address or a number that the refusal points
  * at, if the person is known otherwise, and changes nothing else; so no event
  * is repaired more than once a field.
  *
@@ -239,6 +239,43 @@ char *
 kl_refusal_text(const struct kl_answer *answer)
 {
 	return kl_refusal_about(answer, NULL);
+}
+
+enum { QUOTE = 8 };
+
+/* Whether ${text} has QUOTE characters of ${secret} in a row, however it is
+   cut and escaped elsewhere; the address before its path is no secret. */
+static bool
+quotes(const char *text, const char *secret)
+{
+	const char *path = strstr(secret, "://");
+	char part[QUOTE + 1] = "";
+
+	path = path ? strchr(path + 3, '/') : NULL;
+	if (path)
+		secret = path + 1;
+	if (strlen(secret) < QUOTE)
+		return *secret && strcasestr(text, secret);
+	for (; strlen(secret) >= QUOTE; secret++) {
+		memcpy(part, secret, QUOTE);
+		if (strcasestr(text, part))
+			return true;
+	}
+	return false;
+}
+
+char *
+kl_refusal_hiding(
+    const struct kl_answer *answer, const char *profile, const char *secret)
+{
+	char *text = kl_refusal_about(answer, profile);
+	struct kl_answer bare = *answer;
+
+	if (!text || !quotes(text, secret))
+		return text;
+	free(text);
+	bare.body = NULL;
+	return kl_refusal_about(&bare, profile);
 }
 
 /* ------------------------------------------------------------------ repair */

@@ -42,7 +42,8 @@ static inline void
 sums_match(void)
 {
 	assert_int_equal(tally.claimed,
-	    tally.sent + tally.retried + tally.dead + tally.released);
+	    tally.sent + tally.retried + tally.dead + tally.released +
+	        tally.dropped);
 	assert_true(kl_utf8_ok(tally.reason));
 }
 

@@ -145,7 +145,7 @@ refused(void **state)
 	    {403, "GET", "/api/catalog-items", "catalogs:read"},
 	    {403, "POST", "/api/catalog-variant-bulk-update-jobs",
 	        "catalogs:write"},
-	    {403, "GET", "/api/lists", "that this request needs"},
+	    {403, "GET", "/api/lists", "scope for this request"},
 	    {405, "POST", "/api/events", "KLAVIYO_API_URL"},
 	    {410, "GET", "/api/events", "KLAVIYO_REVISION"},
 	    {415, "POST", "/api/events", "KLAVIYO_REVISION"},
