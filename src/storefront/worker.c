@@ -48,15 +48,29 @@ add_tally(struct klaviyo_tally *sum, const struct klaviyo_tally *one)
 	sum->retried += one->retried;
 	sum->dead += one->dead;
 	sum->released += one->released;
+	sum->dropped += one->dropped;
 	memcpy(sum->reason, one->reason, sizeof(sum->reason));
+}
+
+/* ", 2 dropped", for the end of a report; "" if there are none. */
+static const char *
+dropped(const struct klaviyo_tally *t)
+{
+	static char text[48];
+
+	text[0] = '\0';
+	if (t->dropped > 0)
+		snprintf(text, sizeof(text), ", %lld dropped",
+		    (long long)t->dropped);
+	return text;
 }
 
 static void
 report(const struct klaviyo_tally *t)
 {
-	shop_log("worker: %lld sent, %lld to be tried again, %lld refused%s%s",
+	shop_log("worker: %lld sent, %lld to be tried again, %lld refused%s%s%s",
 	    (long long)t->sent, (long long)t->retried, (long long)t->dead,
-	    *t->reason != '\0' ? "; " : "", t->reason);
+	    dropped(t), *t->reason != '\0' ? "; " : "", t->reason);
 }
 
 /* Ids that are old enough go, a batch an hour and more while there are more. */
@@ -195,8 +209,8 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		fprintf(stderr, "storefront: %s\n", why());
 		return 1;
 	}
-	printf("%lld sent, %lld refused, %lld waiting%s%s\n",
-	    (long long)sum.sent, (long long)sum.dead,
+	printf("%lld sent, %lld refused%s, %lld waiting%s%s\n",
+	    (long long)sum.sent, (long long)sum.dead, dropped(&sum),
 	    (long long)(status.waiting + status.claimed),
 	    *sum.reason != '\0' ? ": " : "", sum.reason);
 	/* What waits is the other sender's: two cron batches may overlap. */

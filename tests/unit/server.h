@@ -63,7 +63,8 @@ struct server {
 	char head[4096]; /* of the last request */
 	char body[16384];
 	char line[LINES][512]; /* of each request, in order of coming */
-	/* The unique_ids that were answered with a 2xx header, in order. */
+	/* The unique_ids that were answered with a 2xx header, in order; of
+	   what is no event the e-mail addresses. */
 	atomic_int nseen;
 	char seen[SEEN][48];
 };
@@ -102,13 +103,15 @@ server_reset(int fd)
 }
 
 static inline void
-server_note(const char *body)
+server_note(const char *head, const char *body)
 {
+	bool event = strncmp(head, "POST /api/event", 15) == 0;
+	const char *name = event ? "\"unique_id\":\"" : "\"email\":\"";
 	const char *id = body;
 	int n = server->nseen;
 
-	while ((id = strstr(id, "\"unique_id\":\"")) && n < SEEN) {
-		id += 13;
+	while ((id = strstr(id, name)) && n < SEEN) {
+		id += strlen(name);
 		snprintf(server->seen[n], sizeof(server->seen[n]), "%.*s",
 		    (int)strcspn(id, "\""), id);
 		n++;
@@ -151,7 +154,7 @@ server_choose(const char *head, const char *body)
 		break;
 	}
 	if (rule.status / 100 == 2)
-		server_note(body);
+		server_note(head, body);
 	pthread_mutex_unlock(&server_lock);
 	return rule;
 }
@@ -325,6 +328,17 @@ server_stop(void **state)
 	}
 	munmap(server, sizeof(*server));
 	return 0;
+}
+
+/* How many requests began with ${line}. */
+static inline int
+server_lines(const char *line)
+{
+	int n = 0;
+
+	for (int i = 0; i < server->requests && i < LINES; i++)
+		n += strncmp(server->line[i], line, strlen(line)) == 0;
+	return n;
 }
 
 /* Forgets what was seen; one rule for all requests. */
