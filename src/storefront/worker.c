@@ -68,7 +68,8 @@ dropped(const struct klaviyo_tally *t)
 static void
 report(const struct klaviyo_tally *t)
 {
-	shop_log("worker: %lld sent, %lld to be tried again, %lld refused%s%s%s",
+	shop_log(
+	    "worker: %lld sent, %lld to be tried again, %lld refused%s%s%s",
 	    (long long)t->sent, (long long)t->retried, (long long)t->dead,
 	    dropped(t), *t->reason != '\0' ? "; " : "", t->reason);
 }
