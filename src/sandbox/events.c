@@ -282,8 +282,9 @@ events_refused(const struct arrival *a, enum outcome outcome,
 	    json_path(v, "metric", "data", "attributes", NULL), "name");
 	const char *who = json_text(
 	    json_get(p ? p : json_get(root, "data"), "attributes"), "email");
-	struct buf b = {0};
+	struct buf b = {0}, remarks = {0};
 
+	guide_misplaced(root, &remarks);
 	events_head(&b, a, "request");
 	buf_str(&b, ",");
 	if (metric)
@@ -291,7 +292,9 @@ events_refused(const struct arrival *a, enum outcome outcome,
 	if (who)
 		text(&b, "who", who);
 	buf_printf(&b,
-	    "\"errors\":[%s],\"remarks\":[],\"body\":", errors ? errors : "");
+	    "\"errors\":[%s],\"remarks\":[%s],\"body\":", errors ? errors : "",
+	    remarks.n ? remarks.p : "");
+	buf_free(&remarks);
 	buf_json(&b, raw, n > RAW_MAX ? RAW_MAX : n);
 	log_add(outcome, NOBODY, metric, a->browser, b.p);
 }

@@ -7,108 +7,17 @@
  * metric of the guide has a table; a property that is not there, is of another
  * type or has a name that only resembles the guide's is counted and told.
  */
-#include "sandbox.h"
+#include "guide.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum where { EVENT, PROPERTY, ITEM };
-enum type { TEXT, NUMBER, TEXTS, OBJECT, OBJECTS };
-enum { WANTS = 28 };
-
-struct want {
-	const char *name;
-	enum where where;
-	enum type type;
-	int optional;
-};
-struct stat {
-	unsigned seen, missing, mistyped;
-	char instead[64]; /* the last name found in its place */
-	unsigned misspelled;
-};
-struct expected {
-	const char *metric;
-	const struct want *wants[2]; /* own, and shared */
-	unsigned events;
-	struct stat stats[WANTS];
-};
-
-/* clang-format off: tables */
-static const struct want viewed_product[] = {{"ProductName", PROPERTY, TEXT, 0},
-    {"ProductID", PROPERTY, TEXT, 0}, {"SKU", PROPERTY, TEXT, 0},
-    {"Categories", PROPERTY, TEXTS, 0}, {"ImageURL", PROPERTY, TEXT, 0},
-    {"URL", PROPERTY, TEXT, 0}, {"Brand", PROPERTY, TEXT, 1},
-    {"Price", PROPERTY, NUMBER, 0}, {"CompareAtPrice", PROPERTY, NUMBER, 1},
-    {NULL, 0, 0, 0}};
-
-static const struct want added_to_cart[] = {
-    {"AddedItemProductName", PROPERTY, TEXT, 0},
-    {"AddedItemProductID", PROPERTY, TEXT, 0},
-    {"AddedItemSKU", PROPERTY, TEXT, 0},
-    {"AddedItemCategories", PROPERTY, TEXTS, 0},
-    {"AddedItemImageURL", PROPERTY, TEXT, 0},
-    {"AddedItemURL", PROPERTY, TEXT, 0},
-    {"AddedItemPrice", PROPERTY, NUMBER, 0},
-    {"AddedItemQuantity", PROPERTY, NUMBER, 0}, {NULL, 0, 0, 0}};
-
-static const struct want started_checkout[] = {{"unique_id", EVENT, TEXT, 0},
-    {"Categories", PROPERTY, TEXTS, 0}, {NULL, 0, 0, 0}};
-
-/* What a cart carries, in Added to Cart and in Started Checkout. */
-static const struct want cart[] = {{"value", EVENT, NUMBER, 0},
-    {"value_currency", EVENT, TEXT, 1}, {"ItemNames", PROPERTY, TEXTS, 0},
-    {"CheckoutURL", PROPERTY, TEXT, 0}, {"Items", PROPERTY, OBJECTS, 0},
-    {"ProductID", ITEM, TEXT, 0}, {"SKU", ITEM, TEXT, 0},
-    {"ProductName", ITEM, TEXT, 0}, {"Quantity", ITEM, NUMBER, 0},
-    {"ItemPrice", ITEM, NUMBER, 0}, {"RowTotal", ITEM, NUMBER, 0},
-    {"ProductURL", ITEM, TEXT, 0}, {"ImageURL", ITEM, TEXT, 0},
-    {"ProductCategories", ITEM, TEXTS, 0}, {NULL, 0, 0, 0}};
-
-/* What an order carries, whatever becomes of it. */
-static const struct want order[] = {{"value", EVENT, NUMBER, 0},
-    {"value_currency", EVENT, TEXT, 0}, {"unique_id", EVENT, TEXT, 0},
-    {"time", EVENT, TEXT, 0}, {"OrderId", PROPERTY, TEXT, 0},
-    {"Categories", PROPERTY, TEXTS, 0}, {"ItemNames", PROPERTY, TEXTS, 0},
-    {"Brands", PROPERTY, TEXTS, 1}, {"DiscountCode", PROPERTY, TEXT, 1},
-    {"DiscountValue", PROPERTY, NUMBER, 1}, {"Items", PROPERTY, OBJECTS, 0},
-    {"BillingAddress", PROPERTY, OBJECT, 1},
-    {"ShippingAddress", PROPERTY, OBJECT, 1}, {"ProductID", ITEM, TEXT, 0},
-    {"SKU", ITEM, TEXT, 0}, {"ProductName", ITEM, TEXT, 0},
-    {"Quantity", ITEM, NUMBER, 0}, {"ItemPrice", ITEM, NUMBER, 0},
-    {"RowTotal", ITEM, NUMBER, 0}, {"ProductURL", ITEM, TEXT, 0},
-    {"ImageURL", ITEM, TEXT, 0}, {"Categories", ITEM, TEXTS, 0},
-    {"Brand", ITEM, TEXT, 1}, {NULL, 0, 0, 0}};
-
-static const struct want ordered_product[] = {{"value", EVENT, NUMBER, 0},
-    {"value_currency", EVENT, TEXT, 0}, {"unique_id", EVENT, TEXT, 0},
-    {"time", EVENT, TEXT, 0}, {"OrderId", PROPERTY, TEXT, 0},
-    {"ProductID", PROPERTY, TEXT, 0}, {"SKU", PROPERTY, TEXT, 0},
-    {"ProductName", PROPERTY, TEXT, 0}, {"Quantity", PROPERTY, NUMBER, 0},
-    {"ProductURL", PROPERTY, TEXT, 0}, {"ImageURL", PROPERTY, TEXT, 0},
-    {"Categories", PROPERTY, TEXTS, 0}, {"ProductBrand", PROPERTY, TEXT, 1},
-    {NULL, 0, 0, 0}};
-
-static const struct want reason[] = {
-    {"Reason", PROPERTY, TEXT, 1}, {NULL, 0, 0, 0}};
-static const struct want nothing[] = {{NULL, 0, 0, 0}};
-
-/* clang-format on */
-
-static struct expected expected[] = {
-    {.metric = "Viewed Product", .wants = {viewed_product, nothing}},
-    {.metric = "Added to Cart", .wants = {added_to_cart, cart}},
-    {.metric = "Started Checkout", .wants = {started_checkout, cart}},
-    {.metric = "Placed Order", .wants = {order, nothing}},
-    {.metric = "Ordered Product", .wants = {ordered_product, nothing}},
-    {.metric = "Fulfilled Order", .wants = {order, nothing}},
-    {.metric = "Canceled Order", .wants = {order, reason}},
-    {.metric = "Refunded Order", .wants = {order, reason}},
-};
-enum { METRICS = sizeof expected / sizeof *expected };
-
-static const char *const where_names[] = {"event", "properties", "Items[]"};
+static const char *const where_names[] = {
+    "event", "properties", "Items[]", "profile", "profile properties"};
+static const char *const prefixes[] = {
+    "", "", "Items[].", "profile.", "profile.properties."};
 static const char *const type_names[] = {
     "text", "number", "list of texts", "object", "list of objects"};
 
@@ -227,7 +136,10 @@ judge(const struct expected *e, const struct want *w, struct stat *s,
 		return;
 	}
 	s->missing++;
-	for (v = w->where == EVENT ? NULL : object->child; v; v = v->next)
+	for (v = object && w->where != EVENT && w->where != PERSON
+	             ? object->child
+	             : NULL;
+	     v; v = v->next)
 		if (!wanted(e, w->where, v->key) &&
 		    resembles(v->key, w->name)) {
 			snprintf(s->instead, sizeof s->instead, "%s", v->key);
@@ -240,7 +152,77 @@ judge(const struct expected *e, const struct want *w, struct stat *s,
 		}
 	if (!w->optional)
 		buf_printf(missing, "%s%s%s", missing->n ? ", " : "",
-		    w->where == ITEM ? "Items[]." : "", w->name);
+		    prefixes[w->where], w->name);
+}
+
+/* A password has no place in an event, in whatever form. */
+static void
+no_password(const struct json *values, struct buf *remarks)
+{
+	for (values = values && values->type == JSON_OBJECT ? values->child
+	                                                    : NULL;
+	     values; values = values->next)
+		if (strcasestr(values->key, "password"))
+			tell(remarks,
+			    "guide: %s is in the values: a password has no "
+			    "place in an event%s%s",
+			    values->key, "", "");
+}
+
+/* What no table says. */
+static void
+sense(const char *metric, const struct json *properties,
+    const struct json *person, struct buf *remarks)
+{
+	const char *lead = json_text(properties, "LeadEmailAddress");
+	const char *email = json_text(person, "email");
+	const char *update = json_text(properties, "UpdateType");
+
+	if (!strcmp(metric, "Updated Account")) {
+		no_password(json_get(properties, "OldValues"), remarks);
+		no_password(json_get(properties, "NewValues"), remarks);
+	}
+	if (!strcmp(metric, "New Lead") && lead && email &&
+	    !strcasecmp(lead, email))
+		tell(remarks,
+		    "guide: New Lead is on the representative's profile, not "
+		    "on the lead's%s%s%s",
+		    "", "", "");
+	if (!strcmp(metric, "Shipping Update") && update &&
+	    strcmp(update, "Shipped") && strcmp(update, "Out for delivery") &&
+	    strcmp(update, "Delivered"))
+		tell(remarks,
+		    "guide: UpdateType \"%.60s\" is none of Shipped, Out for "
+		    "delivery, Delivered%s%s",
+		    update, "", "");
+}
+
+/* Of a refused event: a member that is where the guide prints it by mistake. */
+void
+guide_misplaced(const struct json *root, struct buf *remarks)
+{
+	const struct json *data = json_get(root, "data");
+	const struct json *a = json_get(data, "attributes");
+	const struct json *v =
+	    json_path(a, "metric", "data", "attributes", NULL);
+
+	for (v = v && v->type == JSON_OBJECT ? v->child : NULL; v; v = v->next)
+		if (strcmp(v->key, "name") && strcmp(v->key, "service"))
+			tell(remarks,
+			    "guide: %.60s is beside the metric's name; it "
+			    "belongs in data.attributes.properties%s%s",
+			    v->key, "", "");
+	if (json_path(a, "profile", "data", "properties", NULL))
+		tell(remarks,
+		    "guide: the profile's properties are beside its "
+		    "attributes; they belong within them%s%s%s",
+		    "", "", "");
+	for (v = a && data ? data->child : NULL; v; v = v->next)
+		if (!strcmp(v->key, "time") || !strcmp(v->key, "unique_id"))
+			tell(remarks,
+			    "guide: %s is beside data.attributes; it belongs "
+			    "within them%s%s",
+			    v->key, "", "");
 }
 
 void
@@ -252,28 +234,30 @@ guide_note(const char *metric, const struct json *attributes,
 	const struct json *item =
 	    items && items->type == JSON_ARRAY ? items->child : NULL;
 	struct expected *e = expected;
-	(void)profile;
+	const struct json *place[5] = {NULL};
 	struct buf missing = {0};
 	const struct want *w;
 
+	place[EVENT] = attributes;
+	place[PROPERTY] = properties;
+	place[PERSON] = json_get(profile, "attributes");
+	place[PERSON_PROPERTY] = json_get(place[PERSON], "properties");
 	while (e < expected + METRICS && strcmp(e->metric, metric))
 		e++;
 	if (e == expected + METRICS)
 		return;
 	e->events++;
 	for (int i = 0; (w = want_at(e, i))->name; i++) {
-		if (w->where == EVENT)
-			judge(
-			    e, w, &e->stats[i], attributes, remarks, &missing);
-		else if (w->where == PROPERTY)
-			judge(
-			    e, w, &e->stats[i], properties, remarks, &missing);
+		if (w->where != ITEM)
+			judge(e, w, &e->stats[i], place[w->where], remarks,
+			    &missing);
 		else
 			for (const struct json *v = item; v; v = v->next)
 				if (v->type == JSON_OBJECT)
 					judge(e, w, &e->stats[i], v, remarks,
 					    &missing);
 	}
+	sense(metric, properties, place[PERSON], remarks);
 	if (missing.n)
 		tell(remarks, "guide: not there: %s%s%s", missing.p, "", "");
 	buf_free(&missing);

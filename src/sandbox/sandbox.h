@@ -309,6 +309,7 @@ void data_clear(void);
 
 void guide_note(const char *metric, const struct json *attributes,
     const struct json *profile, struct buf *remarks);
+void guide_misplaced(const struct json *root, struct buf *remarks);
 void guide_json(struct buf *b);
 void guide_clear(void);
 
