@@ -27,6 +27,7 @@
 EMBEDDED(page_html);
 EMBEDDED(page_css);
 EMBEDDED(page_js);
+EMBEDDED(page_catalog_js);
 EMBEDDED(klaviyo_js);
 
 const char *option_record;
@@ -70,6 +71,13 @@ script(struct call *c)
 {
 	text(c, "text/javascript; charset=utf-8", text_page_js,
 	    text_page_js_end);
+}
+
+static void
+catalog_script(struct call *c)
+{
+	text(c, "text/javascript; charset=utf-8", text_page_catalog_js,
+	    text_page_catalog_js_end);
 }
 
 static void
@@ -243,6 +251,7 @@ static const struct {
     {"GET", "/", page, 0},
     {"GET", "/page.css", style, 0},
     {"GET", "/page.js", script, 0},
+    {"GET", "/page_catalog.js", catalog_script, 0},
     {"GET", "/sandbox/events", events, 1},
     {"GET", "/sandbox/status", serve_status, 1},
     {"GET", "/sandbox/profiles", serve_profiles, 1},

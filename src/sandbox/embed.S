@@ -11,6 +11,7 @@ text_\name\()_end:
 	embed page_html, page.html
 	embed page_css, page.css
 	embed page_js, page.js
+	embed page_catalog_js, page_catalog.js
 	embed klaviyo_js, klaviyo.js
 
 	.section .note.GNU-stack, "", %progbits

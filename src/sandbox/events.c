@@ -280,10 +280,14 @@ events_refused(const struct arrival *a, enum outcome outcome,
 	const struct json *p = json_path(v, "profile", "data", NULL);
 	const char *metric = json_text(
 	    json_path(v, "metric", "data", "attributes", NULL), "name");
-	const char *who = json_text(
-	    json_get(p ? p : json_get(root, "data"), "attributes"), "email");
+	const struct json *first = json_path(v, "profiles", "data", NULL);
+	const char *who;
 	struct buf b = {0}, remarks = {0};
 
+	if (first && first->type == JSON_ARRAY)
+		p = first->child;
+	who = json_text(
+	    json_get(p ? p : json_get(root, "data"), "attributes"), "email");
 	guide_misplaced(root, &remarks);
 	events_head(&b, a, "request");
 	buf_str(&b, ",");

@@ -1,8 +1,9 @@
 /*
  * page.js - the live page of klaviyo-sandbox.
  *
- * Waits for news of /sandbox/events and shows them; asks /sandbox/status and
- * /sandbox/profiles for what surrounds them. Whatever came from outside gets
+ * Waits for news of /sandbox/events and shows them; asks /sandbox/status,
+ * /sandbox/profiles and /sandbox/stock for what surrounds them. The view of the
+ * catalogue is page_catalog.js. Whatever came from outside gets
  * into the page as text (textContent), never as markup.
  */
 (function () {
@@ -10,11 +11,12 @@
 
 	var KEPT = 3000, SHOWN = 400
 	var OUTCOMES = ['accepted', 'duplicate', 'dropped', 'refused', 'fault',
-		'profile']
+		'profile', 'consent', 'back_in_stock', 'catalog']
+	var VIEWS = ['stream', 'guide', 'catalog', 'limits']
 	var PRESETS = ['none', '5xx=0.1', '429/5*3', 'record+reset=0.1',
 		'hang/20000=0.05', 'script:503,503,reset,ok', 'down/5000*1']
 
-	var entries = [], status = null, profiles = []
+	var entries = [], status = null, profiles = [], stock = []
 	var after = 0, epoch = '', paused = false, missed = 0
 	var pick = { person: '', metric: '', outcome: '', text: '' }
 	var open = new Set(), more = SHOWN, fresh = new Set()
@@ -91,15 +93,60 @@
 		return (p && p.who) || entry.who || ''
 	}
 
+	/* back_in_stock, email.open_tracking: as words */
+	function words (name) {
+		return name.replace(/[._]/g, ' ').replace(/^sms/, 'SMS')
+	}
+
+	/* Without the prefix that all ids of a custom catalogue have. */
+	function article (id) {
+		return id.replace('$custom:::$default:::', '')
+	}
+
+	function job (entry) {
+		return status && status.catalog.jobs.find(function (j) {
+			return j.id === entry.job
+		})
+	}
+
 	function title (entry) {
 		if (entry.metric)
 			return entry.metric
+		if (entry.kind === 'consent')
+			return entry.change === 'subscribe' ? 'Subscribe' : 'Unsubscribe'
+		if (entry.kind === 'back_in_stock')
+			return 'Back in stock'
+		if (entry.kind === 'merge')
+			return 'Merge profiles'
+		if (entry.kind === 'catalog')
+			return entry.doing[0].toUpperCase() + entry.doing.slice(1) + ' ' +
+				plural(entry.count, entry.what, entry.what === 'category' ?
+					'categories' : entry.what + 's')
 		if (entry.kind === 'profile')
 			return entry.side === 'browser' ? 'Identify' : 'Profile'
 		return entry.method + ' ' + entry.path.split('?')[0]
 	}
 
+	/* "email, SMS": marketing is what goes without saying */
+	function channels (entry) {
+		return entry.channels.map(function (c) {
+			return words(c.toLowerCase().replace('.marketing', ''))
+		}).join(', ')
+	}
+
+	function progress (j) {
+		if (!j)
+			return ''
+		return j.attributes.failed_count ?
+			number(j.attributes.failed_count) + ' failed' :
+			j.attributes.status
+	}
+
 	function value (entry) {
+		if (entry.channels)
+			return channels(entry)
+		if (entry.job)
+			return progress(job(entry))
 		if (entry.value === undefined)
 			return ''
 		if (entry.value_currency)
@@ -121,7 +168,11 @@
 
 	/* Without one the time stands in, which is no name to show. */
 	function givenId (entry) {
-		return (entry.attributes && entry.attributes.unique_id) || ''
+		if (entry.variant)
+			return article(entry.variant)
+		if (entry.job)
+			return entry.job.slice(-8)
+		return entry.list || (entry.attributes && entry.attributes.unique_id) || ''
 	}
 
 	function matches (entry) {
@@ -151,6 +202,18 @@
 			list.append(make('dt', name), make('dd', content))
 	}
 
+	function jobFacts (list, entry) {
+		var j = job(entry)
+
+		fact(list, 'Job', make('code', entry.job))
+		if (!j)
+			return
+		fact(list, 'Asked after', plural(j.polls, 'time', 'times'))
+		if (j.attributes.status === 'complete')
+			fact(list, 'Done', number(j.attributes.completed_count) + ' of ' +
+				number(j.attributes.total_count))
+	}
+
 	function facts (entry) {
 		var list = make('dl.facts'), p = person(entry), button
 
@@ -163,11 +226,22 @@
 		}
 		fact(list, 'Request', entry.method + ' ' + entry.path + ' → ' +
 			(entry.status || 'no answer'))
-		fact(list, 'Value', value(entry))
+		fact(list, entry.channels ? 'Channels' : entry.job ? 'Job is' : 'Value',
+			value(entry))
 		if (entry.time)
 			fact(list, 'Time', entry.time.replace('.000Z', 'Z') +
 				(entry.backfill ? ' (backfill)' : ''))
-		if (givenId(entry))
+		if (entry.was !== undefined)
+			fact(list, 'Took in', make('code', entry.source))
+		else
+			fact(list, 'Source', entry.source)
+		if (entry.list)
+			fact(list, 'List', make('code', entry.list))
+		if (entry.variant)
+			fact(list, 'Variant', make('code', article(entry.variant)))
+		if (entry.job)
+			jobFacts(list, entry)
+		else if (entry.kind === 'event' && givenId(entry))
 			fact(list, 'unique_id', make('code', givenId(entry)))
 		else if (entry.unique_id)
 			fact(list, 'unique_id', 'none: the second it arrived, ' +
@@ -222,6 +296,8 @@
 		box.append(facts(entry))
 		if (entry.errors && entry.errors.length)
 			section(box, 'Refused because', errors(entry))
+		if (entry.job && job(entry) && job(entry).attributes.errors.length)
+			section(box, 'What failed', errors(job(entry).attributes))
 		if (entry.remarks && entry.remarks.length)
 			section(box, 'Remarks', make.apply(null, ['ul.remarks'].concat(
 				entry.remarks.map(function (r) {
@@ -242,7 +318,8 @@
 
 	function row (entry) {
 		var li = make('li.' + entry.outcome), b = make('button.row')
-		var state = make('span.state', make('span.badge', entry.outcome))
+		var state = make('span.state', make('span.badge',
+			entry.outcome === 'back_in_stock' ? 'stock' : entry.outcome))
 		var name = who(entry)
 
 		if (entry.remarks && entry.remarks.length) {
@@ -254,7 +331,8 @@
 		b.append(make('span.at', clock(entry.received)), state,
 			make('span.what', title(entry)),
 			make('span.value', value(entry)),
-			make(name ? 'span.who' : 'span.who.none', name || 'unknown'),
+			make(name ? 'span.who' : 'span.who.none', name ||
+				(entry.job ? '' : 'unknown')),
 			make('span.uid', givenId(entry)),
 			make('span.side', entry.side))
 		if (reason(entry))
@@ -352,7 +430,7 @@
 		$('outcomes').replaceChildren.apply($('outcomes'), OUTCOMES.filter(
 			function (o) { return status.counts[o] || pick.outcome === o }
 		).map(function (o) {
-			var b = make('button', o, make('b', number(status.counts[o])))
+			var b = make('button', words(o), make('b', number(status.counts[o])))
 
 			b.setAttribute('aria-pressed', pick.outcome === o)
 			b.onclick = function () {
@@ -361,6 +439,23 @@
 			return b
 		}))
 		drawProfile()
+	}
+
+	/* What somebody said yes or no to, one fact a channel. */
+	function consents (list, p) {
+		Object.keys(p.consent.channels).forEach(function (name) {
+			var c = p.consent.channels[name]
+			var badge = make('span.badge', c.state.toLowerCase())
+
+			badge.classList.add(c.state === 'SUBSCRIBED' ? 'accepted' : 'warn')
+			fact(list, words(name), make('span', badge, ' ' + new Date(c.at)
+				.toLocaleString('en-GB') + (c.source ? ', ' + c.source : '')))
+		})
+		fact(list, 'Lists', p.consent.lists.join(', '))
+		fact(list, 'Left', p.consent.left.join(', '))
+		fact(list, 'Waits for', stock.filter(function (w) {
+			return w.person === p.id
+		}).map(function (w) { return article(w.variant) }).join(', '))
 	}
 
 	function drawProfile () {
@@ -380,7 +475,8 @@
 		})
 		if (p.merged.length)
 			fact(list, 'Merged', 'took in ' + plural(p.merged.length,
-				'browser profile', 'browser profiles'))
+				'other profile', 'other profiles'))
+		consents(list, p)
 		fact(list, 'First seen', new Date(a.created).toLocaleString('en-GB'))
 		delete a.created
 		delete a.updated
@@ -471,14 +567,25 @@
 			number(w.used) + ' / ' + number(w.limit) + tail))
 	}
 
+	function windowCard (w) {
+		return make('div.window', make('h3', make('span', w.method + ' '),
+			w.path), meter('second', w.burst, ''),
+		meter('minute', w.steady, w.steady.used ?
+			', ' + w.steady.reset + ' s' : ''))
+	}
+
 	function drawLimits () {
-		$('windows').replaceChildren.apply($('windows'),
-			status.windows.map(function (w) {
-				return make('div.window', make('h3', make('span', w.method +
-					' '), w.path), meter('second', w.burst, ''),
-				meter('minute', w.steady, w.steady.used ?
-					', ' + w.steady.reset + ' s' : ''))
-			}))
+		var used = status.windows.filter(function (w) {
+			return w.steady.used
+		})
+		var rest = status.windows.filter(function (w) {
+			return !w.steady.used
+		})
+
+		$('windows').replaceChildren.apply($('windows'), used.map(windowCard))
+		$('rest-count').textContent = used.length ?
+			'The other ' + number(rest.length) : 'All ' + number(rest.length)
+		$('rest').replaceChildren.apply($('rest'), rest.map(windowCard))
 		if (document.activeElement !== $('fault-spec'))
 			$('fault-spec').value = status.fault
 	}
@@ -509,6 +616,10 @@
 			drawAside()
 			if (status && !$('view-guide').hidden)
 				drawGuide()
+			if (status && !$('view-catalog').hidden)
+				window.drawCatalog(status.catalog, stock, {
+					make: make, number: number, plural: plural,
+					article: article, words: words })
 			if (status && !$('view-limits').hidden)
 				drawLimits()
 			showLive('on')
@@ -538,9 +649,11 @@
 
 	function surroundings () {
 		return Promise.all([json('/sandbox/status'),
-			json('/sandbox/profiles')]).then(function (both) {
-			status = both[0]
-			profiles = both[1].profiles
+			json('/sandbox/profiles'), json('/sandbox/stock')
+		]).then(function (all) {
+			status = all[0]
+			profiles = all[1].profiles
+			stock = all[2].back_in_stock
 			begin(status)
 		})
 	}
@@ -618,7 +731,7 @@
 	}
 
 	function tab (name) {
-		['stream', 'guide', 'limits'].forEach(function (other) {
+		VIEWS.forEach(function (other) {
 			var on = other === name, t = $('tab-' + other)
 
 			t.setAttribute('aria-selected', on)
@@ -640,7 +753,7 @@
 
 	function key (event) {
 		var typing = /^(INPUT|TEXTAREA)$/.test(event.target.tagName)
-		var tabs = ['stream', 'guide', 'limits']
+		var tabs = VIEWS
 		var at = tabs.indexOf((event.target.id || '').replace('tab-', ''))
 
 		if (event.ctrlKey || event.metaKey || event.altKey)
@@ -649,7 +762,8 @@
 			showAll()
 			event.target.blur()
 		} else if (at >= 0 && /^Arrow(Left|Right)$/.test(event.key)) {
-			at = (at + (event.key === 'ArrowLeft' ? 2 : 1)) % 3
+			at = (at + (event.key === 'ArrowLeft' ? tabs.length - 1 : 1)) %
+				tabs.length
 			tab(tabs[at])
 			$('tab-' + tabs[at]).focus()
 		} else if (typing) {
@@ -717,7 +831,7 @@
 				return surroundings()
 			}).then(draw)
 		};
-		['stream', 'guide', 'limits'].forEach(function (name) {
+		VIEWS.forEach(function (name) {
 			$('tab-' + name).onclick = function () { tab(name) }
 		})
 		document.querySelectorAll('[data-copy]').forEach(function (b) {
