@@ -642,6 +642,19 @@ KLAVIYO_API int klaviyo_outbox_list(const struct klaviyo_store *store,
     const char *state, const char *id, int64_t now, int limit,
     klaviyo_each *each, void *arg);
 
+/* The body of its POST /api/events, byte for byte; of kind "event", and not
+   emptied yet. */
+KLAVIYO_API char *klaviyo_entry_body(const struct klaviyo_entry *entry);
+
+/*
+ * Klaviyo turns out not to hold an event: queues ${entry}, which a
+ * klaviyo_queue_..() has made in another store (in memory, say), in place of
+ * the sent one of its id.  In the host's open transaction.  Returns 1; 0: one
+ * of its id waits, is dead or was dropped, and stays so; -1.
+ */
+KLAVIYO_API int klaviyo_requeue(const struct klaviyo_store *store,
+    const struct klaviyo_entry *entry, int64_t now);
+
 /*
  * Try again now, because the cause is mended: makes dead entries, and those
  * that wait for another attempt, due: the one ${id}, or all for NULL.  For all,

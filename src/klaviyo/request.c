@@ -78,6 +78,12 @@ kl_row_body(const char *kind, const char *profile, const char *event)
 	return NULL;
 }
 
+char *
+klaviyo_entry_body(const struct klaviyo_entry *entry)
+{
+	return kl_row_body(entry->kind, entry->profile, entry->event);
+}
+
 /* ---------------------------------------------------------- reset password */
 
 char *

@@ -64,6 +64,19 @@ list_row(void *rowarg, int n, const char *const col[])
 	return 0;
 }
 
+#define LISTED                                                                 \
+	" id, state, lane, created_at, due_at, sent_at, attempts, error,"      \
+	" profile, event, kind FROM"
+#define LISTED_STATE                                                           \
+	" (SELECT id, lane, created_at, due_at, sent_at, attempts, error,"     \
+	" profile, event, kind,"                                               \
+	" CASE WHEN sent_at IS NOT NULL THEN 'sent'"                           \
+	" WHEN due_at IS NULL AND event = '' THEN 'dropped'"                   \
+	" WHEN due_at IS NULL THEN 'dead'"                                     \
+	" WHEN claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)"              \
+	" AND due_at <= CAST($4 AS BIGINT) THEN 'claimed'"                     \
+	" ELSE 'waiting' END AS state FROM klaviyo_outbox"
+
 int
 klaviyo_outbox_list(const struct klaviyo_store *store, const char *state,
     const char *id, int64_t now, int limit, klaviyo_each *each, void *arg)
@@ -73,20 +86,19 @@ klaviyo_outbox_list(const struct klaviyo_store *store, const char *state,
 	const char *args[] = {state, id, num(&t, now),
 	    num(&far, now + KL_LEASE_MAX), num(&l, limit)};
 
+	/* An id is looked up; all that may be, or NULL, would be a walk. */
 	return store->sql(store->conn,
-	           "SELECT id, state, lane, created_at, due_at, sent_at,"
-	           " attempts, error, profile, event, kind FROM"
-	           " (SELECT id, lane, created_at, due_at, sent_at, attempts,"
-	           " error, profile, event, kind,"
-	           " CASE WHEN sent_at IS NOT NULL THEN 'sent'"
-	           " WHEN due_at IS NULL AND event = '' THEN 'dropped'"
-	           " WHEN due_at IS NULL THEN 'dead'"
-	           " WHEN claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)"
-	           " AND due_at <= CAST($4 AS BIGINT) THEN 'claimed'"
-	           " ELSE 'waiting' END AS state FROM klaviyo_outbox) AS entry"
-	           " WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)"
-	           " AND (CAST($2 AS TEXT) IS NULL OR id = $2)"
-	           " ORDER BY created_at, id LIMIT CAST($5 AS BIGINT)",
+	           id != NULL ? "SELECT" LISTED LISTED_STATE
+	                        " WHERE id = $2) AS entry"
+	                        " WHERE (CAST($1 AS TEXT) IS NULL"
+	                        " OR state = $1)"
+	                        " LIMIT CAST($5 AS BIGINT)"
+	                      : "SELECT" LISTED LISTED_STATE ") AS entry"
+	                        " WHERE (CAST($1 AS TEXT) IS NULL"
+	                        " OR state = $1)"
+	                        " AND CAST($2 AS TEXT) IS NULL"
+	                        " ORDER BY created_at, id"
+	                        " LIMIT CAST($5 AS BIGINT)",
 	           5, args, list_row, &listing) < 0
 	           ? -1
 	           : 0;

@@ -344,6 +344,18 @@ db_create_at(const char *address, const char *currency)
 }
 
 struct db *
+db_scratch(void)
+{
+	struct db *db = connect_to(DB_MEMORY, true);
+
+	if (db == NULL || klaviyo_outbox_create(&db->store) == 0)
+		return db;
+	shop_fail("%s", klaviyo_error());
+	db_close(db);
+	return NULL;
+}
+
+struct db *
 db_create(const struct settings *settings)
 {
 	return db_create_at(settings->db, settings->currency);

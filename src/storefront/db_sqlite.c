@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,7 +187,9 @@ gate_open(struct connection *c, const char *path)
 
 	if (asprintf(&name, "%s.lock", path) < 0)
 		return shop_fail("out of memory");
-	c->gate = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	c->gate = strcmp(path, DB_MEMORY) == 0
+	    ? memfd_create("gate", MFD_CLOEXEC) /* nobody else's */
+	    : open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	free(name);
 	if (c->gate < 0)
 		return shop_fail("%s.lock: %s", path, strerror(errno));

@@ -18,13 +18,19 @@
 #define RESTORE_DAYS 30
 
 const char *
-restore_link(struct visit *visit, const struct cart *cart)
+cart_link(struct shop *shop, struct arena *arena, const struct cart *cart)
 {
-	char *token = token_sign(visit->shop, visit->arena, "restore", cart->id,
+	char *token = token_sign(shop, arena, "restore", cart->id,
 	    cart->changed_at + RESTORE_DAYS * 86400);
 
-	return arena_printf(visit->arena, "%s/cart/restore/%s",
-	    visit->shop->settings->url, token);
+	return arena_printf(
+	    arena, "%s/cart/restore/%s", shop->settings->url, token);
+}
+
+const char *
+restore_link(struct visit *visit, const struct cart *cart)
+{
+	return cart_link(visit->shop, visit->arena, cart);
 }
 
 /* The visitor's cart, and the one of the link. */

@@ -117,6 +117,10 @@ struct db *db_create_at(const char *address, const char *currency);
 #define DB_LEAVING "leaving"
 #define DB_ARRIVING "arriving"
 #define DB_GONE "gone"
+/* An empty outbox in memory, and nothing else: what is queued there is seen, and
+ * sent by nobody. */
+#define DB_MEMORY ":memory:"
+struct db *db_scratch(void);
 /* The address without its secrets. */
 const char *db_name(const struct db *db);
 /* The same of any address, or "postgresql://.." of one that is none: -1. */
@@ -354,6 +358,10 @@ void shop_handle(struct shop *shop, struct request *request,
     struct response *response);
 /* ${prefix} and ${segment}, percent-encoded: a path that may stand in a URL. */
 char *url_path(struct arena *arena, const char *prefix, const char *segment);
+/* The address that brings a cart back on any device (pages_restore.c). */
+struct cart;
+const char *cart_link(
+    struct shop *shop, struct arena *arena, const struct cart *cart);
 /* An error page for a request that could not even be made. */
 void shop_refuse(struct shop *shop, int status, struct response *response);
 
@@ -832,6 +840,11 @@ const char *tracking_exchange_id(struct arena *arena, const char *cookie);
 const char *tracking_hosts(const struct settings *settings,
     struct arena *arena, bool images);
 
+/* tracking_preview.c: what a page about ${t->viewed} or ${t->cart} (which is not
+ * empty) would give to klaviyo.js; ${call} says how. */
+typedef int preview_each(void *arg, const char *call, const char *json);
+int tracking_preview(const struct tracking *t, preview_each *each, void *arg);
+
 /* The whole catalogue as Klaviyo's feed, "json" or "xml", given to ${write} in
  * pieces. */
 struct feed_counts {
@@ -841,6 +854,10 @@ typedef int feed_write(void *arg, const char *data, size_t n);
 int tracking_feed(const struct settings *settings, struct db *db,
     const char *currency, const char *format, feed_write *write, void *arg,
     struct feed_counts *counts);
+/* The same of one product, by its id; NULL = all. */
+int tracking_feed_product(const struct settings *settings, struct db *db,
+    const char *currency, const char *format, const char *id,
+    feed_write *write, void *arg, struct feed_counts *counts);
 
 /* tracking_catalog.c: how a variant is called in Klaviyo's catalog. */
 const char *tracking_variant_id(
@@ -862,6 +879,9 @@ void progress_show(struct progress *p, int64_t more, const char *remark);
 /* Since it began. */
 double progress_seconds(const struct progress *p);
 void progress_end(struct progress *p); /* a new line, if need be */
+
+/* json_print.c: JSON text on several lines, its values as they are. */
+void json_print(FILE *out, const char *json);
 
 /* -------------------------------------- span.c: --since DAY and --until DAY */
 
@@ -888,6 +908,7 @@ int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
 int migrate_command(const struct settings *settings, int argc, char **argv);
+int preview_command(const struct settings *settings, int argc, char **argv);
 int backup_command(const struct settings *settings, int argc, char **argv);
 int catalog_command(const struct settings *settings, int argc, char **argv);
 int feed_command(const struct settings *settings, int argc, char **argv);

@@ -17,6 +17,7 @@ struct feeding {
 	const char *currency;
 	struct klaviyo_feed *feed;
 	struct feed_counts *counts;
+	const char *only; /* a product's id; NULL = all */
 };
 
 static int
@@ -40,6 +41,8 @@ add_product(void *arg, struct arena *arena, const struct product *p)
 	};
 	int result;
 
+	if (f->only != NULL && strcmp(f->only, p->id) != 0)
+		return 0;
 	for (const struct category *c = p->categories;
 	     c != NULL && item.ncategories < sizeof(names) / sizeof(*names);
 	     c = c->next)
@@ -62,11 +65,20 @@ tracking_feed(const struct settings *settings, struct db *db,
     const char *currency, const char *format, feed_write *write, void *arg,
     struct feed_counts *counts)
 {
+	return tracking_feed_product(
+	    settings, db, currency, format, NULL, write, arg, counts);
+}
+
+int
+tracking_feed_product(const struct settings *settings, struct db *db,
+    const char *currency, const char *format, const char *id,
+    feed_write *write, void *arg, struct feed_counts *counts)
+{
 	struct feeding f = {settings, currency,
 	    klaviyo_feed_new(strcmp(format, "xml") == 0 ? KLAVIYO_FEED_XML
 	                                                : KLAVIYO_FEED_JSON,
 	        write, arg),
-	    counts};
+	    counts, id};
 	int result;
 
 	*counts = (struct feed_counts){0};
