@@ -21,6 +21,8 @@ letters; ids are the same. Not all of them are text:
 COUNTRY_OPTION  section  for each country: CODE, NAME, SELECTED (section);
 BILLING_COUNTRY_OPTION   and once more for the other address
 BILLING_SAME    section  shown when the box "same as delivery" is ticked
+NEWSLETTER      section  shown when the box of newsletters by e-mail is ticked,
+NEWSLETTER_SMS  section  and that of text messages: never at first
 METHOD          section  for each way of delivery: CODE (value of the field
                          shipping), NAME, PRICE (text), WHEN (text, such as
                          "3 to 5 days"), CHECKED (section)
@@ -36,7 +38,8 @@ PAY_APPROVE     section  shown when payment=approve is to be checked (default)
 PAY_DECLINE     section  shown when payment=decline is to be checked
 
 Buttons: action=order and action=apply (a discount code). Pressing Enter means
-action=order. billing_same=1 is sent when the box is ticked.
+action=order. billing_same=1 is sent when the box is ticked, and so are
+newsletter=1 and newsletter_sms=1.
 }}    <h1 class="page-title">Checkout</h1>
 {{#ERRORS}}    <div class="notice notice-error" role="alert" tabindex="-1" data-errors>
       <h2>{{TEXT}}</h2>
@@ -61,6 +64,11 @@ action=order. billing_same=1 is sent when the box is ticked.
             <input type="tel" id="phone" name="phone" value="{{PHONE}}" autocomplete="tel" maxlength="32"{{#PHONE_ERROR}} aria-invalid="true" aria-describedby="phone-error"{{/PHONE_ERROR}}>
             {{#PHONE_ERROR}}<p class="field-error" id="phone-error">{{TEXT}}</p>{{/PHONE_ERROR}}
           </div>
+          </div>
+          <div class="boxes">
+            <label class="tick"><input type="checkbox" id="newsletter" name="newsletter" value="1"{{#NEWSLETTER}} checked{{/NEWSLETTER}}> <span>Write to me by email about new books and offers. I can stop it at any time.</span></label>
+            <label class="tick"><input type="checkbox" id="newsletter_sms" name="newsletter_sms" value="1" aria-describedby="newsletter_sms-note"{{#NEWSLETTER_SMS}} checked{{/NEWSLETTER_SMS}}> <span>Send me text messages as well.</span></label>
+            <p class="box-note" id="newsletter_sms-note">By ticking this box you agree to receive marketing text messages from Pilcrow at the phone number above. Agreeing is no condition of any purchase. Message and data rates may apply; how often we write varies. Reply STOP to end them, HELP for help.</p>
           </div>
         </fieldset>
 

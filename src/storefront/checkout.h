@@ -43,6 +43,7 @@ struct checkout {
 	const char *value[FIELDS], *error[FIELDS];
 	int errors;
 	bool billing_same;
+	bool by_email, by_sms; /* the newsletter's boxes, ticked */
 	const char *key, *trouble; /* trouble: a heading that names no field */
 	struct cart cart;
 	struct shipping *methods;

@@ -117,6 +117,8 @@ checkout_read(struct visit *visit, struct checkout *c)
 		    one_line(visit->arena, typed != NULL ? typed : "");
 	}
 	c->billing_same = field(form, "billing_same") != NULL;
+	c->by_email = field(form, "newsletter") != NULL;
+	c->by_sms = field(form, "newsletter_sms") != NULL;
 	c->key = key != NULL ? key : "";
 }
 
@@ -143,6 +145,14 @@ checkout_check(struct visit *visit, struct checkout *c)
 		else
 			c->order.phone = phone;
 	}
+	/* Consent for nobody would be none. */
+	if (c->by_sms && *c->value[PHONE] == '\0')
+		checkout_refuse(c, PHONE, "Text messages need a phone number");
+	else if (c->by_sms && c->order.phone != NULL &&
+	         !tracking_phone_ok(c->order.phone))
+		checkout_refuse(c, PHONE,
+		    "Text messages need a phone number with its country "
+		    "code, such as +1 500 555 0006");
 	if (country_name(c->value[COUNTRY]) == NULL)
 		checkout_refuse(c, COUNTRY, "We do not send to this country");
 	if (!c->billing_same && country_name(c->value[BILLING_COUNTRY]) == NULL)

@@ -116,6 +116,10 @@ checkout_show(struct visit *visit, struct checkout *c, int status)
 	                                                : COUNTRY]);
 	if (c->billing_same)
 		tpl_show(body, "BILLING_SAME");
+	if (c->by_email)
+		tpl_show(body, "NEWSLETTER");
+	if (c->by_sms)
+		tpl_show(body, "NEWSLETTER_SMS");
 	tpl_show(body, strcmp(c->value[PAYMENT], "decline") == 0
 	                   ? "PAY_DECLINE"
 	                   : "PAY_APPROVE");

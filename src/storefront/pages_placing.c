@@ -55,6 +55,14 @@ hash_form(struct visit *visit, const struct checkout *c)
 		    strlen(c->value[i]) + 1);
 	crypto_generichash_update(
 	    &state, (const unsigned char *)(c->billing_same ? "1" : "0"), 1);
+	/* Nothing for boxes that are not ticked: then it is the hash of a shop
+	   without them. */
+	if (c->by_email)
+		crypto_generichash_update(
+		    &state, (const unsigned char *)"email", 5);
+	if (c->by_sms)
+		crypto_generichash_update(
+		    &state, (const unsigned char *)"sms", 3);
 	crypto_generichash_final(&state, hash, sizeof(hash));
 	sodium_bin2base64(text, sizeof(text), hash, sizeof(hash),
 	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
@@ -124,6 +132,31 @@ changed_page(struct visit *visit, struct checkout *c, const char *trouble)
 	return checkout_show(visit, c, 409);
 }
 
+/* The boxes that were ticked.  One each: if Klaviyo refuses one of them, the
+ * other stands. */
+static int
+subscribe(struct visit *visit, const struct checkout *c)
+{
+	struct subscription by_email = {
+	    .id = arena_printf(visit->arena, "%s:email", c->order.id),
+	    .email = c->order.email,
+	    .source = "Checkout",
+	};
+	struct subscription by_sms = {
+	    .id = arena_printf(visit->arena, "%s:sms", c->order.id),
+	    .phone = c->order.phone,
+	    .source = "Checkout",
+	};
+	const struct settings *settings = visit->shop->settings;
+	struct db *db = visit->shop->db;
+	int64_t now = visit->request->now;
+
+	if (c->by_email &&
+	    tracking_subscribe(settings, db, &by_email, now) != 0)
+		return -1;
+	return c->by_sms ? tracking_subscribe(settings, db, &by_sms, now) : 0;
+}
+
 /* Order, lines, stock, events: one transaction. */
 static enum order_result
 place_once(struct visit *visit, struct checkout *c, const char *body_hash,
@@ -140,6 +173,8 @@ place_once(struct visit *visit, struct checkout *c, const char *body_hash,
 	if (result == ORDER_PLACED &&
 	    tracking_order(visit->shop->settings, visit->shop->db, &c->order,
 	        false, visit->request->now) != 0)
+		result = ORDER_FAILED;
+	if (result == ORDER_PLACED && subscribe(visit, c) != 0)
 		result = ORDER_FAILED;
 	/* What was still to be told of the cart would come after it. */
 	if (result == ORDER_PLACED && tracking_drop_cart(db, c->cart.id) != 0)

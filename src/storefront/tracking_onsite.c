@@ -151,11 +151,15 @@ tracking_subscribe(const struct settings *settings, struct db *db,
 	    .source = s->source,
 	};
 
-	if (klaviyo_queue_subscription(db_store(db), &k, now) >= 0)
-		return 0;
-	shop_fail("%s", klaviyo_error());
-	if (klaviyo_error_passes())
-		return -1;
-	shop_log("subscription %s left out: %s", s->id, klaviyo_error());
+	int result = klaviyo_queue_subscription(db_store(db), &k, now);
+
+	if (result < 0) {
+		shop_fail("%s", klaviyo_error());
+		if (klaviyo_error_passes())
+			return -1;
+	}
+	if (result != 0)
+		shop_log("subscription %s left out: %s", s->id,
+		    result < 0 ? klaviyo_error() : "the queue is full");
 	return 0;
 }

@@ -4,12 +4,13 @@ to an order goes all the same."""
 import base64
 import json
 import urllib.parse
+import urllib.request
 
 import pytest
 
 from harness import Shop
-from shop_kit import (Page, add, check_page, checkout, fill_cart, order_of,
-                      policy, rows)
+from shop_kit import (Page, add, check_page, checkout, fill_cart, one,
+                      order_of, policy, rows, send)
 
 POOH, TALE = "WINNIEPOOH", "TALEOFTWO"
 PAGES = ("/", "/products/winnie-the-pooh", "/collections/fiction", "/search",
@@ -216,6 +217,113 @@ def test_answered_by_a_script(shop):
     reply = visitor.post("/consent", {"choice": "yes"},
                          headers={"Accept": "application/json"})
     assert reply.status == 204 and visitor.cookies == {"consent": "yes"}
+
+
+# --------------------------------------------------------- the newsletter
+
+def subscriptions(shop, order):
+    """Of an order: {who was subscribed: (by what, the request's data)}."""
+    found = {}
+    for profile, event in rows(
+            shop, "SELECT profile, event FROM klaviyo_outbox "
+            "WHERE id LIKE ?", f"Subscription/{order}:%"):
+        who = json.loads(profile)
+        who = who.get("attributes", who)
+        found[who.get("email") or who["phone_number"]] = (
+            list(who["subscriptions"]), event)
+    return found
+
+
+def test_the_boxes_are_not_ticked(shop):
+    visitor = shop.visitor()
+    fill_cart(visitor, shop, [(POOH, 1)])
+    page = check_page(visitor.get("/checkout"))
+    for name in ("newsletter", "newsletter_sms"):
+        box, = page.all("input", name=name)
+        assert "checked" not in box["attrs"]
+    assert "from Pilcrow at the phone number" in page.text
+    order = order_of(send(visitor))
+    assert subscriptions(shop, order) == {}
+
+
+@pytest.mark.parametrize("ticked, who", [
+    (["newsletter"], ["sarah.mason@klaviyo-demo.com"]),
+    (["newsletter_sms"], ["+15005550006"]),
+    (["newsletter", "newsletter_sms"],
+     ["+15005550006", "sarah.mason@klaviyo-demo.com"])])
+def test_a_ticked_box(implied, ticked, who):
+    visitor = implied.visitor()
+    fill_cart(visitor, implied, [(POOH, 1)])
+    visitor.get("/checkout")
+    page = visitor.page
+    order = order_of(send(visitor, **dict.fromkeys(ticked, "1")))
+    found = subscriptions(implied, order)
+    assert sorted(found) == who
+    for to, (ways, event) in found.items():
+        assert ways == (["email"] if "@" in to else ["sms"])
+        assert '"Checkout"' in event and '"list"' not in event
+    # The same form is the same order; with another tick it is not.
+    before = rows(implied, "SELECT id FROM klaviyo_outbox ORDER BY id")
+    visitor.page = page
+    assert order_of(send(visitor, **dict.fromkeys(ticked, "1"))) == order
+    for other in ([], ["newsletter"], ["newsletter_sms"],
+                  ["newsletter", "newsletter_sms"]):
+        if other != ticked:
+            visitor.page = page
+            assert send(visitor,
+                        **dict.fromkeys(other, "1")).status == 409, other
+    assert rows(implied, "SELECT id FROM klaviyo_outbox ORDER BY id") == before
+
+
+@pytest.mark.parametrize("phone, why", [
+    ("", "need a phone number"), ("5005550006", "with its country code"),
+    ("030 1234567", "with its country code"), ("call me", "no phone number")])
+def test_text_messages_need_a_number(shop, phone, why):
+    visitor = shop.visitor()
+    fill_cart(visitor, shop, [(POOH, 1)])
+    visitor.get("/checkout")
+    reply = send(visitor, phone=phone, newsletter_sms="1")
+    assert reply.status == 422
+    page = check_page(reply)
+    (field, said), = page.errors()
+    assert field == "phone" and why in said
+    # Kept, and only it.
+    assert "checked" in page.all("input", name="newsletter_sms")[0]["attrs"]
+    assert "checked" not in page.all("input", name="newsletter")[0]["attrs"]
+    # Without the box any number will do.
+    if phone != "call me":
+        form = {**visitor.form("/checkout"), "action": "order"}
+        del form["newsletter_sms"]
+        order_of(visitor.post("/checkout", form))
+
+
+def test_to_the_list_and_past_a_refusal():
+    """By the worker, to the list of the settings; and a consent that Klaviyo
+    refuses for good costs no order and no other consent."""
+    with Shop("nginx", sandbox=True, worker=True,
+              env={"KLAVIYO_LIST": "Y6nRLr"}) as shop:
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [(POOH, 1)])
+        order = order_of(checkout(visitor, newsletter="1",
+                                  newsletter_sms="1"))
+        assert len(subscriptions(shop, order)) == 2
+        for _, event in subscriptions(shop, order).values():
+            assert '"Y6nRLr"' in event
+        shop.wait_delivered()
+        sent = "SELECT id FROM klaviyo_outbox WHERE sent_at IS NOT NULL " \
+               "AND id LIKE 'Subscription/%' ORDER BY id"
+        assert [i for i, in rows(shop, sent)] == [
+            f"Subscription/{order}:email", f"Subscription/{order}:sms"]
+        urllib.request.urlopen(
+            shop.sandbox_url + "/sandbox/fault",
+            b"/api/profile-subscription 400*1").read()
+        fill_cart(visitor, shop, [(POOH, 1)])
+        second = order_of(checkout(visitor, newsletter="1",
+                                   newsletter_sms="1"))
+        shop.wait_delivered()
+        assert len(rows(shop, sent)) == 3
+        assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox WHERE sent_at "
+                   "IS NOT NULL AND id = ?", "Placed Order/" + second) == 1
 
 
 # ----------------------------------------------------------- other settings
