@@ -10,12 +10,15 @@ ACTION   text     where the form is posted to
 TOKEN    text     of this session
 KEY      text     of this form: sent twice, it counts once
 HIDDEN   section  for each further value that is sent along: NAME, VALUE
-FIELD    section  for each field: NAME, LABEL, WIDE (section: takes the whole
-                  row), OPTIONAL (section), HINT (section, with TEXT), ERROR
-                  (section, with TEXT), and one of
+FIELD    section  for each field: NAME, WIDE (section: takes the whole row),
+                  HINT (section, with TEXT), ERROR (section, with TEXT), TYPED
+                  (section, once: NAME, LABEL, OPTIONAL (section)), and one of
   INPUT  section  TYPE, VALUE, AUTOCOMPLETE, MAX, REQUIRED (section)
   SELECT section  with OPTION for each: CODE, NAME, SELECTED (section)
   AREA   section  of several lines: VALUE, MAX
+                  or, without TYPED and the others,
+  TICK   section  a box: NAME, LABEL, CHECKED (section), DESCRIBED (section:
+                  NAME), NOTE (section: NAME, TEXT)
 SUBMIT   text     on the button
 LINK     section  for each other way to go: WORDS (text before it), URL, NAME
 }}    <div class="sheet">
@@ -32,8 +35,10 @@ LINK     section  for each other way to go: WORDS (text before it), URL, NAME
 {{#HIDDEN}}        <input type="hidden" name="{{NAME}}" value="{{VALUE}}">
 {{/HIDDEN}}        <div class="fields">
 {{#FIELD}}          <div class="field{{#WIDE}} wide{{/WIDE}}">
-            <label for="{{NAME}}">{{LABEL}}{{#OPTIONAL}} <span class="optional">optional</span>{{/OPTIONAL}}</label>
-{{#INPUT}}            <input type="{{TYPE}}" id="{{NAME}}" name="{{NAME}}" value="{{VALUE}}" autocomplete="{{AUTOCOMPLETE}}" maxlength="{{MAX}}"{{#REQUIRED}} required{{/REQUIRED}}{{#WRONG}} aria-invalid="true"{{/WRONG}}{{#DESCRIBED}} aria-describedby="{{BY}}"{{/DESCRIBED}}>
+{{#TYPED}}            <label for="{{NAME}}">{{LABEL}}{{#OPTIONAL}} <span class="optional">optional</span>{{/OPTIONAL}}</label>
+{{/TYPED}}{{#TICK}}            <label class="tick"><input type="checkbox" id="{{NAME}}" name="{{NAME}}" value="1"{{#DESCRIBED}} aria-describedby="{{NAME}}-note"{{/DESCRIBED}}{{#CHECKED}} checked{{/CHECKED}}> <span>{{LABEL}}</span></label>
+{{#NOTE}}            <p class="box-note" id="{{NAME}}-note">{{TEXT}}</p>
+{{/NOTE}}{{/TICK}}{{#INPUT}}            <input type="{{TYPE}}" id="{{NAME}}" name="{{NAME}}" value="{{VALUE}}" autocomplete="{{AUTOCOMPLETE}}" maxlength="{{MAX}}"{{#REQUIRED}} required{{/REQUIRED}}{{#WRONG}} aria-invalid="true"{{/WRONG}}{{#DESCRIBED}} aria-describedby="{{BY}}"{{/DESCRIBED}}>
 {{/INPUT}}{{#SELECT}}            <select id="{{NAME}}" name="{{NAME}}" autocomplete="country"{{#WRONG}} aria-invalid="true"{{/WRONG}}>
 {{#OPTION}}              <option value="{{CODE}}"{{#SELECTED}} selected{{/SELECTED}}>{{NAME}}</option>
 {{/OPTION}}            </select>

@@ -104,6 +104,22 @@ phone_of(struct arena *arena, const char *typed)
 	return digits >= 5 && digits <= 15 ? phone : NULL;
 }
 
+const char *
+sms_why_not(struct visit *visit, const char *typed)
+{
+	const char *phone = phone_of(visit->arena, typed);
+
+	/* Consent for nobody would be none. */
+	if (*typed == '\0')
+		return "Text messages need a phone number";
+	if (phone == NULL)
+		return "This is no phone number";
+	return tracking_phone_ok(phone)
+	           ? NULL
+	           : "Text messages need a phone number with its country "
+	             "code, such as +1 500 555 0006";
+}
+
 void
 checkout_read(struct visit *visit, struct checkout *c)
 {
@@ -145,14 +161,12 @@ checkout_check(struct visit *visit, struct checkout *c)
 		else
 			c->order.phone = phone;
 	}
-	/* Consent for nobody would be none. */
-	if (c->by_sms && *c->value[PHONE] == '\0')
-		checkout_refuse(c, PHONE, "Text messages need a phone number");
-	else if (c->by_sms && c->order.phone != NULL &&
-	         !tracking_phone_ok(c->order.phone))
-		checkout_refuse(c, PHONE,
-		    "Text messages need a phone number with its country "
-		    "code, such as +1 500 555 0006");
+	if (c->by_sms) {
+		const char *wrong = sms_why_not(visit, c->value[PHONE]);
+
+		if (wrong != NULL)
+			checkout_refuse(c, PHONE, wrong);
+	}
 	if (country_name(c->value[COUNTRY]) == NULL)
 		checkout_refuse(c, COUNTRY, "We do not send to this country");
 	if (!c->billing_same && country_name(c->value[BILLING_COUNTRY]) == NULL)

@@ -98,6 +98,24 @@ put_input(struct visit *visit, struct tpl *field, const struct entry *e,
 }
 
 static void
+put_tick(struct tpl *field, const struct entry *e, bool ticked)
+{
+	struct tpl *tick = tpl_section(field, "TICK");
+
+	tpl_show(field, "WIDE");
+	tpl_set(tick, "NAME", e->name);
+	tpl_set(tick, "LABEL", e->label);
+	if (ticked)
+		tpl_show(tick, "CHECKED");
+	if (e->hint != NULL) {
+		tpl_set(tpl_section(tick, "DESCRIBED"), "NAME", e->name);
+		tick = tpl_section(tick, "NOTE");
+		tpl_set(tick, "NAME", e->name);
+		tpl_set(tick, "TEXT", e->hint);
+	}
+}
+
+static void
 put_entry(struct visit *visit, struct tpl *body, const struct form *form, int i)
 {
 	const struct entry *e = &form->entries[i];
@@ -112,12 +130,19 @@ put_entry(struct visit *visit, struct tpl *body, const struct form *form, int i)
 		return;
 	}
 	field = tpl_section(body, "FIELD");
+	if (e->kind == ENTRY_TICK) {
+		put_tick(field, e, *value != '\0');
+		return;
+	}
+	part = tpl_section(field, "TYPED");
+	tpl_set(part, "NAME", e->name);
+	tpl_set(part, "LABEL", e->label);
+	if (e->missing == NULL)
+		tpl_show(part, "OPTIONAL");
+	part = NULL;
 	tpl_set(field, "NAME", e->name);
-	tpl_set(field, "LABEL", e->label);
 	if (!e->half)
 		tpl_show(field, "WIDE");
-	if (e->missing == NULL)
-		tpl_show(field, "OPTIONAL");
 	put_text(field, "HINT", e->hint);
 	put_text(field, "ERROR", form->error[i]);
 	if (e->kind == ENTRY_COUNTRY) {
@@ -243,6 +268,8 @@ read_entry(struct visit *visit, struct form *form, int i)
 
 	if (typed == NULL)
 		typed = "";
+	if (e->kind == ENTRY_TICK)
+		typed = *typed != '\0' ? "1" : "";
 	/* A password is what it is, white space and all. */
 	if (e->kind != ENTRY_SECRET && e->kind != ENTRY_AREA)
 		typed = one_line(visit->arena, typed);

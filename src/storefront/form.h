@@ -16,6 +16,7 @@ enum entry_kind {
 	ENTRY_SECRET, /* a password, never shown again */
 	ENTRY_COUNTRY,
 	ENTRY_AREA, /* several lines */
+	ENTRY_TICK, /* a box: its value is "", or "1" */
 	ENTRY_HIDDEN,
 };
 struct entry {

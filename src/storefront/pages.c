@@ -291,7 +291,7 @@ page_show(struct visit *visit, struct page *page)
 		take_added(visit, page);
 	if (*visit->session.account != '\0' &&
 	    tracking_email_pending(visit->shop->db, visit->session.email))
-		page->tracking.visitor = NULL;
+		page->tracking.unnamed = true;
 	if (strcmp(visit->request->method, "HEAD") != 0)
 		tracking_page(
 		    &page->tracking, visit->shop->db, visit->request->now);

@@ -58,6 +58,9 @@ bool email_ok(const char *email);
 /* A phone number without its punctuation; NULL if it is none.  Only one with a
  * country code (+..) can be told to Klaviyo. */
 char *phone_of(struct arena *arena, const char *typed);
+/* Why text messages cannot go to what was typed as a phone number; NULL = they
+ * can. */
+const char *sms_why_not(struct visit *visit, const char *typed);
 
 /* Small parts that several pages show. */
 /* Options CODE, NAME, SELECTED. */

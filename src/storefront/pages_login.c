@@ -99,6 +99,10 @@ enter(struct visit *visit, const struct account *found, const char *hash)
 	if (account_join(db, visit->arena, &account, visit->session.id, &cart,
 	        visit->request->now) != 0)
 		result = -1;
+	/* A cart that is in another one by now will not be ordered itself. */
+	if (result == 1 && strcmp(visit->session.cart, cart) != 0 &&
+	    tracking_drop_cart(db, visit->session.cart) != 0)
+		result = -1;
 	visit->session.cart = cart;
 	if (result == 1 &&
 	    (session_login(visit->shop, visit->request, &visit->session,
@@ -202,6 +206,17 @@ static const struct entry register_entries[] = {
     {ENTRY_SECRET, "password", "Password", "Please choose a password",
         PASSWORD_MAX, "new-password", "At least 8 characters; longer is better",
         false},
+    {ENTRY_TICK, "newsletter",
+        "Write to me by email about new books and offers. I can stop it at any "
+        "time.",
+        NULL, 1, NULL, NULL, false},
+    {ENTRY_TICK, "newsletter_sms", "Send me text messages as well.", NULL, 1,
+        NULL,
+        "By ticking this box you agree to receive marketing text messages from "
+        "Pilcrow at the phone number above. Agreeing is no condition of any "
+        "purchase. Message and data rates may apply; how often we write "
+        "varies. Reply STOP to end them, HELP for help.",
+        false},
 };
 
 static struct form
@@ -256,8 +271,36 @@ tell_owner(struct visit *visit, const struct account *made, bool asked)
 	return 0;
 }
 
+/* The newsletter's boxes, of a new account. */
 static int
-create(struct visit *visit, struct account *account, bool asked)
+subscribe(struct visit *visit, const struct form *form,
+    const struct account *account)
+{
+	struct subscription by_email = {
+	    .id = arena_printf(visit->arena, "%s:email", account->id),
+	    .email = account->email,
+	    .source = "Registration",
+	};
+	struct subscription by_sms = {
+	    .id = arena_printf(visit->arena, "%s:sms", account->id),
+	    .phone = account->phone,
+	    .source = "Registration",
+	};
+	const struct settings *settings = visit->shop->settings;
+	struct db *db = visit->shop->db;
+	int64_t now = visit->request->now;
+
+	if (*form_value(form, "newsletter") != '\0' &&
+	    tracking_subscribe(settings, db, &by_email, now) != 0)
+		return -1;
+	return *form_value(form, "newsletter_sms") != '\0'
+	           ? tracking_subscribe(settings, db, &by_sms, now)
+	           : 0;
+}
+
+static int
+create(struct visit *visit, const struct form *form, struct account *account,
+    bool asked)
 {
 	struct db *db = visit->shop->db;
 	int made;
@@ -267,6 +310,7 @@ create(struct visit *visit, struct account *account, bool asked)
 	made = account_create(db, visit->arena, account);
 	if (made == 1 &&
 	    (tracking_account_created(db, account, visit->request->now) < 0 ||
+	        subscribe(visit, form, account) != 0 ||
 	        /* Nobody is written to who did not ask. */
 	        throttle_give(
 	            visit->shop, THROTTLE_RESET, account->email_key) != 0))
@@ -308,7 +352,7 @@ register_new(struct visit *visit, struct form *form)
 	asked = throttle_take(visit->shop, THROTTLE_RESET, account.email_key,
 	    visit->request->now, &retry);
 	account.password = hash;
-	result = asked < 0 ? -1 : create(visit, &account, asked == 1);
+	result = asked < 0 ? -1 : create(visit, form, &account, asked == 1);
 	sodium_memzero(hash, sizeof(hash));
 	return result != 0 ? -1
 	                   : page_redirect(visit, "/account/login?done=new");
@@ -324,10 +368,15 @@ register_post(struct visit *visit)
 	if (ok != 1)
 		return ok;
 	wrong = password_why_not(form_value(&form, "password"));
-	if (wrong != NULL) {
+	if (wrong != NULL)
 		form_refuse(&form, "password", wrong);
-		return form_show(visit, &form, 422);
+	if (*form_value(&form, "newsletter_sms") != '\0') {
+		wrong = sms_why_not(visit, form_value(&form, "phone"));
+		if (wrong != NULL)
+			form_refuse(&form, "phone", wrong);
 	}
+	if (form.errors > 0)
+		return form_show(visit, &form, 422);
 	ok = form_throttle(visit, &form, THROTTLE_REGISTER_CLIENT,
 	    throttle_client(visit->request));
 	return ok == 1 ? register_new(visit, &form) : ok;

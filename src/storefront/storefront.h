@@ -772,6 +772,7 @@ struct tracking {
 	enum side side;                /* NONE: the page knows no Klaviyo */
 	bool forget;                   /* removes what klaviyo.js has stored */
 	const struct session *visitor; /* identify: known visitor, or NULL */
+	bool unnamed;                  /* but not to the browser, yet */
 	const char *exchange_id;       /* consent_exchange_id() */
 	const struct product *viewed;  /* Viewed Product, or NULL */
 	const struct cart *cart;       /* of added and checkout */

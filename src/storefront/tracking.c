@@ -253,7 +253,7 @@ visitor_json(const struct tracking *t)
 	const struct session *v = t->visitor;
 	struct klaviyo_profile profile = {0};
 
-	if (v == NULL || *v->email == '\0')
+	if (v == NULL || *v->email == '\0' || t->unnamed)
 		return NULL;
 	profile.email = v->email;
 	profile.phone_number = v->phone;

@@ -296,6 +296,53 @@ def test_text_messages_need_a_number(shop, phone, why):
         order_of(visitor.post("/checkout", form))
 
 
+def register(shop, visitor, email, **fields):
+    visitor.get("/account/register")
+    return visitor.submit("/account/register", **{
+        "first_name": "Sarah", "last_name": "Mason", "email": email,
+        "phone": "+15005550006", "password": "in the evening", **fields})
+
+
+def test_the_boxes_of_a_registration(shop):
+    visitor = shop.visitor()
+    page = check_page(visitor.get("/account/register"))
+    for name in ("newsletter", "newsletter_sms"):
+        box, = page.all("input", name=name)
+        assert "checked" not in box["attrs"]
+    assert "from Pilcrow at the phone number" in page.text
+    # Refused: no account, and the box stays as it was.
+    for phone, why in (("", "need a phone number"),
+                       ("5005550006", "with its country code")):
+        reply = register(shop, visitor, "a@klaviyo-demo.com", phone=phone,
+                         newsletter_sms="1")
+        assert reply.status == 422 and why in reply.text
+        page = check_page(reply)
+        assert "checked" in page.all("input",
+                                     name="newsletter_sms")[0]["attrs"]
+        assert "checked" not in page.all("input",
+                                         name="newsletter")[0]["attrs"]
+    for ticked, ways in (([], set()), (["newsletter"], {"email"}),
+                         (["newsletter_sms"], {"sms"}),
+                         (["newsletter", "newsletter_sms"],
+                          {"email", "sms"})):
+        email = "-".join(["who", *ticked]) + "@klaviyo-demo.com"
+        register(shop, shop.visitor(), email, **dict.fromkeys(ticked, "1"))
+        account, = rows(shop, "SELECT id FROM account WHERE email = ?", email)
+        found = subscriptions(shop, account[0])
+        assert {w for by, _ in found.values() for w in by} == ways
+        assert all('"Registration"' in event for _, event in found.values())
+
+
+def test_an_address_that_has_an_account_subscribes_nobody(shop):
+    email = "taken@klaviyo-demo.com"
+    register(shop, shop.visitor(), email)
+    before = rows(shop, "SELECT id FROM klaviyo_outbox "
+                  "WHERE id LIKE 'Subscription/%' ORDER BY id")
+    register(shop, shop.visitor(), email, newsletter="1", newsletter_sms="1")
+    assert rows(shop, "SELECT id FROM klaviyo_outbox "
+                "WHERE id LIKE 'Subscription/%' ORDER BY id") == before
+
+
 # ----------------------------------------------------------- other settings
 
 def test_implied(implied):
