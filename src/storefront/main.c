@@ -72,7 +72,7 @@ static const char identities[] =
     "  Created Invoice   ORDER:INVOICE (i1, i2 ..)\n"
     "  Failed Payment    ORDER:ATTEMPT (p1, p2 ..)\n"
     "  Created Account   ACCOUNT\n"
-    "  Updated Account   ACCOUNT:CHANGE (1, 2 ..)\n"
+    "  Updated Account   ACCOUNT:CHANGE\n"
     "  Reset Password    REQUEST\n"
     "  Became Lead       MESSAGE\n"
     "  New Lead          MESSAGE\n"

@@ -1,6 +1,7 @@
 """
 Every event of Klaviyo's guide, caused through the real program: the shop in
-Chromium, `storefront order ..` and the delivery worker; what the sandbox got of
+Chromium, its account pages and contact form, `storefront order ..` and the
+delivery worker; what the sandbox got of
 each holds every property that the guide shows for it, under the guide's name
 and of its type, with the unique_id that `storefront --help` tells.
 
@@ -35,6 +36,9 @@ ORDER = {**NOTICE, "Brands": TEXTS, "Items": [{**ITEM, "Brand": TEXT}],
          "BillingAddress": ADDRESS, "ShippingAddress": {"Address1": TEXT}}
 SERVER = ("time", "value", "value_currency", "unique_id")
 
+NOTED = ("time", "unique_id")
+REPRESENTATIVE = "robin.field@klaviyo-demo.com"
+
 # event: (the properties, the event's own members)
 GUIDE = {
     "Active on Site": ({}, ()),
@@ -67,10 +71,37 @@ GUIDE = {
         **NOTICE, "PaymentFailure": TEXT, "PaymentNextSteps": TEXT}, SERVER),
     "Shipping Update": ({
         **NOTICE, "UpdateType": TEXT, "ShippingAddress": ADDRESS}, SERVER),
+    "Created Account": ({}, NOTED),
+    "Updated Account": ({
+        "UpdateType": TEXT, "UpdatedProperties": TEXTS,
+        "OldValues": {"FirstName": TEXT}, "NewValues": {"FirstName": TEXT}},
+        NOTED),
+    "Reset Password": ({"PasswordResetLink": TEXT}, NOTED),
+    "Became Lead": ({"Action": TEXT}, NOTED),
+    "New Lead": ({
+        "LeadFirstName": TEXT, "LeadLastName": TEXT, "LeadPhoneNumber": TEXT,
+        "LeadEmailAddress": TEXT, "LeadAction": TEXT}, NOTED),
+}
+# What the guide shows of the profile, beside the address.
+PEOPLE = {
+    "Placed Order": {"phone_number": TEXT},
+    "Created Account": {"phone_number": TEXT, "first_name": TEXT,
+                        "last_name": TEXT},
+    "Updated Account": {
+        "phone_number": TEXT, "first_name": TEXT, "last_name": TEXT,
+        "location": {"address1": TEXT, "city": TEXT, "country": TEXT,
+                     "region": TEXT, "zip": TEXT}},
+    "Became Lead": {"first_name": TEXT, "last_name": TEXT,
+                    "properties": {"MostRecentLeadSource": TEXT}},
 }
 
 
 # ------------------------------------------------------------------ causes
+
+PASSWORD = "correct horse battery"
+HOME = {"address1": "125 Summer St", "city": "Boston", "region": "MA",
+        "zip": "02110", "country": "US"}
+
 
 class Causes:
     """How each event is caused; in the order of a customer's life."""
@@ -145,6 +176,35 @@ class Causes:
                 "Torn cover")
         self.do("refund", self.order, "--reason", "All of it")
 
+    def submit(self, page, **fields):
+        self.visitor.get(page)
+        reply = self.visitor.submit(page, **fields)
+        assert reply.status == 200, reply
+        return reply
+
+    def created_account(self):
+        self.visitor = self.shop.visitor()
+        self.submit("/account/register", email=EMAIL, password=PASSWORD,
+                    first_name="Sarah", last_name="Mason",
+                    phone="+15005550006")
+
+    def updated_account(self):
+        """The address first, so that the name's event has it."""
+        self.submit("/account/login", email=EMAIL, password=PASSWORD)
+        self.submit("/account/details", **HOME)
+        self.submit("/account/details", **HOME, first_name="Sally")
+
+    def reset_password(self):
+        self.submit("/account/forgot", email=EMAIL)
+
+    def became_lead(self):
+        self.submit("/contact", first_name="Sarah", last_name="Mason",
+                    email=EMAIL, phone="+15005550006",
+                    message="Do you bind books?")
+
+    def new_lead(self):
+        """With the other, for the representative."""
+
 
 CAUSES = {"Active on Site": Causes.active_on_site,
           "Viewed Product": Causes.viewed_product,
@@ -157,7 +217,12 @@ CAUSES = {"Active on Site": Causes.active_on_site,
           "Fulfilled Order": Causes.fulfilled_order,
           "Shipping Update": Causes.shipping_update,
           "Canceled Order": Causes.canceled_order,
-          "Refunded Order": Causes.refunded_order}
+          "Refunded Order": Causes.refunded_order,
+          "Created Account": Causes.created_account,
+          "Updated Account": Causes.updated_account,
+          "Reset Password": Causes.reset_password,
+          "Became Lead": Causes.became_lead,
+          "New Lead": Causes.new_lead}
 
 
 def test_every_event_has_a_cause():
@@ -167,7 +232,8 @@ def test_every_event_has_a_cause():
 @pytest.fixture(scope="module")
 def life():
     """The whole life, once; the sandbox's state at its end."""
-    with Shop("nginx", serve=False) as shop:
+    with Shop("nginx", serve=False, env={
+            "STOREFRONT_LEADS_EMAIL": REPRESENTATIVE}) as shop:
         shop.start_sandbox(["--record", shop.path("requests.jsonl")])
         shop.start()
         shop.start_worker()
@@ -233,6 +299,8 @@ def test_it_holds_all_that_the_guide_shows(life, metric):
     properties, members = GUIDE[metric]
     events = [e for e in life["state"]["events"] if e["metric"] == metric]
     assert events
+    if metric == "Updated Account":
+        events = events[-1:]  # the first had no old values
     for event in events:
         body = attributes(event)
         assert fits(body["properties"], properties, metric) == []
@@ -248,6 +316,20 @@ def test_it_holds_all_that_the_guide_shows(life, metric):
             if "spelled" in r or "should be" in r] == []
 
 
+@pytest.mark.parametrize("metric", [m for m in GUIDE if "time" in GUIDE[m][1]])
+def test_it_says_who_it_is_about(life, metric):
+    bodies = [r["body"]["data"]["attributes"] for r in life["recorded"]
+              if r["path"] == "/api/events"]
+    people = [b["profile"]["data"]["attributes"] for b in bodies
+              if b["metric"]["data"]["attributes"]["name"] == metric]
+    assert people
+    for who in people:
+        assert who["email"] == (REPRESENTATIVE if metric == "New Lead"
+                                else EMAIL)
+    # The last one: an account gets its address in the course of its life.
+    assert fits(people[-1], PEOPLE.get(metric, {}), metric) == []
+
+
 def test_each_goes_by_one_side_and_nothing_is_refused(life):
     state = life["state"]
     assert state["refused"] == [] and state["dropped"] == []
@@ -257,7 +339,9 @@ def test_each_goes_by_one_side_and_nothing_is_refused(life):
         if event["metric"] in GUIDE:
             assert (event["side"] == "browser") == \
                 (event["metric"] in browser), event
-    assert len({e["person"] for e in state["events"]}) == 1
+    # One person, and the representative.
+    people = {e["person"]: e["metric"] for e in state["events"]}
+    assert len(people) == 2 and "New Lead" in people.values()
 
 
 def told(help, metric):
@@ -277,6 +361,11 @@ UNIQUE_IDS = {
                        r"{order}(:r2)?"),
     "Created Invoice": ("ORDER:INVOICE (i1, i2 ..)", r"{order}:i1"),
     "Failed Payment": ("ORDER:ATTEMPT (p1, p2 ..)", r"{order}:p1"),
+    "Created Account": ("ACCOUNT", r"[0-9a-z]{{26}}"),
+    "Updated Account": ("ACCOUNT:CHANGE", r"[0-9a-z]{{26}}:\d+"),
+    "Reset Password": ("REQUEST", r"[0-9a-z]{{26}}"),
+    "Became Lead": ("MESSAGE", r"[0-9a-z]+"),
+    "New Lead": ("MESSAGE", r"[0-9a-z]+"),
     "Added to Cart": ("CART:REVISION", r"[0-9a-z]+:\d+"),
     "Started Checkout": ("CART_TIME, of its last change", r"[0-9a-z]+_\d{{10}}"),
 }
