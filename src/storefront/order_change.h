@@ -7,8 +7,6 @@
 
 #include "storefront.h"
 
-extern const char *const change_kinds[]; /* as the table spells them */
-
 /* Units of one line. */
 struct units {
 	int all, sent, canceled, refunded;

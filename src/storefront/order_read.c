@@ -193,11 +193,62 @@ order_walk(struct db *db, struct order_mark *after, int64_t until, int limit,
 
 	if (db_run(db, mark_row, &walking,
 	        "SELECT id, time FROM orders "
-	        "WHERE (time > $1 OR (time = $1 AND id > $2)) AND time < $3 "
+	        "WHERE time >= $1 AND (time > $1 OR id > $2) AND time < $3 "
 	        "ORDER BY time, id LIMIT CAST($4 AS BIGINT)",
 	        NUM(after->time), after->id, NUM(until), NUM(limit)) < 0)
 		return -1;
 	if (walking.n > 0)
 		*after = list[walking.n - 1];
 	return walking.n;
+}
+
+int
+change_walk(struct db *db, const char *kind, struct order_mark *after,
+    int64_t until, int limit, struct order_mark *list)
+{
+	struct walking walking = {list, 0};
+
+	if (db_run(db, mark_row, &walking,
+	        "SELECT orders || '/' || id, time FROM order_change "
+	        "WHERE time >= $1 AND (time > $1 OR orders || '/' || id > $2) "
+	        "AND time < $3 AND kind = $4 "
+	        "ORDER BY time, orders || '/' || id LIMIT CAST($5 AS BIGINT)",
+	        NUM(after->time), after->id, NUM(until), kind, NUM(limit)) < 0)
+		return -1;
+	if (walking.n > 0)
+		*after = list[walking.n - 1];
+	return walking.n;
+}
+
+static int
+count_row(void *arg, int n, const char *const col[])
+{
+	(void)n;
+	*(int64_t *)arg = num(col[0]);
+	return 0;
+}
+
+int64_t
+order_count(struct db *db, int64_t since, int64_t until)
+{
+	int64_t n = 0;
+
+	return db_run(db, count_row, &n,
+	           "SELECT COUNT(*) FROM orders WHERE time >= $1 AND time < $2",
+	           NUM(since), NUM(until)) < 0
+	    ? -1
+	    : n;
+}
+
+int64_t
+change_count(struct db *db, const char *kind, int64_t since, int64_t until)
+{
+	int64_t n = 0;
+
+	return db_run(db, count_row, &n,
+	           "SELECT COUNT(*) FROM order_change "
+	           "WHERE time >= $1 AND time < $2 AND kind = $3",
+	           NUM(since), NUM(until), kind) < 0
+	    ? -1
+	    : n;
 }

@@ -713,6 +713,13 @@ struct order_mark {
 };
 int order_walk(struct db *db, struct order_mark *after, int64_t until,
     int limit, struct order_mark *list);
+/* The same of the changes of one kind (change_kinds): the ids are "order/id". */
+int change_walk(struct db *db, const char *kind, struct order_mark *after,
+    int64_t until, int limit, struct order_mark *list);
+/* How many there are of since <= time < until; -1. */
+int64_t order_count(struct db *db, int64_t since, int64_t until);
+int64_t change_count(
+    struct db *db, const char *kind, int64_t since, int64_t until);
 
 /* ------------------------------------- order_change.c: after the order is placed */
 
@@ -748,6 +755,7 @@ struct change {
 	bool fixed;             /* the amount was the caller's */
 };
 extern const char *const shipment_statuses[]; /* in their order */
+extern const char *const change_kinds[]; /* as the table spells them */
 /* Checks and writes a change of ${order}, whose status it sets.  Within a
  * transaction: the caller queues the event and commits.  -1 with the reason
  * when it may not be. */
@@ -909,6 +917,7 @@ int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);
 int migrate_command(const struct settings *settings, int argc, char **argv);
+int reconcile_command(const struct settings *settings, int argc, char **argv);
 int preview_command(const struct settings *settings, int argc, char **argv);
 int backup_command(const struct settings *settings, int argc, char **argv);
 int catalog_command(const struct settings *settings, int argc, char **argv);

@@ -21,6 +21,9 @@ int tracking_cart(const struct tracking *t, struct klaviyo_cart *cart);
 /* The position of what was added among the cart's items; their number if it is
  * not there any more. */
 size_t tracking_added_at(const struct tracking *t, const struct added *added);
+/* The kind of change that is reported by ${metric}, as the shop's table spells
+ * it; "" for none. */
+const char *tracking_kind(enum klaviyo_metric metric);
 /* A name for the checkout of the cart as it is, for the browser to say that it
  * has told of it: then the server does not. */
 const char *tracking_mark(const struct tracking *t);

@@ -126,6 +126,15 @@ static const enum klaviyo_metric metrics[] = {
     [CHANGE_PAYMENT] = KLAVIYO_FAILED_PAYMENT,
 };
 
+const char *
+tracking_kind(enum klaviyo_metric metric)
+{
+	for (int kind = 0; kind < CHANGE_KINDS; kind++)
+		if (metrics[kind] == metric)
+			return change_kinds[kind];
+	return "";
+}
+
 /* The id within the order, as klaviyo_queue_change() wants it. */
 static const char *
 change_id(
