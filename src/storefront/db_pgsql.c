@@ -62,6 +62,19 @@ option(const PQconninfoOption *list, const char *name)
 	return "";
 }
 
+/* A password with an @, a / or a ? in it ends there for libpq, which takes the
+ * rest for a host, a port or a database.  It shows by an @ that is the second
+ * one, or comes too late. */
+static bool
+password_spills(const char *address)
+{
+	const char *from = strstr(address, "://") + 3;
+	const char *at = strchr(from, '@');
+
+	return at != NULL && (strchr(at + 1, '@') != NULL ||
+	                         at > from + strcspn(from, "/?"));
+}
+
 int
 db_address(const char *address, char *shown, size_t size)
 {
@@ -74,8 +87,7 @@ db_address(const char *address, char *shown, size_t size)
 	/* libpq's message repeats a part of the address: of the password? */
 	list = PQconninfoParse(address, NULL);
 	snprintf(shown, size, "postgresql://..");
-	/* An @ in a password ends it, and the rest is taken for a host. */
-	if (list == NULL || strchr(option(list, "host"), '@') != NULL) {
+	if (list == NULL || password_spills(address)) {
 		PQconninfoFree(list);
 		return shop_fail("is no address as libpq takes it: "
 		                 "postgresql://USER@HOST/DATABASE");

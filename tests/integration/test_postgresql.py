@@ -151,6 +151,9 @@ def test_the_password_is_not_shown(server):
         for address in (shop.db.replace("shop@", "shop:geheim@"),
                         "postgresql://shop:geheim@127.0.0.1:1/shop",
                         "postgresql://shop:ge@heim@127.0.0.1:1/shop",
+                        "postgresql://shop:ge/heim@127.0.0.1:1/shop",
+                        "postgresql://shop:ge?user=heim@127.0.0.1:1/shop",
+                        "postgresql://shop:ge@:heim@127.0.0.1:1/shop",
                         "postgresql://shop:geheim@[127/shop",
                         "postgresql://127.0.0.1:1/shop?password=geheim"):
             for command in (["doctor"], ["init"], ["worker"], ["serve"]):
