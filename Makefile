@@ -178,20 +178,21 @@ $(BUILD)/tests/fuzz/replay.o: tests/fuzz/replay.c tests/fuzz/fuzz.h
 	$(C) -o $@ -c $<
 $(BUILD)/libsandbox.a: $(filter-out %/main.c.o,$(SANDBOX))
 	rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/libparts.a: $(PARTS)
+	rm -f $@ && $(AR) rcs $@ $^
+FUZZED    = $(addprefix $(BUILD)/,libparts.a libklaviyo.a libsandbox.a) \
+            $(ENGINE) $(STOREFRONT_LIBS) $(SANDBOX_LIBS)
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(C) -o $@ -c $<
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(PARTS) \
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libparts.a \
     $(BUILD)/libklaviyo.a $(BUILD)/libsandbox.a $(filter %.o,$(ENGINE))
-	$(LINK) -o $@ $< $(PARTS) $(BUILD)/libklaviyo.a \
-	    $(BUILD)/libsandbox.a $(ENGINE) $(STOREFRONT_LIBS) $(SANDBOX_LIBS)
+	$(LINK) -o $@ $< $(FUZZED)
 TARGET = $(shell sed -n 's/^ \* Target: //p' $<)
 $(BUILD)/tests/fuzz/wrong/%: tests/fuzz/wrong/%.c $(FUZZERS)
 	@mkdir -p $(@D)
 	$(C) -o $@.o -c $<
-	$(LINK) -o $@ $@.o $(BUILD)/tests/fuzz/$(TARGET).o $(PARTS) \
-	    $(BUILD)/libklaviyo.a $(BUILD)/libsandbox.a $(REPLACE) $(ENGINE) \
-	    $(STOREFRONT_LIBS) $(SANDBOX_LIBS)
+	$(LINK) -o $@ $@.o $(BUILD)/tests/fuzz/$(TARGET).o $(REPLACE) $(FUZZED)
 .SECONDARY: $(FUZZERS:=.o)
 
 FUZZ_PACKAGES = $(BUILD_PACKAGES) clang libclang-rt-14-dev llvm python3

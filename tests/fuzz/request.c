@@ -1,75 +1,15 @@
 /*
  * request.c - fuzzes the making of a request (http.c).
  *
- * The input is what a web server hands over: "NAME=value" each ended by a NUL,
- * an empty one, then the body.
+ * The input is that of given.h.
  *
  * Must hold: the status is one that the gateway knows; of a request that is
  * taken, every text is clean UTF-8, the path is normal, no name comes twice,
  * and the body was read as far as CONTENT_LENGTH and no further.
  */
-#include "fuzz.h"
+#include "given.h"
 
 #include "storefront.h"
-
-enum { VARIABLES = 64 };
-
-struct given {
-	char *variable[VARIABLES];
-	size_t n;
-	const uint8_t *body;
-	size_t length, done;
-};
-
-static void
-take_variables(struct given *given, const uint8_t *data, size_t size)
-{
-	while (size > 0 && *data != '\0' && given->n < VARIABLES) {
-		char *text = text_of(data, size);
-		size_t used = strlen(text) + 1;
-
-		given->variable[given->n++] = text;
-		if (used > size)
-			used = size;
-		data += used;
-		size -= used;
-	}
-	if (size > 0 && *data == '\0') {
-		data++;
-		size--;
-	}
-	given->body = data;
-	given->length = size;
-}
-
-static const char *
-given_get(void *arg, const char *name)
-{
-	struct given *given = arg;
-	size_t length = strlen(name);
-
-	for (size_t i = 0; i < given->n; i++)
-		if (strncmp(given->variable[i], name, length) == 0 &&
-		    given->variable[i][length] == '=')
-			return given->variable[i] + length + 1;
-	return NULL;
-}
-
-/* In pieces, as it comes over a socket. */
-static long
-given_read(void *arg, char *buffer, size_t n)
-{
-	struct given *given = arg;
-	size_t left = given->length - given->done;
-
-	if (n > left)
-		n = left;
-	if (n > 1 + given->done % 700)
-		n = 1 + given->done % 700;
-	memcpy(buffer, given->body + given->done, n);
-	given->done += n;
-	return (long)n;
-}
 
 static void
 check_fields(const struct fields *fields)
@@ -123,12 +63,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int statuses[] = {0, 400, 405, 411, 413, 414, 415};
 	struct arena *arena = arena_new();
-	struct given given = {.n = 0};
+	struct given given;
 	struct request request;
 	bool known = false;
 	int status;
 
-	take_variables(&given, data, size);
+	given_take(&given, data, size);
 	status = request_make(&request, arena, given_get, given_read, &given);
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
 		known = known || status == statuses[i];
@@ -141,8 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_header(request.if_modified_since);
 	if (status == 0)
 		check(&request, &given);
-	for (size_t i = 0; i < given.n; i++)
-		free(given.variable[i]);
+	given_free(&given);
 	arena_free(arena);
 	return 0;
 }

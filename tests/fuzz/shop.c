@@ -1,0 +1,203 @@
+/*
+ * shop.c - fuzzes the whole shop, from a request to its answer: routes,
+ * sessions, cart, checkout, templates.
+ *
+ * The input is that of given.h.  What no fuzzer can guess is put in for it: in
+ * an input with @SID@ that is the cookie of a session with a filled cart,
+ * @TOKEN@ its form's token, @RESTORE@ a signed link to its cart, @KEY@ a
+ * checkout's key.
+ *
+ * Must hold: nothing that a visitor sends makes a 5xx; the head is well-formed;
+ * a redirect stays in the shop; a page is clean UTF-8; and "<zq" and a quote
+ * before "zq", which no template has, never come out as they went in.
+ */
+#include "given.h"
+#include "shop_kit.h"
+
+static int64_t variant;
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct product *product = NULL;
+	struct arena *arena = arena_new();
+
+	(void)argc;
+	(void)argv;
+	kit_open();
+	kit_must(catalog_product(kit_shop.db, arena, "tee", &product) == 1);
+	variant = product->variants->id;
+	arena_free(arena);
+	return 0;
+}
+
+/* ------------------------------------------------- what cannot be guessed */
+
+struct known {
+	char sid[100], token[40], restore[300], key[40];
+};
+
+static void
+know(struct known *known)
+{
+	struct arena *arena = arena_new();
+	struct request request = {.arena = arena, .now = time(NULL)};
+	struct session session = {.cart = "", .email = ""};
+	int64_t revision = 0;
+	struct db *db = kit_shop.db;
+
+	kit_must(db_begin(db) == 0);
+	kit_must(cart_add(db, arena, &session.cart, variant, 2, request.now,
+	             &revision) == CART_DONE);
+	kit_must(session_start(&kit_shop, &request, &session) == 0);
+	kit_must(db_commit(db) == 0);
+	snprintf(
+	    known->sid, sizeof(known->sid), "__Host-sid=%s", session.token);
+	snprintf(known->token, sizeof(known->token), "%s",
+	    session_form_token(&kit_shop, arena, &session));
+	snprintf(known->restore, sizeof(known->restore), "%s",
+	    token_sign(&kit_shop, arena, "restore", session.cart,
+	        request.now + 86400));
+	snprintf(known->key, sizeof(known->key), "%s-%lld",
+	    "0123456789abcdefghjkmnpqrs", (long long)revision);
+	arena_free(arena);
+}
+
+/* The input with what is known in it. */
+static uint8_t *
+fill_in(const uint8_t *data, size_t *size)
+{
+	struct known known;
+	struct text out = {0};
+	const uint8_t *end = data + *size;
+
+	know(&known);
+	text_add(&out, "");
+	while (data < end) {
+		const struct {
+			const char *name, *value;
+		} names[] = {{"@SID@", known.sid}, {"@TOKEN@", known.token},
+		    {"@RESTORE@", known.restore}, {"@KEY@", known.key}};
+		size_t i = 0, n = 0;
+
+		for (; i < 4; i++) {
+			n = strlen(names[i].name);
+			if ((size_t)(end - data) >= n &&
+			    memcmp(data, names[i].name, n) == 0)
+				break;
+		}
+		if (i < 4)
+			text_add(&out, names[i].value);
+		else
+			text_addn(&out, (const char *)data, n = 1);
+		data += n;
+	}
+	*size = out.length;
+	return (uint8_t *)out.data;
+}
+
+/* ------------------------------------------------------------ the answer */
+
+/* A header's value in the head, to its line's end; NULL: none. */
+static const char *
+head_value(const char *head, const char *name, size_t *length)
+{
+	const char *at = strstr(head, name);
+
+	if (at == NULL)
+		return NULL;
+	at += strlen(name);
+	*length = strcspn(at, "\r");
+	return at;
+}
+
+static void
+check_head(const char *head)
+{
+	const char *at;
+	size_t n;
+
+	must(strncmp(head, "Status: ", 8) == 0);
+	must(head[8] >= '2' && head[8] <= '4'); /* no 5xx */
+	must(clean_but(head, "\r\n"));
+	at = head_value(head, "\r\nLocation: ", &n);
+	/* "//" and "/\" lead elsewhere. */
+	must(at == NULL || (at[0] == '/' && at[1] != '/' && at[1] != '\\') ||
+	     strncmp(at, "https://shop.example/", 21) == 0);
+}
+
+/* A quote before "zq" may stand in JSON, behind a backslash that counts. */
+static void
+check_page(const char *page)
+{
+	must(clean_but(page, "\n\t"));
+	must(strstr(page, "<zq") == NULL);
+	for (const char *at = page; (at = strstr(at, "\"zq")) != NULL; at++) {
+		int slashes = 0;
+
+		while (at - slashes > page && at[-slashes - 1] == '\\')
+			slashes++;
+		must(slashes % 2 == 1);
+	}
+}
+
+static void
+check_answer(const struct text *out)
+{
+	const char *end, *type;
+	char *head;
+	size_t n;
+
+	must(!out->failed && strlen(out->data) == out->length);
+	end = strstr(out->data, "\r\n\r\n");
+	must(end != NULL);
+	head = strndup(out->data, (size_t)(end - out->data));
+	check_head(head);
+	type = head_value(head, "\r\nContent-Type: ", &n);
+	if (type != NULL && strncmp(type, "text/html", 9) == 0)
+		check_page(end + 4);
+	else
+		must(utf8_strict(end + 4));
+	free(head);
+}
+
+static void
+serve_one(struct given *given)
+{
+	struct arena *arena = arena_new();
+	struct response response = {.status = 0};
+	struct text out = {0};
+	struct request request;
+	int status =
+	    request_make(&request, arena, given_get, given_read, given);
+
+	if (status == 0)
+		shop_handle(&kit_shop, &request, &response);
+	else
+		shop_refuse(&kit_shop, status, &response);
+	response_cgi(&response,
+	    status == 0 && strcmp(request.method, "HEAD") == 0, &out);
+	check_answer(&out);
+	text_free(&out);
+	response_free(&response);
+	arena_free(arena);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	bool known = memmem(data, size, "@SID@", 5) != NULL;
+	uint8_t *filled = NULL;
+	struct given given;
+
+	if (known)
+		data = filled = fill_in(data, &size);
+	given_take(&given, data, size);
+	serve_one(&given);
+	/* Visitors come of a session, and of a form. */
+	if (known || memmem(data, size, "=POST", 5) != NULL)
+		kit_reset(kit_shop.db);
+	given_free(&given);
+	free(filled);
+	return 0;
+}
