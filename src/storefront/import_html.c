@@ -49,10 +49,16 @@ open_gap(struct writer *writer, enum gap gap)
 
 	if (writer->gap < gap)
 		writer->gap = gap;
-	/* No-break spaces at a line's end are nothing to see. */
-	while (gap >= LINE && out->length >= 2 &&
-	       memcmp(out->data + out->length - 2, "\xc2\xa0", 2) == 0) {
-		out->length -= 2;
+	/* No-break spaces at a line's end are nothing to see, nor is a space
+	 * that one of them kept. */
+	while (gap >= LINE && out->length > 0) {
+		if (out->data[out->length - 1] == ' ')
+			out->length--;
+		else if (out->length >= 2 &&
+		    memcmp(out->data + out->length - 2, "\xc2\xa0", 2) == 0)
+			out->length -= 2;
+		else
+			break;
 		out->data[out->length] = '\0';
 	}
 }

@@ -465,6 +465,7 @@ html(void **state)
 	    {"<p", ""},
 	    {"<h2>Head</h2>text\xc2\xa0here\xc2\xa0",
 	        "Head\n\ntext\xc2\xa0here"},
+	    {"<p>One \xc2\xa0</p><p>Two&nbsp; &nbsp;<br>three", "One\n\nTwo\nthree"},
 	};
 	struct text deep = {0};
 
