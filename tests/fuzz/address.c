@@ -26,7 +26,10 @@ check_api(const char *text)
 	}
 	must(strncmp(address, "https://", 8) == 0 ||
 	     (strncmp(address, "http://", 7) == 0 && loopback));
-	must(strpbrk(address, "?#@ \r\n\t") == NULL);
+	must(strpbrk(address, "?# \r\n\t") == NULL);
+	/* In a path an @ is nobody's name. */
+	must(address[strcspn(address, "@")] == '\0' ||
+	     strcspn(address, "@") > 8 + strcspn(address + 8, "/"));
 	must(address[strlen(address) - 1] != '/');
 	if (loopback)
 		must(strcasestr(address, "://localhost") != NULL ||
