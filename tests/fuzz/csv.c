@@ -113,7 +113,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	int64_t line = 0;
 
-	if (rows_read(arena, (const char *)data, size, one_row, &line) != 0) {
+	if (rows_read(arena, &product_sheet, (const char *)data, size, one_row,
+	        &line) != 0) {
 		must(strncmp(shop_error(), "line ", 5) == 0 ||
 		     strncmp(shop_error(), "the file ", 9) == 0);
 		must(clean_but(shop_error(), ""));

@@ -13,7 +13,7 @@
 __typeof__(cell_flag) __real_cell_flag, __wrap_cell_flag;
 
 int
-__wrap_cell_flag(const struct row *row, enum column column, bool *flag)
+__wrap_cell_flag(const struct row *row, int column, bool *flag)
 {
 	char *copy = strdup(row->cell[column]);
 
