@@ -208,7 +208,8 @@ fuzz:
 # What is about the database, once more on PostgreSQL.
 ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py \
     catalogue_pages.py catalog_push.py outbox.py history_import.py \
-    history_scale.py accounts.py preview.py reconcile.py)
+    history_scale.py accounts.py account_security.py leads.py \
+    preview.py reconcile.py)
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
 	@$(OWNER) $(MAKE) --no-print-directory all units shims crash replay

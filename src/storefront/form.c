@@ -273,6 +273,9 @@ read_entry(struct visit *visit, struct form *form, int i)
 	/* A password is what it is, white space and all. */
 	if (e->kind != ENTRY_SECRET && e->kind != ENTRY_AREA)
 		typed = one_line(visit->arena, typed);
+	/* What nobody sees cannot be put right. */
+	if (e->kind == ENTRY_HIDDEN && strlen(typed) > e->max)
+		typed = "";
 	form->value[i] = typed;
 }
 

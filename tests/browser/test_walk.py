@@ -255,7 +255,8 @@ def test_without_javascript():
 
 
 PAGES = ("/", "/collections/fiction", "/products/winnie-the-pooh", "/search",
-         "/search?q=zzz", "/cart", "/checkout", "/nowhere")
+         "/search?q=zzz", "/cart", "/checkout", "/nowhere", "/account/login",
+         "/account/register", "/account/forgot", "/contact")
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
@@ -275,5 +276,5 @@ def test_nothing_overflows(width):
                 " || (i.complete && i.naturalWidth > 0))"), "pictures")
             assert b.js(
                 "return [...document.querySelectorAll('input:not([type="
-                "hidden]), select')].filter(e => !e.labels || !e.labels"
+                "hidden]), select, textarea')].filter(e => !e.labels || !e.labels"
                 ".length).map(e => e.name)") == [], page

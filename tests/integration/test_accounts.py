@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from account_kit import (PASSWORD, account_id, address, customer, login,
+                         register, save)
 from harness import Shop
 from shop_kit import (Page, add, cart_lines, check_page, checkout,
                       execute, fill_cart, one, order_of, rows, session_id)
 
 POOH, TALE, MOBY = "WINNIEPOOH", "TALEOFTWO", "MOBY-PB"
-PASSWORD = "correct horse battery"
-people = iter(range(1, 10000))
 
 
 @pytest.fixture(scope="module")
@@ -24,46 +24,6 @@ def shop():
 def no_throttle(shop):
     """Tries of one test are not another's."""
     execute(shop, "DELETE FROM throttle")
-
-
-def address():
-    return f"Person.{next(people)}@Klaviyo-Demo.com"
-
-
-def register(visitor, email, password=PASSWORD, **fields):
-    visitor.get("/account/register")
-    reply = visitor.submit("/account/register", **{
-        "first_name": "Sarah", "last_name": "Mason", "email": email,
-        "password": password, **fields})
-    assert (reply.status, visitor.path) == (200, "/account/login?done=new")
-    return reply
-
-
-def login(visitor, email, password=PASSWORD, status=200, **fields):
-    visitor.get("/account/login")
-    reply = visitor.submit("/account/login", email=email, password=password,
-                           **fields)
-    assert reply.status == status, reply
-    return reply
-
-
-def customer(shop, visitor=None, **fields):
-    """(visitor, address) of somebody who has just logged in."""
-    visitor, email = visitor or shop.visitor(), address()
-    register(visitor, email, **fields)
-    login(visitor, email)
-    assert visitor.path == "/account"
-    return visitor, email
-
-
-def save(visitor, page, **fields):
-    visitor.get("/account/" + page)
-    return visitor.submit("/account/" + page, **fields)
-
-
-def account_id(shop, email):
-    return one(shop, "SELECT id FROM account WHERE email_key = ?",
-               email.lower())
 
 
 def events(shop, account):
