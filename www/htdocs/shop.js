@@ -489,7 +489,8 @@
         said_before = said();
         form.remove();
         d.querySelector("main").focus();
-        if (choice === "yes" && !d.querySelector("form[data-checkout]")) {
+        if (choice === "yes" &&
+            !d.querySelector("form[data-checkout], form[data-once]")) {
           location.reload();
         }
       }).catch(function () {
