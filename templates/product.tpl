@@ -29,11 +29,27 @@ VARIANT     section  for each of them:
             CHECKED     section  shown for the current one
             SOLD_OUT    section  shown when it cannot be bought
 MAX         text     largest quantity that may be asked for, such as "20"
+NOTIFY      section  once, if a variant is sold out, or was asked for; in it one
+                     of
+            DONE    section  it was asked to be told: so we will
+            THERE   section  it was asked to be told, and is there already
+            FRESH   section  shown unless it is the answer to a form: a script
+                             may hide it while another variant is chosen
+            FORM    section  to ask to be told when it is back:
+                    HEADING text
+                    ONLY    section  of the only variant: ID
+                    WHICH   section  of several, in it
+                    WAITS   section  for each that is sold out: ID, NAME, CHOSEN
+                            (section: the one that was asked for)
+                    EMAIL   text     "" if not known
+                    FIELD_ERROR  section  once, with TEXT: what is wrong with it
+                    ERROR   section  once, with TEXT: why it was not taken
 PARAGRAPH   section  for each paragraph of the description: TEXT
 RELATED     section  shown when there are related products
 CARD        include  card.tpl, for each of these (4 fill the row)
 
-The form posts variant and quantity to /cart/add, without a token.
+The form posts variant and quantity to /cart/add, without a token; the other one
+variant and email to /back-in-stock, without one too.
 }}    <nav class="crumbs" aria-label="You are here">
       <ol role="list"><li><a href="/">Home</a></li>{{#TRAIL}}<li><a href="{{URL}}">{{NAME}}</a></li>{{/TRAIL}}<li aria-current="page">{{TITLE}}</li></ol>
     </nav>
@@ -67,7 +83,31 @@ The form posts variant and quantity to /cart/add, without a token.
           <p class="form-error" role="alert" data-form-error>{{#ERROR}}{{TEXT}}{{/ERROR}}</p>
         </form>
 
-        <div class="prose">
+{{#NOTIFY}}        <section class="notify" id="notify" aria-labelledby="notify-title"{{#FRESH}} data-notify{{/FRESH}}>
+{{#DONE}}          <h2 id="notify-title">We will write to you</h2>
+          <p role="status">As soon as it is back on the shelf, you get one message. Nothing else is sent to you for it.</p>
+{{/DONE}}{{#THERE}}          <h2 id="notify-title">It is here again</h2>
+          <p role="status">No need to wait: it came back in the meantime, and you can put it into your cart.</p>
+{{/THERE}}{{#FORM}}          <h2 id="notify-title">{{HEADING}}</h2>
+          <p>Leave your address, and we tell you when it is back. One message, nothing else.</p>
+{{#ERROR}}          <p class="form-error" role="alert">{{TEXT}}</p>
+{{/ERROR}}          <form class="notify-form" action="/back-in-stock" method="post">
+{{#ONLY}}            <input type="hidden" name="variant" value="{{ID}}">
+{{/ONLY}}{{#WHICH}}            <div class="field">
+              <label for="notify-variant">Which one</label>
+              <select id="notify-variant" name="variant">
+{{#WAITS}}                <option value="{{ID}}"{{#CHOSEN}} selected{{/CHOSEN}}>{{NAME}}</option>
+{{/WAITS}}              </select>
+            </div>
+{{/WHICH}}            <div class="field">
+              <label for="notify-email">Your e-mail address</label>
+              <input type="email" id="notify-email" name="email" value="{{EMAIL}}" maxlength="100" autocomplete="email" required{{#FIELD_ERROR}} aria-invalid="true" aria-describedby="notify-error"{{/FIELD_ERROR}}>
+{{#FIELD_ERROR}}              <p class="field-error" id="notify-error">{{TEXT}}</p>
+{{/FIELD_ERROR}}            </div>
+            <button type="submit" class="button notify-button">Tell me when it is back</button>
+          </form>
+{{/FORM}}        </section>
+{{/NOTIFY}}        <div class="prose">
 {{#PARAGRAPH}}          <p>{{TEXT}}</p>
 {{/PARAGRAPH}}        </div>
 

@@ -169,18 +169,6 @@ keep_fault(struct push *push, const struct job *job, const struct entry *e,
 	return refuse(push, job->kind, job->step, e->product, e->name, words);
 }
 
-/* When Klaviyo was told last: for `doctor`. */
-static int
-keep_time(struct push *push)
-{
-	return db_run(push->db, NULL, NULL,
-	           "INSERT INTO meta (name, value) VALUES ('catalog push', $1) "
-	           "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-	           NUM(time(NULL))) < 0
-	           ? -1
-	           : 0;
-}
-
 /* What Klaviyo's answer says of each entry. */
 struct verdict {
 	struct job *job;
@@ -265,7 +253,9 @@ settle(
 		else if (!blind)
 			result = keep_taken(push, job, e);
 	}
-	if (result == 0 && keep_time(push) == 0)
+	/* When Klaviyo was told last: for `doctor`. */
+	if (result == 0 &&
+	    catalog_note(push->db, "catalog push", time(NULL)) == 0)
 		result = push_renew(push);
 	else
 		result = -1;

@@ -66,22 +66,25 @@ gone_row(void *arg, int n, const char *const col[])
 }
 
 static int64_t
-read_gone(struct db *db, enum klaviyo_catalog_kind kind, struct gone *gone)
+read_gone(struct push *push, enum klaviyo_catalog_kind kind, struct gone *gone)
 {
+	const char *all = push->clear ? "1" : "0";
+
 	if (kind == KLAVIYO_CATALOG_VARIANT)
-		return db_run(db, gone_row, gone,
+		return db_run(push->db, gone_row, gone,
 		    "SELECT c.product, c.name FROM catalog_pushed c "
 		    "WHERE c.kind = 'variant' AND (c.product, c.name) > "
-		    "($1, $2) AND NOT EXISTS (SELECT 1 FROM variant v "
-		    "WHERE v.product = c.product AND v.name = c.name) "
+		    "($1, $2) AND ($3 = '1' OR NOT EXISTS (SELECT 1 "
+		    "FROM variant v WHERE v.product = c.product "
+		    "AND v.name = c.name)) "
 		    "ORDER BY c.product, c.name LIMIT " BATCH,
-		    gone->product, gone->name);
-	return db_run(db, gone_row, gone,
+		    gone->product, gone->name, all);
+	return db_run(push->db, gone_row, gone,
 	    "SELECT c.product, c.name FROM catalog_pushed c "
 	    "WHERE c.kind = 'item' AND (c.product, c.name) > ($1, $2) "
-	    "AND NOT EXISTS (SELECT 1 FROM product p "
-	    "WHERE p.id = c.product) ORDER BY c.product, c.name LIMIT " BATCH,
-	    gone->product, gone->name);
+	    "AND ($3 = '1' OR NOT EXISTS (SELECT 1 FROM product p "
+	    "WHERE p.id = c.product)) ORDER BY c.product, c.name LIMIT " BATCH,
+	    gone->product, gone->name, all);
 }
 
 /* 1: there may be more; 0: that was the end. */
@@ -95,7 +98,7 @@ gone_batch(struct push *push, enum klaviyo_catalog_kind kind, char **product,
 
 	if (gone.arena == NULL)
 		return shop_fail("out of memory");
-	rows = read_gone(push->db, kind, &gone);
+	rows = read_gone(push, kind, &gone);
 	result = rows < 0 ? -1 : rows > 0;
 	for (struct gone_entry *e = gone.list; result > 0 && e != NULL;
 	     e = e->next) {
@@ -258,8 +261,11 @@ catalog_push(struct push *push)
 		jobs_forgive(push);
 		push->final = pass == PASSES;
 		if (delete_gone(push, KLAVIYO_CATALOG_VARIANT) != 0 ||
-		    delete_gone(push, KLAVIYO_CATALOG_ITEM) != 0 ||
-		    walk(push, push_item, "items") != 0 ||
+		    delete_gone(push, KLAVIYO_CATALOG_ITEM) != 0)
+			return -1;
+		if (push->clear)
+			break;
+		if (walk(push, push_item, "items") != 0 ||
 		    walk(push, push_variants, "variants") != 0)
 			return -1;
 		if (push->turned == 0)

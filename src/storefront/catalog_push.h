@@ -36,7 +36,8 @@ struct push {
 	struct db *db;
 	struct klaviyo *klaviyo; /* NULL: a dry run */
 	const char *currency;
-	bool all;
+	bool all;                   /* told anew */
+	bool clear;                 /* taken back */
 	struct job *filling[2][3]; /* of a kind and step, or NULL */
 	struct job *first, **last; /* under way, the oldest first */
 	int open;

@@ -231,6 +231,8 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 	faults += finding(db != NULL, db != NULL ? version : "database");
 	if (db != NULL && strcmp(settings.delivery, "batch") == 0)
 		faults += check_batch(db);
+	if (db != NULL)
+		faults += catalog_doctor(&settings, db, stdout);
 	db_close(db);
 	faults += check_key(&settings);
 	if (*settings.public_key == '\0')

@@ -1,6 +1,7 @@
 /*
  * commands_catalog.c - `storefront catalog push`: the catalogue to Klaviyo by
- * its Catalog API, which is the other way than the feed, and never beside it.
+ * its Catalog API, which is the other way than the feed, and never beside it;
+ * and `catalog clear`, which takes back what was pushed.
  *
  * Promises: only what has changed since the last push; killed at any moment and
  * run again it goes on where it was.
@@ -62,7 +63,7 @@ report(const struct push *push, bool dry_run)
 		    dry_run ? "would be " : "", (long long)push->done[i][1],
 		    (long long)push->done[i][2]);
 	if (push->refused > 0)
-		printf("%lld refused; mend them and push again\n",
+		printf("%lld refused; run it again when they are mended\n",
 		    (long long)push->refused);
 }
 
@@ -73,15 +74,16 @@ push_command(const struct settings *settings, int argc, char **argv)
 	bool dry_run = false;
 	int result;
 
+	push.clear = strcmp(argv[1], "clear") == 0;
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--dry-run") == 0)
 			dry_run = true;
-		else if (strcmp(argv[i], "--all") == 0)
+		else if (!push.clear && strcmp(argv[i], "--all") == 0)
 			push.all = true;
 		else
 			return -1;
 	}
-	if (strcmp(settings->catalog, "api") != 0 && !dry_run) {
+	if (strcmp(settings->catalog, "api") != 0 && !dry_run && !push.clear) {
 		fprintf(stderr,
 		    "storefront: KLAVIYO_CATALOG is feed, and Klaviyo takes "
 		    "one or the other: turn the feed off in Klaviyo, then set "
@@ -108,10 +110,12 @@ catalog_command(const struct settings *settings, int argc, char **argv)
 {
 	int code = -1;
 
-	if (argc > 1 && strcmp(argv[1], "push") == 0)
+	if (argc > 1 &&
+	    (strcmp(argv[1], "push") == 0 || strcmp(argv[1], "clear") == 0))
 		code = push_command(settings, argc, argv);
 	if (code >= 0)
 		return code;
-	fprintf(stderr, "storefront: catalog takes push [--dry-run] [--all]\n");
+	fprintf(stderr, "storefront: catalog takes push [--dry-run] [--all], "
+	                "or clear [--dry-run]\n");
 	return 2;
 }

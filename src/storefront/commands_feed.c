@@ -104,6 +104,10 @@ feed_command(const struct settings *settings, int argc, char **argv)
 	}
 	if (argc == 4)
 		path = argv[3];
+	if (strcmp(settings->catalog, "feed") != 0)
+		fprintf(stderr,
+		    "storefront: note: KLAVIYO_CATALOG is api: do not let "
+		    "Klaviyo fetch this as well\n");
 	result = path != NULL
 	             ? feed_to_file(settings, format, path, &counts)
 	             : feed_to(settings, format, STDOUT_FILENO, &counts);
@@ -111,6 +115,11 @@ feed_command(const struct settings *settings, int argc, char **argv)
 		fprintf(stderr, "storefront: %s\n", shop_error());
 		return 1;
 	}
+	if (counts.bytes > FEED_MAX)
+		fprintf(stderr,
+		    "storefront: note: this feed has %lld MB and Klaviyo takes "
+		    "100 at most: see KLAVIYO_CATALOG=api, `catalog push`\n",
+		    (long long)(counts.bytes / 1000000));
 	if (path != NULL)
 		printf("%s: %lld items, %lld left out\n", path,
 		    (long long)counts.items, (long long)counts.left_out);

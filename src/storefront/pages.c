@@ -63,6 +63,7 @@ static const struct route {
     {"POST", "/account/forgot", forgot_post},
     {"GET", "/account/reset/", reset_page},
     {"POST", "/account/reset", reset_post},
+    {"POST", "/back-in-stock", notify_post},
     {"GET", "/contact", contact_page},
     {"POST", "/contact", contact_post},
     {"GET", "/feed/catalog.json", feed_json_page},
@@ -569,7 +570,7 @@ answer_refusal(
 	struct request request = {.arena = arena, .method = "GET", .path = "/"};
 	/* Who asks is not known, nor what they said: nobody is tracked. */
 	struct visit visit = {shop, &request, response, arena, {.id = ""}, "",
-	    {.tracked = false}, ""};
+	    {.tracked = false}, "", NULL};
 
 	visit.session.cart = visit.session.email = visit.session.account = "";
 	request.user_agent = request.purpose = "";
@@ -607,7 +608,7 @@ shop_handle(
 {
 	struct visit visit = {
 	    shop, request, response, request->arena, {.id = ""}, "",
-	    {.tracked = false}, ""};
+	    {.tracked = false}, "", NULL};
 
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {

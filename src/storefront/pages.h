@@ -20,6 +20,7 @@ struct visit {
 	const char *rest; /* of the path, behind the route's prefix */
 	struct consent consent;
 	const char *exchange_id;
+	const struct notify *notify; /* pages_notify.c's own */
 };
 
 /* One page being made. */
@@ -55,6 +56,7 @@ int page_redirect(struct visit *visit, const char *path);
  * one blank. */
 const char *one_line(struct arena *arena, const char *text);
 bool email_ok(const char *email);
+int64_t id_of(const char *text); /* 0: no id of a variant */
 /* A phone number without its punctuation; NULL if it is none.  Only one with a
  * country code (+..) can be told to Klaviyo. */
 char *phone_of(struct arena *arena, const char *typed);
@@ -129,6 +131,13 @@ int restore_page(struct visit *visit);
 int restore_post(struct visit *visit);
 /* The link that brings this cart back: what CheckoutURL points to. */
 const char *restore_link(struct visit *visit, const struct cart *cart);
+
+/* pages_notify.c: the section of a product's page, if there is one; and whether
+ * the page is the answer to its form, and so no other view. */
+void put_notify(
+    struct visit *visit, struct tpl *body, const struct product *product);
+bool notify_answered(struct visit *visit);
+int notify_post(struct visit *visit);
 
 /* pages_feed.c */
 int feed_json_page(struct visit *visit);

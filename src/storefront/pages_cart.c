@@ -31,7 +31,7 @@ quantity_of(const char *text)
 	return (int)num(text);
 }
 
-static int64_t
+int64_t
 id_of(const char *text)
 {
 	size_t n = text != NULL ? strlen(text) : 0;

@@ -7,6 +7,8 @@
  * has changed (a price, a stock, a text), so it is never stale.  Who comes
  * while another thread writes it gets the former one, or waits.
  *
+ * With KLAVIYO_CATALOG=api there is no feed: 410.
+ *
  * Promises: memory does not grow with the catalogue; ETag and Last-Modified are
  * answered with 304; public, without a cookie.
  */
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #define KEEP_SECONDS 300
+#define NOTE_SECONDS 600
 
 /* One of the two feeds, shared by the threads. */
 static struct kept {
@@ -141,6 +144,10 @@ write_feed(struct visit *visit, const char *format)
 		shop_log("feed: %lld of %lld products left out",
 		    (long long)counts.left_out,
 		    (long long)(counts.items + counts.left_out));
+	if (counts.bytes > FEED_MAX)
+		shop_log("feed: %lld MB, and Klaviyo takes 100 at most: see "
+		         "KLAVIYO_CATALOG=api",
+		    (long long)(counts.bytes / 1000000));
 	return file_body_new(fd, lseek(fd, 0, SEEK_END));
 }
 
@@ -207,6 +214,28 @@ not_modified(const struct request *request, const char *tag, int64_t time)
 	return end != NULL && *end == '\0' && timegm(&tm) >= time;
 }
 
+/* Klaviyo takes the feed or what is pushed, never both.  That somebody asks is
+   noted, for `doctor`, now and then. */
+static int
+feed_off(struct visit *visit)
+{
+	static _Atomic int64_t noted;
+	int64_t now = visit->request->now;
+
+	if (now - noted >= NOTE_SECONDS || now < noted) {
+		noted = now;
+		if (catalog_note(visit->shop->db, "feed asked", now) != 0)
+			return -1;
+	}
+	visit->response->status = 410;
+	response_header(visit->response, "Content-Type", "text/plain");
+	response_header(visit->response, "Cache-Control", "no-store");
+	text_add(&visit->response->body,
+	    "No feed here: this shop tells Klaviyo its catalogue by the "
+	    "Catalog API (KLAVIYO_CATALOG=api).\n");
+	return 0;
+}
+
 static int
 feed_page(struct visit *visit, struct kept *k)
 {
@@ -215,6 +244,8 @@ feed_page(struct visit *visit, struct kept *k)
 	char tag[48], date[40];
 	int64_t time;
 
+	if (strcmp(visit->shop->settings->catalog, "feed") != 0)
+		return feed_off(visit);
 	if (version_tag(visit, tag) != 0 ||
 	    (file = take_feed(visit, k, tag, &time)) == NULL)
 		return -1;

@@ -295,6 +295,7 @@ put_product(struct visit *visit, struct page *page, const struct product *p,
 	    shown->oversell || shown->stock > QUANTITY_MAX || shown->stock < 1
 	        ? QUANTITY_MAX
 	        : shown->stock);
+	put_notify(visit, body, p);
 	put_paragraphs(visit, body, p->body);
 }
 
@@ -329,7 +330,7 @@ product_show(
 		put_cards(visit, tpl_section(page.body, "RELATED"),
 		    related.products);
 	/* A refused form is not another view. */
-	if (error == NULL)
+	if (error == NULL && !notify_answered(visit))
 		page.tracking.viewed = product;
 	return page_show(visit, &page);
 }

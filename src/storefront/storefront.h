@@ -250,6 +250,12 @@ int catalog_each(struct db *db, catalog_visit *visit, void *arg);
 /* The same for every product, with its variants. */
 int catalog_each_whole(struct db *db, catalog_visit *visit, void *arg);
 
+/* catalog_way.c: the feed, or what is pushed.  Notes in meta when something was:
+ * "catalog push", "feed asked". */
+int catalog_note(struct db *db, const char *what, int64_t now);
+/* What `doctor` has to say of it: prints it; the number of faults. */
+int catalog_doctor(const struct settings *settings, struct db *db, FILE *out);
+
 /*
  * import.c: loads Shopify's product CSV in one transaction: all of it, or
  * nothing with shop_error() naming the line.  Products are known by the
@@ -458,6 +464,8 @@ enum throttle {
 	THROTTLE_RESET_CLIENT,
 	THROTTLE_CONTACT,         /* of an address, by anybody */
 	THROTTLE_CONTACT_CLIENT,
+	THROTTLE_NOTIFY,          /* of an address, by anybody */
+	THROTTLE_NOTIFY_CLIENT,
 	THROTTLES
 };
 /* Takes a token of ${who}'s: 1; 0, there is none for ${retry} seconds; -1.  Own
@@ -856,8 +864,9 @@ int tracking_preview(const struct tracking *t, preview_each *each, void *arg);
 
 /* The whole catalogue as Klaviyo's feed, "json" or "xml", given to ${write} in
  * pieces. */
+#define FEED_MAX 100000000 /* bytes that Klaviyo takes */
 struct feed_counts {
-	int64_t items, left_out;
+	int64_t items, left_out, bytes;
 };
 typedef int feed_write(void *arg, const char *data, size_t n);
 int tracking_feed(const struct settings *settings, struct db *db,
@@ -868,7 +877,12 @@ int tracking_feed_product(const struct settings *settings, struct db *db,
     const char *currency, const char *format, const char *id,
     feed_write *write, void *arg, struct feed_counts *counts);
 
-/* tracking_catalog.c: how a variant is called in Klaviyo's catalog. */
+/* tracking_catalog.c: ${email} is to be told when the variant is there again; in
+ * the open transaction.  ${id} is the subscription's. */
+int tracking_back_in_stock(const struct settings *settings, struct db *db,
+    struct arena *arena, const char *id, const char *email,
+    const struct product *product, const struct variant *variant, int64_t now);
+/* How a variant is called in Klaviyo's catalog. */
 const char *tracking_variant_id(
     struct arena *arena, const char *product, const char *variant);
 

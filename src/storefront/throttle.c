@@ -38,6 +38,9 @@ static const struct limit {
     [THROTTLE_RESET_CLIENT] = {"reset client", 10, 60},
     [THROTTLE_CONTACT] = {"contact", 2, 3600},
     [THROTTLE_CONTACT_CLIENT] = {"contact client", 10, 60},
+    /* Each is a mail, too, but only when the shop buys in. */
+    [THROTTLE_NOTIFY] = {"notify", 10, 600},
+    [THROTTLE_NOTIFY_CLIENT] = {"notify client", 20, 30},
 };
 
 static const char *

@@ -124,3 +124,25 @@ tracking_gone_entry(
 	v.id = tracking_variant_id(arena, product, variant);
 	return klaviyo_catalog_variant(&v, KLAVIYO_CATALOG_DELETE);
 }
+
+/* With a feed, which has no variants, the product is what is subscribed to. */
+int
+tracking_back_in_stock(const struct settings *settings, struct db *db,
+    struct arena *arena, const char *id, const char *email,
+    const struct product *product, const struct variant *variant, int64_t now)
+{
+	struct klaviyo_profile profile = {.email = email};
+	const char *what = product->id;
+	int result;
+
+	if (strcmp(settings->catalog, "api") == 0)
+		what = tracking_variant_id(arena, product->id, variant->name);
+	result =
+	    klaviyo_queue_back_in_stock(db_store(db), id, &profile, what, now);
+	/* Nobody is told "you will hear of us" who will not. */
+	if (result > 0)
+		return shop_fail("back in stock: the queue is full");
+	if (result < 0)
+		return shop_fail("back in stock: %s", klaviyo_error());
+	return 0;
+}

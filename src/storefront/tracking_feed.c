@@ -12,6 +12,22 @@
 
 #include <string.h>
 
+/* The caller's writing, and how much it was. */
+struct writing {
+	feed_write *write;
+	void *arg;
+	int64_t bytes;
+};
+
+static int
+write_on(void *arg, const char *data, size_t n)
+{
+	struct writing *w = arg;
+
+	w->bytes += (int64_t)n;
+	return w->write(w->arg, data, n);
+}
+
 struct feeding {
 	const struct settings *settings;
 	const char *currency;
@@ -74,10 +90,11 @@ tracking_feed_product(const struct settings *settings, struct db *db,
     const char *currency, const char *format, const char *id,
     feed_write *write, void *arg, struct feed_counts *counts)
 {
+	struct writing w = {write, arg, 0};
 	struct feeding f = {settings, currency,
 	    klaviyo_feed_new(strcmp(format, "xml") == 0 ? KLAVIYO_FEED_XML
 	                                                : KLAVIYO_FEED_JSON,
-	        write, arg),
+	        write_on, &w),
 	    counts, id};
 	int result;
 
@@ -86,6 +103,7 @@ tracking_feed_product(const struct settings *settings, struct db *db,
 		return shop_fail("%s", klaviyo_error());
 	result = catalog_each(db, add_product, &f);
 	counts->items = klaviyo_feed_end(f.feed);
+	counts->bytes = w.bytes;
 	if (result == 0 && counts->items < 0)
 		result = shop_fail("%s", klaviyo_error());
 	return result;

@@ -298,6 +298,54 @@ def test_one_or_the_other(shop, klaviyo):
     assert done.returncode == 2 and "feed, or api" in done.stderr
 
 
+def doctor(shop):
+    """What it says of the catalogue."""
+    return [line for line in shop.run("doctor", check=False).stdout.split("\n")
+            if line.startswith(("ok    catalogue", "WRONG catalogue",
+                                "note  somebody"))]
+
+
+def test_doctor_and_the_way_back(klaviyo):
+    """Both at once is what Klaviyo does not take: it is said, and ended."""
+    with Shop("nginx", env={"KLAVIYO_API_URL": klaviyo.url}) as shop:
+        load(shop, csv(3))
+        assert doctor(shop)[0].startswith("ok    catalogue, by the feed")
+        assert shop.get("/feed/catalog.json").status == 200
+        shop.env["KLAVIYO_CATALOG"] = "api"
+        assert doctor(shop)[0].startswith("WRONG catalogue: nothing was")
+        push(shop)
+        assert doctor(shop)[0].startswith("ok    catalogue, pushed 0 min ago")
+        shop.env["KLAVIYO_CATALOG"] = "feed"
+        said, = doctor(shop)
+        assert said.startswith("WRONG") and "9 items and variants" in said
+        assert "catalog clear" in said
+        dry = shop.run("catalog", "clear", "--dry-run").stdout
+        assert len(klaviyo.items) == 3
+        assert shop.run("catalog", "clear").stdout == dry.replace(
+            "would be ", "")
+        assert not klaviyo.items and not klaviyo.variants
+        assert [job[:2] for job in klaviyo.jobs[-2:]] == [
+            ("variant", "delete"), ("item", "delete")]
+        assert doctor(shop)[0].startswith("ok    catalogue, by the feed")
+
+
+@pytest.mark.parametrize("way", ["nginx", "apache-cgi"])
+def test_pushed_there_is_no_feed(way):
+    with Shop(way, env={"KLAVIYO_CATALOG": "api"}) as shop:
+        assert not any("fetches the feed" in line for line in doctor(shop))
+        for path in ("/feed/catalog.json", "/feed/catalog.xml"):
+            reply = shop.get(path)
+            assert reply.status == 410 and not reply.header("ETag")
+            assert reply.text.count("\n") == 1 and "KLAVIYO_CATALOG" in \
+                reply.text
+            assert shop.request("HEAD", path).status == 410
+        assert any("fetches the feed, 0 min ago" in line
+                   for line in doctor(shop))
+        # By hand it can still be made, and is said to be one too many.
+        done = shop.run("feed", "json")
+        assert json.loads(done.stdout) and "do not let Klaviyo" in done.stderr
+
+
 # Its own process is small: a child's peak begins with its parent's size.
 MEASURE = ("import resource, subprocess, sys\n"
            "code = subprocess.run(sys.argv[1:], stdout=2).returncode\n"

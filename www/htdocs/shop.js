@@ -285,6 +285,15 @@
     var inputs = form.querySelectorAll("input[type=radio][name=variant]");
     var button = form.querySelector("[data-buy]");
     var page = form.closest(".product") || d;
+    var notify = page.querySelector("[data-notify]");
+
+    /* "Tell me when it is back" is of the one that is chosen. */
+    function offer(chosen, gone) {
+      var which = notify && notify.querySelector("select[name=variant]");
+      if (!notify) { return; }
+      notify.hidden = !gone;
+      if (gone && which) { which.value = chosen.value; }
+    }
 
     function put(selector, text) {
       var place = page.querySelector(selector);
@@ -299,6 +308,7 @@
       put("[data-shown-was]", chosen.getAttribute("data-was") || "");
       put("[data-shown-stock]", chosen.getAttribute("data-stock") || "");
       put("[data-shown-sku]", chosen.getAttribute("data-sku") || "");
+      offer(chosen, gone);
       all("[data-shown-stock]", function (p) {
         p.classList.toggle("gone", gone);
       });
