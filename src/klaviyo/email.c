@@ -80,7 +80,7 @@ kl_email_found(const struct kl_answer *answer, char **id)
 char *
 kl_email_conflict(const struct kl_claim *claim, const struct kl_answer *answer)
 {
-	char *words = kl_refusal_about(answer, claim->profile), *text;
+	char *words = kl_refusal_text(answer), *text;
 
 	if (asprintf(&text,
 	        "the new address is another profile's already: both stay as "

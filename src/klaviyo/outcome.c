@@ -124,8 +124,10 @@ kl_job_words(const struct kl_job *job, const struct kl_answer *answer)
 	if (job->secret)
 		return kl_refusal_hiding(
 		    answer, job->claims->profile, job->secret);
-	return job->n == 1 ? kl_refusal_about(answer, job->claims->profile)
-	                   : kl_refusal_text(answer);
+	/* Nor of an old address what is in the new one: its rest would show. */
+	return job->n == 1 && job->endpoint != KL_PROFILES
+	           ? kl_refusal_about(answer, job->claims->profile)
+	           : kl_refusal_text(answer);
 }
 
 void
