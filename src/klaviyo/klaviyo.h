@@ -773,9 +773,14 @@ struct klaviyo_tally {
  * One delivery pass: claims up to ${max} due events, posts them with many
  * requests in flight, judges each answer and settles each row.  Historical
  * events, and those of a backlog, go a thousand in a request, so ${max} should
- * be some thousands.  No transaction is open while a request is under way.  Stops early, giving the
- * rest back, once *${stop} is non-zero (may be NULL).  Returns 0 when the pass
- * ran (whatever Klaviyo answered) and -1 when the store failed.
+ * be some thousands.  No transaction is open while a request is under way.
+ * Stops early, giving the rest back, once *${stop} is non-zero (may be NULL).
+ * Returns 0 when the pass ran (whatever Klaviyo answered) and -1 when the store
+ * failed.
+ *
+ * Rows that are no events go by endpoints of their own.  One that refuses the
+ * key (it lacks a scope) or fails 20 times in a row is left alone for five
+ * minutes: the reason says which, and the scope; everything else goes on.
  */
 KLAVIYO_API int klaviyo_deliver(struct klaviyo *klaviyo,
     const struct klaviyo_store *store, int max, const volatile int *stop,

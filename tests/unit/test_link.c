@@ -432,6 +432,9 @@ strange_answers(void **state)
 		assert_int_equal(pass(klaviyo, 10), 0);
 		TALLY(1, 0, 1, 0, 0);
 		assert_int_equal(server_lines(PATCH), 0);
+		assert_string_equal(
+		    store_text("SELECT error FROM klaviyo_outbox"),
+		    "Klaviyo's answer cannot be read");
 	}
 	/* An id is a part of a path, and no more. */
 	nothing_queued();
@@ -442,6 +445,30 @@ strange_answers(void **state)
 	assert_int_equal(pass(klaviyo, 10), 0);
 	TALLY(1, 1, 0, 0, 0);
 	assert_int_equal(server_lines(PATCH "..%2Fx%3Fa%3D%2F%0D%0A%20 "), 1);
+	sender_free(klaviyo);
+}
+
+/* One waits for its second step, when the other is told to wait: both wait, and
+   begin again. */
+static void
+second_step_waits(void **state)
+{
+	struct klaviyo *klaviyo = sender(8, 0);
+	int64_t now = kl_now();
+
+	(void)state;
+	server_script(500, "", "");
+	rule(0, FIND, -1, 200, SOMEBODY);
+	strcpy(rule(1, PATCH, -1, 429, "")->headers, "Retry-After: 120\r\n");
+	klaviyo->pacer[KL_PROFILES].second.limit = 3;
+	queue_many(KL_KIND_EMAIL, "a", 2);
+	assert_int_equal(pass(klaviyo, 10), 0);
+	TALLY(2, 0, 0, 0, 2);
+	assert_int_equal(server_lines(FIND), 2);
+	assert_int_equal(server_lines(PATCH), 1);
+	assert_int_equal(rows("attempts = 0"), 2);
+	assert_true(
+	    store_number("SELECT MIN(due_at) FROM klaviyo_outbox") >= now + 60);
 	sender_free(klaviyo);
 }
 
@@ -551,6 +578,7 @@ main(void)
 	    TEST(nobody),
 	    TEST(conflict),
 	    TEST(strange_answers),
+	    TEST(second_step_waits),
 	    TEST(killed),
 	    TEST(in_order),
 	};
