@@ -91,7 +91,7 @@ variant and email to /back-in-stock, without one too.
 {{/THERE}}{{#FORM}}          <h2 id="notify-title">{{HEADING}}</h2>
           <p>Leave your address, and we tell you when it is back. One message, nothing else.</p>
 {{#ERROR}}          <p class="form-error" role="alert">{{TEXT}}</p>
-{{/ERROR}}          <form class="notify-form" action="/back-in-stock" method="post">
+{{/ERROR}}          <form class="notify-form" action="/back-in-stock#notify" method="post">
 {{#ONLY}}            <input type="hidden" name="variant" value="{{ID}}">
 {{/ONLY}}{{#WHICH}}            <div class="field">
               <label for="notify-variant">Which one</label>
@@ -101,7 +101,7 @@ variant and email to /back-in-stock, without one too.
             </div>
 {{/WHICH}}            <div class="field">
               <label for="notify-email">Your e-mail address</label>
-              <input type="email" id="notify-email" name="email" value="{{EMAIL}}" maxlength="100" autocomplete="email" required{{#FIELD_ERROR}} aria-invalid="true" aria-describedby="notify-error"{{/FIELD_ERROR}}>
+              <input type="email" id="notify-email" name="email" value="{{EMAIL}}" maxlength="100" autocomplete="email" required{{#FIELD_ERROR}} autofocus aria-invalid="true" aria-describedby="notify-error"{{/FIELD_ERROR}}>
 {{#FIELD_ERROR}}              <p class="field-error" id="notify-error">{{TEXT}}</p>
 {{/FIELD_ERROR}}            </div>
             <button type="submit" class="button notify-button">Tell me when it is back</button>

@@ -68,11 +68,11 @@ def queued(shop):
 def test_only_a_sold_out_one_has_the_form(shop):
     handle, _ = handle_of(shop, several=False)
     page = check_page(shop.get("/products/" + handle))
-    assert not page.all("form", action="/back-in-stock")
+    assert not page.all("form", action="/back-in-stock#notify")
     sell_out(shop, handle)
     reply = shop.get("/products/" + handle)
     page = check_page(reply)
-    form = page.all("form", action="/back-in-stock")
+    form = page.all("form", action="/back-in-stock#notify")
     assert len(form) == 1 and form[0]["attrs"]["method"] == "post"
     assert page.value("email") == ""
     # The same for everyone: cached, no cookie, no token.
@@ -82,7 +82,7 @@ def test_only_a_sold_out_one_has_the_form(shop):
     # What is sold without stock is not sold out.
     execute(shop, "UPDATE variant SET oversell = 1")
     page = Page(shop.get("/products/" + handle))
-    assert not page.all("form", action="/back-in-stock")
+    assert not page.all("form", action="/back-in-stock#notify")
 
 
 def test_of_several_those_that_are_sold_out(shop):
@@ -110,7 +110,7 @@ def test_subscribed(way):
         assert visitor.path.startswith(f"/products/{handle}?notified=yes")
         page = check_page(reply)
         assert "We will write to you" in page.text
-        assert not page.all("form", action="/back-in-stock")
+        assert not page.all("form", action="/back-in-stock#notify")
         product = one(shop, "SELECT id FROM product WHERE handle = ?", handle)
         (profile, event), = queued(shop)
         told = json.dumps(profile) + json.dumps(event)

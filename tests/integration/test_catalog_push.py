@@ -3,11 +3,12 @@ import json
 import os
 import signal
 import subprocess
+import urllib.request
 
 import pytest
 
 from catalog_fake import CatalogFake
-from harness import SANITIZED, WRAP, Shop
+from harness import SANITIZED, WRAP, Shop, wait_for
 from shop_kit import execute, one, rows
 
 HEAD = ("ID,Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,"
@@ -296,6 +297,56 @@ def test_one_or_the_other(shop, klaviyo):
     shop.env["KLAVIYO_CATALOG"] = "both"
     done = shop.run("catalog", "push", check=False)
     assert done.returncode == 2 and "feed, or api" in done.stderr
+
+
+def told(shop, what):
+    with urllib.request.urlopen(f"{shop.sandbox_url}/sandbox/{what}",
+                                timeout=60) as reply:
+        return json.load(reply)
+
+
+def test_by_the_sandbox():
+    """Klaviyo's own rules: what is new, sold and gone; a lost table; and one
+    who waits for a variant that Klaviyo has from a push."""
+    with Shop("nginx", sandbox=True, env={"KLAVIYO_CATALOG": "api"}) as shop:
+        push(shop)
+        variants = rows(shop, "SELECT p.id, v.name, v.stock, v.price "
+                        "FROM variant v JOIN product p ON p.id = v.product "
+                        "WHERE p.published = 1")
+
+        def there():
+            catalog = told(shop, "catalog")
+            assert {v["item"] for v in catalog["variants"]} == {
+                i["id"] for i in catalog["items"]}
+            return {v["id"]: {name: value for name, value
+                              in v["attributes"].items() if name != "updated"}
+                    for v in catalog["variants"]}
+        assert {(id, v["inventory_quantity"], v["price"])
+                for id, v in there().items()} == {
+            (f"{id}:{name}" if name else id, stock, price / 100)
+            for id, name, stock, price in variants}
+        sold = one(shop, "SELECT id FROM variant WHERE sku = 'MOBY-PB'")
+        execute(shop, "UPDATE variant SET stock = 0 WHERE id = ?", sold)
+        gone = one(shop, "SELECT id FROM product WHERE handle = 'jane-eyre'")
+        delete(shop, f"ID = '{gone}'")
+        done = tally(push(shop))
+        assert done["items"] == (0, 0, 1) and done["variants"][:2] == (0, 1)
+        assert not [id for id in there() if id.split(":")[0] == gone]
+        execute(shop, "DELETE FROM catalog_pushed")
+        before = there()
+        assert tally(push(shop))["variants"] == (0, len(before), 0)
+        assert there() == before
+        shop.visitor().post("/back-in-stock", {
+            "variant": sold, "email": "sarah.mason@klaviyo-demo.com"})
+        shop.start_worker()
+        wait_for(lambda: one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
+                             "WHERE sent_at IS NOT NULL") == 1,
+                 "the subscription to be sent")
+        assert "MOBY-PB" in [
+            before[id]["sku"] for id in before
+            if id in json.dumps(told(shop, "stock"))]
+        assert not [job for job in told(shop, "catalog")["jobs"]
+                    if job["status"] != "complete"]
 
 
 def doctor(shop):
