@@ -27,6 +27,9 @@
 EMBEDDED(page_html);
 EMBEDDED(page_css);
 EMBEDDED(page_js);
+EMBEDDED(page_kit_js);
+EMBEDDED(page_entry_js);
+EMBEDDED(page_views_js);
 EMBEDDED(page_catalog_js);
 EMBEDDED(klaviyo_js);
 
@@ -50,34 +53,36 @@ text(struct call *c, const char *type, const char *from, const char *to)
 	buf_add(&c->reply, from, (size_t)(to - from));
 }
 
+static const char html[] = "text/html; charset=utf-8";
+static const char css[] = "text/css; charset=utf-8";
+static const char js[] = "text/javascript; charset=utf-8";
+static const struct {
+	const char *path, *type, *from, *to;
+} files[] = {
+    {"/", html, text_page_html, text_page_html_end},
+    {"/page.css", css, text_page_css, text_page_css_end},
+    {"/page.js", js, text_page_js, text_page_js_end},
+    {"/page_kit.js", js, text_page_kit_js, text_page_kit_js_end},
+    {"/page_entry.js", js, text_page_entry_js, text_page_entry_js_end},
+    {"/page_views.js", js, text_page_views_js, text_page_views_js_end},
+    {"/page_catalog.js", js, text_page_catalog_js, text_page_catalog_js_end},
+};
+
+/* The page, its style and its scripts. */
 static void
 page(struct call *c)
 {
-	c->policy =
-	    "default-src 'none'; script-src 'self'; style-src 'self'; "
-	    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
-	    "form-action 'none'; frame-ancestors 'none'";
-	text(c, "text/html; charset=utf-8", text_page_html, text_page_html_end);
-}
+	size_t i = 0;
 
-static void
-style(struct call *c)
-{
-	text(c, "text/css; charset=utf-8", text_page_css, text_page_css_end);
-}
-
-static void
-script(struct call *c)
-{
-	text(c, "text/javascript; charset=utf-8", text_page_js,
-	    text_page_js_end);
-}
-
-static void
-catalog_script(struct call *c)
-{
-	text(c, "text/javascript; charset=utf-8", text_page_catalog_js,
-	    text_page_catalog_js_end);
+	while (strcmp(files[i].path, c->path))
+		i++;
+	if (files[i].type == html)
+		c->policy =
+		    "default-src 'none'; script-src 'self'; "
+		    "style-src 'self'; connect-src 'self'; img-src 'self' "
+		    "data:; base-uri 'none'; form-action 'none'; "
+		    "frame-ancestors 'none'";
+	text(c, files[i].type, files[i].from, files[i].to);
 }
 
 static void
@@ -249,9 +254,12 @@ static const struct {
 	int state; /* JSON, under the state's lock */
 } routes[] = {
     {"GET", "/", page, 0},
-    {"GET", "/page.css", style, 0},
-    {"GET", "/page.js", script, 0},
-    {"GET", "/page_catalog.js", catalog_script, 0},
+    {"GET", "/page.css", page, 0},
+    {"GET", "/page.js", page, 0},
+    {"GET", "/page_kit.js", page, 0},
+    {"GET", "/page_entry.js", page, 0},
+    {"GET", "/page_views.js", page, 0},
+    {"GET", "/page_catalog.js", page, 0},
     {"GET", "/sandbox/events", events, 1},
     {"GET", "/sandbox/status", serve_status, 1},
     {"GET", "/sandbox/profiles", serve_profiles, 1},

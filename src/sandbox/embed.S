@@ -11,6 +11,9 @@ text_\name\()_end:
 	embed page_html, page.html
 	embed page_css, page.css
 	embed page_js, page.js
+	embed page_kit_js, page_kit.js
+	embed page_entry_js, page_entry.js
+	embed page_views_js, page_views.js
 	embed page_catalog_js, page_catalog.js
 	embed klaviyo_js, klaviyo.js
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* A sparse fieldset of an account or a profile is taken, and not applied. */
 /* clang-format off */
 #define PAGES "page[cursor] page[size] filter sort "
 #define FIELDS "additional-fields[profile] fields[profile]"

@@ -182,6 +182,8 @@ log_wake(int stop)
 void
 log_counts(struct buf *b)
 {
+	char id[7];
+
 	buf_str(b, "\"counts\":{");
 	for (int i = 0; i < OUTCOMES; i++)
 		buf_printf(b, "%s\"%s\":%llu", i ? "," : "", outcome_names[i],
@@ -193,6 +195,8 @@ log_counts(struct buf *b)
 
 		buf_str(b, i ? ",{\"name\":" : "{\"name\":");
 		buf_json(b, m->name, strlen(m->name));
+		held_metric_id(id, m->name);
+		buf_printf(b, ",\"id\":\"%s\"", id);
 		for (int j = 0; j < OUTCOMES; j++)
 			buf_printf(b, ",\"%s\":%llu", outcome_names[j],
 			    (unsigned long long)m->n[j]);

@@ -43,6 +43,9 @@ static const char usage[] =
     "/sandbox/stock (who waits for which article), /sandbox/catalog,\n"
     "/sandbox/state and /sandbox/export; POST /sandbox/clear, and\n"
     "/sandbox/fault with a SPEC.\n"
+    "\n"
+    "GET /api/events knows every event until all is cleared; what they carry\n"
+    "is in a file without a name in TMPDIR (/var/tmp).\n"
     "\n";
 
 enum option_code {

@@ -51,7 +51,10 @@ def run(*args):
 
 
 def test_help_and_version():
-    assert "--listen HOST:PORT" in run("--help").stdout
+    said = run("--help").stdout
+    for word in ("--listen HOST:PORT", "--scopes LIST", "--catalog-polls N",
+                 "/sandbox/stock", "/sandbox/catalog"):
+        assert word in said
     assert re.match(r"klaviyo-sandbox \d", run("--version").stdout)
 
 
