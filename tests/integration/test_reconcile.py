@@ -196,6 +196,7 @@ def test_many_in_one_second(shop):
     shop.execute("DELETE FROM klaviyo_outbox WHERE id IN "
                  "('Placed Order/x3', 'Placed Order/x1299')")
     send(shop)
+    age(shop, HOUR)
     missing, _ = reconcile(shop)
     assert names(missing) == [("Placed Order", "x1299"),
                               ("Placed Order", "x3")]
