@@ -68,6 +68,8 @@ kl_answer_header(struct kl_answer *answer, const char *data, size_t n)
 	value += strspn(value, " \t");
 	if (strcasecmp(line, "Retry-After") == 0)
 		answer->retry_after = retry_after(value);
+	else if (strcasecmp(line, "Date") == 0)
+		answer->date = curl_getdate(value, NULL);
 	else if (strcasecmp(line, "RateLimit-Limit") == 0)
 		answer->limit = leading_number(value);
 	else if (strcasecmp(line, "RateLimit-Remaining") == 0)

@@ -186,6 +186,7 @@ static int
 answered(const struct kl_answer *answer, struct klaviyo_reply *reply)
 {
 	reply->status = answer->status;
+	reply->date = answer->date > 0 ? answer->date : 0;
 	reply->body = answer->body ? answer->body : kl_copy("");
 	return reply->body ? 0 : -1;
 }
@@ -213,13 +214,15 @@ klaviyo_ask(struct klaviyo *klaviyo, const char *method, const char *path,
 		    again_in(&klaviyo->asked[place_of(path)], &answer, ++tries);
 		if (!until)
 			until = kl_monotonic_ms() + PATIENCE_S * 1000;
-		if (!wait || kl_monotonic_ms() + wait > until)
+		if (!wait || kl_monotonic_ms() + wait > until ||
+		    (klaviyo->once && kl_judge(&answer) != KL_V_WAIT))
 			break;
 		free(answer.body);
 		nap(wait);
 	}
 	result = failed(method, path, &answer);
 	reply->status = answer.curl == CURLE_OK ? answer.status : 0;
+	reply->date = answer.date > 0 ? answer.date : 0;
 	free(answer.body);
 	return result;
 }

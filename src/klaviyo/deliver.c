@@ -59,6 +59,7 @@ klaviyo_new(const struct klaviyo_options *options)
 		return NULL;
 	}
 	klaviyo->dry_run = o.dry_run;
+	klaviyo->once = o.ask_once;
 	klaviyo->in_flight = o.in_flight;
 	klaviyo->reset_link = o.reset_link;
 	klaviyo->link_arg = o.link_arg;

@@ -46,7 +46,7 @@ struct klaviyo {
 	struct kl_pacer pacer[KL_ENDPOINTS];
 	struct kl_lease lease;
 	int in_flight, lease_s;
-	bool dry_run;
+	bool dry_run, once;
 	int downs;      /* passes in a row that found the network dead */
 	int failed_run; /* answers in a row that say "try again" */
 	int64_t bulk_off_until; /* ms: till then events go one by one */

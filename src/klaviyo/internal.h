@@ -329,6 +329,7 @@ struct kl_answer {
 	int64_t retry_after; /* seconds from now, as the header says, 0 for a
 	                        past date; -1 = no header, or garbage */
 	int64_t limit, remaining, reset; /* RateLimit headers; -1 = none */
+	int64_t date;        /* by Klaviyo's clock; 0 or less = not told */
 	char *body;          /* NUL-terminated, capped; may be NULL */
 	char error[256];     /* libcurl's words */
 };

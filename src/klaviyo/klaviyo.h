@@ -739,6 +739,7 @@ struct klaviyo_options {
 	void *link_arg;
 	int dry_run;             /* claim nothing, send nothing: only count
 	                            what is due, as released; needs no key */
+	int ask_once;            /* klaviyo_ask() tries again only after a 429 */
 };
 
 struct klaviyo; /* a sender: connections, pacer, key; not to be shared with a
@@ -804,6 +805,7 @@ struct klaviyo_reply {
 	                            with, 0 = there was no answer */
 	char *body;              /* JSON, up to 16 MB, "" if there is none; the
 	                            caller frees */
+	int64_t date;            /* Klaviyo's clock, in any case; 0 = not told */
 };
 /* ${path} begins with /api/, is encoded, and may be absolute (a "next" link of
    Klaviyo's own address).  ${body} NULL: none. */

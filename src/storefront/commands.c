@@ -1,13 +1,12 @@
 /*
- * commands.c - init, doctor.  Others have files of their own: commands_*.c.
+ * commands.c - init.  Others have files of their own: commands_*.c.
  *
  * Each prints for people; exit codes as main.c says.
  */
-#include "tpl.h"
+#include "storefront.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <klaviyo.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_MAX (30 * 60)
 #define FILE_MAX (256L << 20)
 
 static int
@@ -146,97 +144,4 @@ init_command(const struct settings *settings, int argc, char **argv)
 		code = load_catalog(db, settings, catalog) != 0 ? failed() : 0;
 	db_close(db);
 	return code;
-}
-
-/* -------------------------------------------------------------------- doctor
- */
-
-static int
-finding(bool ok, const char *what)
-{
-	printf("%-5s %s%s%s\n", ok ? "ok" : "WRONG", what, ok ? "" : ": ",
-	    ok ? "" : shop_error());
-	return ok ? 0 : 1;
-}
-
-/* The key's file is checked by name and mode only: the worker reads it. */
-static int
-check_key(const struct settings *settings)
-{
-	struct stat stat_buf;
-	const char *path = settings->private_key_file;
-	bool ok = true;
-
-	if (*path == '\0')
-		ok = shop_fail("KLAVIYO_PRIVATE_KEY_FILE is not set: the "
-		               "worker cannot deliver") == 0;
-	else if (stat(path, &stat_buf) != 0)
-		ok = shop_fail("%s: %s", path, strerror(errno)) == 0;
-	else if ((stat_buf.st_mode & 0077) != 0)
-		ok = shop_fail("%s can be read by others: chmod 0400 %s", path,
-		         path) == 0;
-	return finding(ok, "private key file");
-}
-
-static int
-batch_row(void *arg, int n, const char *const col[])
-{
-	(void)n;
-	*(int64_t *)arg = num(col[0]);
-	return 0;
-}
-
-/* Abandoned-cart mails go out an hour after the event, or later: by then the
-   batch must have told that the order is there. */
-static int
-check_batch(struct db *db)
-{
-	int64_t last = 0, age;
-
-	if (db_run(db, batch_row, &last,
-	        "SELECT value FROM meta WHERE name = 'last batch'") < 0)
-		return finding(false, "last batch");
-	age = time(NULL) - last;
-	if (last == 0)
-		shop_fail("none yet: run `worker --once` every 15 minutes, "
-		          "see www/storefront.cron");
-	else if (age > BATCH_MAX)
-		shop_fail("%lld min ago; Klaviyo asks for one every 30 min at "
-		          "least: look after cron or the timer",
-		    (long long)(age / 60));
-	return finding(last != 0 && age <= BATCH_MAX, "last batch");
-}
-
-int
-doctor_command(const struct settings *loaded, int argc, char **argv)
-{
-	int faults = settings_report(stdout);
-	unsigned char secret[32];
-	struct settings settings;
-	char version[160];
-	struct db *db;
-
-	(void)loaded, (void)argv;
-	if (argc != 1)
-		return wrong_call("doctor takes no arguments");
-	if (faults > 0)
-		return 1;
-	settings_load(&settings);
-	printf("\n");
-	faults += finding(tpl_load(settings.templates) == 0, "templates");
-	faults += finding(secret_load(&settings, secret) == 0, "secret file");
-	db = db_open(&settings);
-	if (db != NULL)
-		db_describe(db, version, sizeof(version));
-	faults += finding(db != NULL, db != NULL ? version : "database");
-	if (db != NULL && strcmp(settings.delivery, "batch") == 0)
-		faults += check_batch(db);
-	if (db != NULL)
-		faults += catalog_doctor(&settings, db, stdout);
-	db_close(db);
-	faults += check_key(&settings);
-	if (*settings.public_key == '\0')
-		printf("note  KLAVIYO_PUBLIC_KEY is not set: pages carry no "
-		       "tracking\n");
-	return faults > 0;
 }

@@ -52,8 +52,9 @@ give_links(const struct settings *settings, struct db *db,
 	options->link_arg = &shop;
 }
 
-struct klaviyo *
-klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
+static struct klaviyo *
+open_with(
+    const struct settings *settings, struct db *db, bool dry_run, bool ask_once)
 {
 	struct klaviyo_options options = {
 	    .api_url = settings->api_url,
@@ -61,6 +62,7 @@ klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
 	    .ca_file = *settings->ca_file != '\0' ? settings->ca_file : NULL,
 	    .user_agent = "storefront/" VERSION,
 	    .dry_run = dry_run,
+	    .ask_once = ask_once,
 	};
 	struct klaviyo *klaviyo;
 	char key[256] = "";
@@ -78,4 +80,16 @@ klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
 	if (klaviyo == NULL)
 		shop_fail("%s", klaviyo_error());
 	return klaviyo;
+}
+
+struct klaviyo *
+klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
+{
+	return open_with(settings, db, dry_run, false);
+}
+
+struct klaviyo *
+klaviyo_open_once(const struct settings *settings)
+{
+	return open_with(settings, NULL, false, true);
 }

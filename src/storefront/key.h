@@ -16,5 +16,7 @@
  */
 struct klaviyo *klaviyo_open(
     const struct settings *settings, struct db *db, bool dry_run);
+/* To ask, and to be told at once if there is no answer. */
+struct klaviyo *klaviyo_open_once(const struct settings *settings);
 
 #endif

@@ -58,7 +58,8 @@ static const struct command commands[] = {
         "move the shop from SQLite to PostgreSQL", migrate_command},
     {"backup", "FILE [--force]", "copy the whole shop, while it runs",
         backup_command},
-    {"doctor", "", "check the settings and what they point to",
+    {"doctor", "[--offline]",
+        "check the settings, the keys, the files, the clock, the queue",
         doctor_command},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
