@@ -10,6 +10,22 @@
 
 #include <string.h>
 
+/* A path as it stands in an address. */
+static const char *
+encoded(struct arena *arena, const char *path)
+{
+	const char *to = "";
+
+	while (to != NULL && *path == '/') {
+		size_t n = strcspn(++path, "/");
+
+		to = url_path(arena, arena_printf(arena, "%s/", to),
+		    arena_copyn(arena, path, n));
+		path += n;
+	}
+	return to;
+}
+
 /* Where the visitor came from: a path of this shop that a GET shows, with what
  * the shop itself puts into a query, and nothing else of it. */
 static const char *
@@ -23,7 +39,7 @@ return_path(struct visit *visit)
 	if (strcmp(request->method, "POST") == 0)
 		return strcmp(request->path, "/checkout") == 0 ? "/checkout"
 		                                               : "/";
-	path = arena_printf(visit->arena, "%s", request->path);
+	path = encoded(visit->arena, request->path);
 	for (size_t i = 0, n = 0; i < sizeof(kept) / sizeof(*kept); i++) {
 		const char *value = field(&request->query, kept[i]);
 

@@ -162,6 +162,18 @@ def test_no(shop):
         assert not banner(nothing(visitor.get(path)))
 
 
+def test_back_to_a_name_in_any_letters(shop):
+    shop.execute("UPDATE product SET handle = ? WHERE handle = ?",
+                 "käse & brot\u2028", "moby-dick")
+    path = "/products/k%C3%A4se%20%26%20brot%E2%80%A8"
+    visitor = shop.visitor()
+    assert visitor.get(path).status == 200
+    assert visitor.submit("/consent", choice="no").status == 200
+    assert visitor.path == path
+    shop.execute("UPDATE product SET handle = ? WHERE id = (SELECT id FROM "
+                 "product WHERE handle LIKE ?)", "moby-dick", "k%brot%")
+
+
 def test_taken_back(shop):
     visitor = shop.visitor()
     say(visitor, "yes")

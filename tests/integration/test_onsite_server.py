@@ -425,6 +425,21 @@ def queued_unsent(shop):
         "AND (id LIKE 'Added to Cart/%' OR id LIKE 'Started Checkout/%')")]
 
 
+# -------------------------------------------------------------- every way in
+
+@pytest.mark.parametrize("way", ["apache", "apache-fcgid", "apache-cgi"])
+def test_the_headers_arrive(way):
+    with Shop(way, env={"KLAVIYO_ONSITE": "server"}) as shop:
+        person = Person(shop).cookied()
+        silent(person.get(PRODUCT))
+        for name in ("Sec-Purpose", "Purpose", "X-Moz"):
+            assert calls(person.get(PRODUCT, headers={
+                name: "prefetch"}))["Viewed Product"]
+        assert calls(person.get(PRODUCT, headers={
+            "User-Agent": "curl/8"}))["Viewed Product"]
+        assert len(queued(shop)) == 1
+
+
 # ------------------------------------------------------------------- caches
 
 def test_pages_of_the_known_are_theirs(shop):
