@@ -250,12 +250,27 @@ static const struct setting {
 };
 #define SETTINGS (sizeof(table) / sizeof(*table))
 
+/* What the environment says.  Apache passes on a variable that it does not have
+ * as "${NAME}" (www/apache.conf): that is none. */
+static const char *
+given(const char *name)
+{
+	const char *value = getenv(name);
+	size_t n = strlen(name);
+
+	return value != NULL && starts(value, "${") &&
+	               strncmp(value + 2, name, n) == 0 &&
+	               strcmp(value + 2 + n, "}") == 0
+	           ? NULL
+	           : value;
+}
+
 int
 settings_load(struct settings *settings)
 {
 	memset(settings, 0, sizeof(*settings));
 	for (size_t i = 0; i < SETTINGS; i++) {
-		const char *value = getenv(table[i].name), *wrong;
+		const char *value = given(table[i].name), *wrong;
 
 		if (value == NULL)
 			value = table[i].fallback;
@@ -274,7 +289,7 @@ settings_report(FILE *out)
 	int faults = 0;
 
 	for (size_t i = 0; i < SETTINGS; i++) {
-		const char *value = getenv(table[i].name), *wrong;
+		const char *value = given(table[i].name), *wrong;
 		const char *source = value != NULL ? "environment" : "default";
 		char address[256];
 

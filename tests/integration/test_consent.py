@@ -105,6 +105,9 @@ def test_shopping_before_a_yes(shop):
     answer = json.loads(add(visitor, shop, POOH, 1, headers={
         "Accept": "application/json"}).text)
     assert answer == {"count": 3, "subtotal": "$29.97"}
+    # Nor is it kept to be told by a later page.
+    add(visitor, shop, POOH, 1, follow=False)
+    assert rows(shop, "SELECT * FROM cart_added") == []
     visitor.get("/checkout")
     page = nothing(visitor.post("/checkout", {
         **visitor.form("/checkout"), "action": "order",

@@ -366,3 +366,29 @@ def test_shipped_configurations():
                     env=shop.env, capture_output=True, text=True)
                 assert done.returncode == 0, done.stderr
                 assert "warn" not in done.stderr, done.stderr
+
+
+def test_apache_passes_on_every_setting_of_the_shop():
+    """One that is forgotten would be its default: KLAVIYO_CONSENT, say."""
+    with open(os.path.join(TREE, "src/storefront/settings.c")) as f:
+        names = set(re.findall(r'^    \{"(\w+)", AT', f.read(), re.M))
+    assert {"STOREFRONT_DB", "KLAVIYO_CONSENT"} <= names
+    # The worker's, init's, or said by the way itself.
+    names -= {"STOREFRONT_LISTEN", "STOREFRONT_THREADS", "STOREFRONT_CURRENCY",
+              "KLAVIYO_PRIVATE_KEY_FILE", "KLAVIYO_API_URL",
+              "KLAVIYO_REVISION", "KLAVIYO_DELIVERY", "KLAVIYO_CA_FILE"}
+    with open(os.path.join(TREE, "www/apache.conf")) as f:
+        conf = f.read()
+    assert names == set(re.findall(r"^\tPassEnv (\w+)$", conf, re.M))
+    passed = dict(re.findall(r"^\tFcgidInitialEnv (\w+) (\S+)$", conf, re.M))
+    assert passed.pop("STOREFRONT_THREADS") == "1"
+    assert passed == {name: "${%s}" % name for name in names}
+
+
+@pytest.mark.parametrize("way", ["apache-fcgid", "apache-cgi"])
+def test_settings_arrive_or_are_defaults(way):
+    for env, banner in (({"KLAVIYO_CONSENT": "required"}, True), ({}, False)):
+        with Shop(way, env=env) as shop:
+            page = shop.get("/")
+            assert page.status == 200
+            assert ('class="consent"' in page.text) == banner

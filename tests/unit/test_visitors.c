@@ -1,6 +1,6 @@
 /*
- * test_visitors.c - what the server tells of visitors, and what it does not: of a
- * cart that has changed since it was read, of a checkout that the browser has
+ * test_visitors.c - what the server tells of visitors, and what it does not: of
+ * a cart that has changed since it was read, of a checkout that the browser has
  * told of; consents that Klaviyo would refuse.
  */
 #include "catalog_db.h"
