@@ -509,7 +509,7 @@ KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
    now, not set.  A password has no values here, in any form. */
 struct klaviyo_updated {
 	const char *name;         /* "FirstName" */
-	const char *old, *new;
+	const char *before, *after;
 };
 
 /*

@@ -29,7 +29,7 @@ check_updated(const struct klaviyo_updated *updated, size_t n)
 		if (!known(name))
 			return kl_fail("UpdatedProperties[%zu]: missing", i);
 		if (strcasestr(name, "password") != NULL &&
-		    (known(updated[i].old) || known(updated[i].new)))
+		    (known(updated[i].before) || known(updated[i].after)))
 			return kl_fail("UpdatedProperties[%zu]: a password is "
 			               "given, which may never be",
 			    i);
@@ -62,14 +62,14 @@ names(const struct klaviyo_updated *updated, size_t n)
 
 /* "" is not set, and left out: UpdatedProperties still names it. */
 static cJSON *
-values(const struct klaviyo_updated *updated, size_t n, bool new)
+values(const struct klaviyo_updated *updated, size_t n, bool after)
 {
 	cJSON *to = kl_object();
 	bool ok = to != NULL;
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = kl_put_text(
-		    to, updated[i].name, new ? updated[i].new : updated[i].old);
+		ok = kl_put_text(to, updated[i].name,
+		    after ? updated[i].after : updated[i].before);
 	return kl_group(to, ok);
 }
 
