@@ -99,7 +99,7 @@ accounts_refused(void **state)
 	}
 	row_refused(account(KLAVIYO_CREATED_ACCOUNT, "", NULL, NULL, 0),
 	    "data.attributes.unique_id: missing");
-	bad[0].new = "\xff";
+	bad[0].after = "\xff";
 	row_refused(account(KLAVIYO_UPDATED_ACCOUNT, "1", NULL, bad, 1),
 	    "data.attributes.properties.NewValues.A: not UTF-8");
 }
