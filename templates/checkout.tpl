@@ -1,6 +1,7 @@
 {{%AUTOESCAPE context="HTML"}}{{!
 checkout.tpl - contact, address, delivery, payment, summary: one form.
 
+GUEST           section  shown to one who is not logged in
 TOKEN           text     of this session
 KEY             text     idempotency key of this attempt to order
 ERRORS          section  once, if anything was refused: TEXT (a heading, such
@@ -41,7 +42,8 @@ Buttons: action=order and action=apply (a discount code). Pressing Enter means
 action=order. billing_same=1 is sent when the box is ticked, and so are
 newsletter=1 and newsletter_sms=1.
 }}    <h1 class="page-title">Checkout</h1>
-{{#ERRORS}}    <div class="notice notice-error" role="alert" tabindex="-1" data-errors>
+{{#GUEST}}    <p class="checkout-account">Have an account? <a href="/account/login?next=/checkout">Log in</a>, and most of this is filled in.</p>
+{{/GUEST}}{{#ERRORS}}    <div class="notice notice-error" role="alert" tabindex="-1" data-errors>
       <h2>{{TEXT}}</h2>
       <ul>{{#PROBLEM}}<li><a href="#{{FIELD}}">{{TEXT}}</a></li>{{/PROBLEM}}</ul>
     </div>

@@ -209,7 +209,7 @@ form_show(struct visit *visit, struct form *form, int status)
 	    page_begin(visit, &page, "form.tpl", form->heading) != 0)
 		return -1;
 	page.status = status;
-	page.quiet = form->quiet;
+	page.quiet = page.quiet || form->quiet;
 	if (form->key == NULL)
 		form->key = random_id(visit->arena, KEY_LENGTH);
 	tpl_set(page.body, "HEADING", form->heading);

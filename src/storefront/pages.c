@@ -147,6 +147,7 @@ page_begin(struct visit *visit, struct page *page, const char *file,
 	page->file = file;
 	page->status = 200;
 	page->open = page->query = "";
+	page->quiet = visit->quiet;
 	page->body = tpl_include(page->layout, "BODY", file);
 	tpl_set(page->layout, "TITLE", title);
 	page->tracking = (struct tracking){
@@ -569,8 +570,12 @@ answer_refusal(
 	struct arena *arena = arena_new();
 	struct request request = {.arena = arena, .method = "GET", .path = "/"};
 	/* Who asks is not known, nor what they said: nobody is tracked. */
-	struct visit visit = {shop, &request, response, arena, {.id = ""}, "",
-	    {.tracked = false}, "", NULL};
+	struct visit visit = {.shop = shop,
+	    .request = &request,
+	    .response = response,
+	    .arena = arena,
+	    .rest = "",
+	    .exchange_id = ""};
 
 	visit.session.cart = visit.session.email = visit.session.account = "";
 	request.user_agent = request.purpose = "";
@@ -606,9 +611,12 @@ void
 shop_handle(
     struct shop *shop, struct request *request, struct response *response)
 {
-	struct visit visit = {
-	    shop, request, response, request->arena, {.id = ""}, "",
-	    {.tracked = false}, "", NULL};
+	struct visit visit = {.shop = shop,
+	    .request = request,
+	    .response = response,
+	    .arena = request->arena,
+	    .rest = "",
+	    .exchange_id = ""};
 
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {

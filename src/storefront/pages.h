@@ -21,6 +21,7 @@ struct visit {
 	struct consent consent;
 	const char *exchange_id;
 	const struct notify *notify; /* pages_notify.c's own */
+	bool quiet;       /* no tracking on what is shown: a secret is near */
 };
 
 /* One page being made. */
@@ -33,7 +34,7 @@ struct page {
 	bool secret;      /* its address is: nobody is told of it */
 	const char *open; /* slug of the open collection, "" = none */
 	const char *query;
-	bool quiet;       /* no tracking here: it shows or asks for a secret */
+	bool quiet;       /* no tracking here; see struct visit */
 	struct tracking tracking;
 };
 

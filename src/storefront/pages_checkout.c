@@ -109,6 +109,8 @@ checkout_show(struct visit *visit, struct checkout *c, int status)
 	tpl_set(body, "TOKEN",
 	    session_form_token(visit->shop, visit->arena, &visit->session));
 	tpl_set(body, "KEY", c->key);
+	if (*visit->session.account == '\0')
+		tpl_show(body, "GUEST");
 	put_errors(visit, body, c);
 	put_countries(body, "COUNTRY_OPTION", c->value[COUNTRY]);
 	put_countries(body, "BILLING_COUNTRY_OPTION",

@@ -51,7 +51,7 @@ contact_page(struct visit *visit)
 }
 
 static int
-save(struct visit *visit, struct lead *lead)
+save(struct visit *visit, struct lead *lead, const char *phone)
 {
 	struct db *db = visit->shop->db;
 	int added;
@@ -62,6 +62,9 @@ save(struct visit *visit, struct lead *lead)
 	if (added < 0 ||
 	    (added == 1 &&
 	        tracking_lead(visit->shop->settings, db, lead) < 0) ||
+	    /* They have said who they are. */
+	    session_identify(visit->shop, &visit->session, lead->email, phone,
+	        lead->first_name, lead->last_name) != 0 ||
 	    db_commit(db) != 0) {
 		db_rollback(db);
 		return -1;
@@ -74,6 +77,7 @@ contact_post(struct visit *visit)
 {
 	struct form form = contact_form();
 	int ok = form_read(visit, &form);
+	const char *phone;
 	struct lead lead;
 
 	if (ok == 1)
@@ -93,7 +97,8 @@ contact_post(struct visit *visit)
 	    .message = form_value(&form, "message"),
 	    .created_at = visit->request->now,
 	};
-	return save(visit, &lead) != 0
+	phone = phone_of(visit->arena, lead.phone);
+	return save(visit, &lead, phone != NULL ? phone : "") != 0
 	           ? -1
 	           : page_redirect(visit, "/contact?done=1");
 }

@@ -128,6 +128,14 @@ stale_page(struct visit *visit)
 	    "/account/forgot", "Ask for another link");
 }
 
+/* Its address lets in: nobody is told of it, and nobody else's script runs. */
+static void
+keep_secret(struct visit *visit)
+{
+	visit->quiet = true;
+	visit->response->no_referrer = true;
+}
+
 int
 reset_page(struct visit *visit)
 {
@@ -135,7 +143,7 @@ reset_page(struct visit *visit)
 	const char *id, *account;
 	int found;
 
-	visit->response->no_referrer = true;
+	keep_secret(visit);
 	found = reset_find(visit->shop, visit->arena, visit->rest,
 	    visit->request->now, &id, &account);
 	if (found != 1)
@@ -197,7 +205,7 @@ reset_post(struct visit *visit)
 	char hash[PASSWORD_HASH];
 	int ok;
 
-	visit->response->no_referrer = true;
+	keep_secret(visit);
 	ok = form_read(visit, &form);
 	if (ok == 1)
 		ok = form_throttle(visit, &form, THROTTLE_RESET_CLIENT,

@@ -82,6 +82,11 @@ CREATE TABLE IF NOT EXISTS session (
   seen_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX IF NOT EXISTS session_seen ON session (seen_at);
+
+CREATE INDEX IF NOT EXISTS session_empty ON session (seen_at)
+  WHERE cart IS NULL AND email = '';
+
 CREATE TABLE IF NOT EXISTS shipping_method (
   code TEXT PRIMARY KEY,
   name TEXT NOT NULL,

@@ -19,6 +19,8 @@
 #include <string.h>
 
 #define COOKIE_DAYS 30
+#define EMPTY_SECONDS 86400 /* of a session without cart or name */
+#define SWEEP_ONE_IN 64     /* new sessions */
 #define LOGIN_IDLE (30 * 60)
 #define LOGIN_LONGEST (12 * 3600)
 #define LOGIN_NOTED 60 /* how exact login.seen_at is */
@@ -165,6 +167,24 @@ session_load(
 	return rows < 0 ? -1 : 0;
 }
 
+/* Deletes, now and then, what no cookie leads to any more, and what was only
+ * made for a form's token. */
+static int
+sweep(struct db *db, int64_t now)
+{
+	if (randombytes_uniform(SWEEP_ONE_IN) != 0)
+		return 0;
+	return db_run(db, NULL, NULL,
+	           "DELETE FROM session WHERE seen_at < CAST($1 AS BIGINT)",
+	           NUM(now - COOKIE_DAYS * 86400)) < 0 ||
+	            db_run(db, NULL, NULL,
+	                "DELETE FROM session WHERE cart IS NULL AND "
+	                "email = '' AND seen_at < CAST($1 AS BIGINT)",
+	                NUM(now - EMPTY_SECONDS)) < 0
+	    ? -1
+	    : 0;
+}
+
 /* A new session with its cookie; the session's cart stays. */
 static int
 session_make(
@@ -173,6 +193,8 @@ session_make(
 	unsigned char random[32];
 	char text[48], check[24];
 
+	if (sweep(shop->db, request->now) != 0)
+		return -1;
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2base64(text, sizeof(text), random, sizeof(random), B64);
 	secret_mac(shop, "session", text, check);

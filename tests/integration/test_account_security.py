@@ -14,7 +14,7 @@ from account_kit import (PASSWORD, Client, account_id, address, customer,
                          forgot, later, login, register, reset_token, resets,
                          save)
 from harness import PUBLIC_KEY, SANITIZED, TREE, Shop, wait_for
-from shop_kit import Page, check_page, execute, one, rows, session_id
+from shop_kit import Page, add, check_page, execute, one, rows, session_id
 
 NEW = "battery staple horse"
 
@@ -147,6 +147,33 @@ def test_a_new_password_ends_all_other_logins(shop):
     assert visitor.cookies["sid"] != before
     assert visitor.get("/account", follow=False).status == 200
     assert other.get("/account", follow=False).status == 303
+
+
+def test_sessions_without_anything_do_not_stay(shop):
+    """A robot that opens forms makes one each time."""
+    def count(where):
+        return one(shop, f"SELECT COUNT(*) FROM session WHERE {where}")
+    kept = shop.visitor()
+    add(kept, shop, "WINNIEPOOH", 1)
+    shop.get("/account/login")
+    execute(shop, "UPDATE session SET seen_at = seen_at - 90000")
+    old = "cart IS NULL AND email = '' AND seen_at < " + str(
+        int(time.time()) - 80000)
+    carts = count("cart IS NOT NULL")
+    assert count(old) > 0 and carts > 0
+    tries = 0
+    while count(old) > 0:
+        shop.get("/account/login")
+        tries += 1
+        assert tries < 3000
+    assert count("cart IS NOT NULL") == carts
+    assert kept.get("/cart").text.count("Winnie the Pooh") > 0
+    execute(shop, "UPDATE session SET seen_at = seen_at - 2600000 "
+            "WHERE cart IS NOT NULL")
+    while count("cart IS NOT NULL") > 0:
+        shop.get("/account/login")
+        tries += 1
+        assert tries < 6000
 
 
 # ------------------------------------------------------------- forms of others
@@ -545,8 +572,11 @@ def test_reset(shop):
     assert visitor.get("/account", follow=False).status == 303
     wrong(shop.visitor(), email, password=PASSWORD)
     login(fresh, email, NEW)
-    # It works once.
-    assert fresh.get(path).status == 410
+    # It works once; and the page that says so is as quiet.
+    gone = fresh.get(path)
+    assert gone.status == 410
+    assert gone.header("referrer-policy") == "no-referrer"
+    assert PUBLIC_KEY not in gone.text
     account = account_id(shop, email)
     told, = rows(shop, "SELECT event FROM klaviyo_outbox WHERE id LIKE ?",
                  f"Updated Account/{account}:%")

@@ -319,6 +319,20 @@ def test_checkout_is_filled_in(shop):
     assert visitor.form("/checkout")["country"] == "CA"
 
 
+def test_from_the_checkout_and_back(shop):
+    _, email = customer(shop)
+    visitor = shop.visitor()
+    fill_cart(visitor, shop, [(POOH, 1)])
+    page = Page(visitor.get("/checkout"))
+    assert "/account/login?next=/checkout" in page.links()
+    visitor.get("/account/login?next=/checkout")
+    visitor.submit("/account/login", email=email, password=PASSWORD)
+    assert visitor.path == "/checkout"
+    page = check_page(visitor.page)
+    assert page.value("email") == email
+    assert "/account/login?next=/checkout" not in page.links()
+
+
 def test_cart_follows_the_account(shop):
     """What a guest put into the cart is there after logging in, and on another
     device, both ways."""

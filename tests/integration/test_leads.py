@@ -61,6 +61,18 @@ def test_a_lead(shop):
         "LeadAction": "Contact form"}
 
 
+def test_who_wrote_is_known_to_the_pages(shop):
+    visitor, email = shop.visitor(), address()
+    write(visitor, email=email)
+    told, = Page(visitor.get("/")).identified()
+    assert told["email"] == email and told["first_name"] == "John"
+    # But not one who is somebody else's account.
+    visitor, mine = customer(shop)
+    write(visitor, email=email)
+    told, = Page(visitor.get("/")).identified()
+    assert told["email"] == mine
+
+
 def test_it_reaches_somebody(shop):
     """`storefront leads`, newest first."""
     first, second = address(), address()
