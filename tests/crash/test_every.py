@@ -42,6 +42,11 @@ def test_every_statement(address):
     assert "came again" in run("every_statement", *brief, *address)
 
 
+def test_every_statement_of_an_account(address):
+    brief = [] if SOAK else ["short"]
+    assert "log in ended after" in run("every_account", *brief, *address)
+
+
 def test_every_allocation(address):
     """All of them in the soak; here some hundred of each kind."""
     assert "pass in bulk: " in run("every_allocation", "1" if SOAK else "24", *address)
