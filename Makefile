@@ -160,12 +160,13 @@ $(BUILD)/tests/crash/wrong/%: tests/crash/wrong/%.c $(STOREFRONT) $(BUILD)/libkl
 # are sanitized, and end at the first report.
 FUZZERS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out %/replay.c,$(wildcard \
             tests/fuzz/*.c)))
-FUZZ_FLAGS = CFLAGS='-O1 -g -fno-sanitize-recover=undefined' \
-             CXXFLAGS='-O1 -g -fno-sanitize-recover=undefined'
+FUZZ_FLAGS = CFLAGS='-O1 -g -fno-sanitize-recover=all' \
+             CXXFLAGS='-O1 -g -fno-sanitize-recover=all'
+FUZZ_SAN  = address,undefined,float-cast-overflow,float-divide-by-zero
 ENGINE    = $(BUILD)/tests/fuzz/replay.o
 replay:
 	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) BUILD=$(BUILD)/replay \
-	    SAN=address,undefined fuzzers misled
+	    SAN=$(FUZZ_SAN) fuzzers misled
 fuzzers: $(FUZZERS)
 
 # Targets that must fail: tests/fuzz/wrong says why, and which functions are
@@ -185,9 +186,9 @@ FUZZED    = $(addprefix $(BUILD)/,libparts.a libklaviyo.a libsandbox.a) \
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(C) -o $@ -c $<
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libparts.a \
-    $(BUILD)/libklaviyo.a $(BUILD)/libsandbox.a $(filter %.o,$(ENGINE))
-	$(LINK) -o $@ $< $(FUZZED)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/tests/fuzz/%.o \
+    $(filter %.a %.o,$(FUZZED))
+	$(LINK) -o $@ $@.o $(REPLACE) $(FUZZED)
 TARGET = $(shell sed -n 's/^ \* Target: //p' $<)
 $(BUILD)/tests/fuzz/wrong/%: tests/fuzz/wrong/%.c $(FUZZERS)
 	@mkdir -p $(@D)
@@ -200,7 +201,7 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	@sh www/packages.sh $(FUZZ_PACKAGES)
 	@$(OWNER) $(MAKE) --no-print-directory -s $(FUZZ_FLAGS) CC=clang \
-	    CXX=clang++ BUILD=$(BUILD)/fuzz SAN=address,undefined,fuzzer-no-link \
+	    CXX=clang++ BUILD=$(BUILD)/fuzz SAN=$(FUZZ_SAN),fuzzer-no-link \
 	    ENGINE=-fsanitize=fuzzer fuzzers
 	@$(OWNER) /usr/bin/python3 tests/fuzz/fuzz.py $(BUILD)/fuzz \
 	    $(FUZZ_SECONDS) $(FUZZ)

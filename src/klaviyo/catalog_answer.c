@@ -116,9 +116,12 @@ klaviyo_catalog_answer(enum klaviyo_catalog_kind kind,
 		kl_fail("Klaviyo's answer is no catalog job");
 		goto out;
 	}
-	/* A number that was read is raw: its digits are what it prints. */
+	/* A number that was read is raw: its digits are what it prints.  No
+	   more can have failed than a job has. */
 	if (cJSON_IsRaw(failed) && failed->valuedouble > 0)
-		job->failed = (int64_t)failed->valuedouble;
+		job->failed = failed->valuedouble < KLAVIYO_CATALOG_JOB
+		                  ? (int64_t)failed->valuedouble
+		                  : KLAVIYO_CATALOG_JOB;
 	job->done = strcmp(status, "complete") == 0    ? 1
 	            : strcmp(status, "cancelled") == 0 ? -1
 	                                               : 0;

@@ -261,6 +261,12 @@ answers(void **state)
 	assert_int_equal(
 	    answer(JOB("\"status\":\"complete\",\"errors\":[1]"), &job, &job),
 	    -1);
+	/* No count at all is more than the job's entries. */
+	assert_int_equal(
+	    answer(JOB("\"status\":\"complete\",\"failed_count\":1e300"),
+	        &job, NULL),
+	    0);
+	assert_int_equal(job.failed, KLAVIYO_CATALOG_JOB);
 }
 
 static void
