@@ -33,7 +33,8 @@ CXXC     = $(CXX) -std=c++17 $(CPPFLAGS) $(CXXFLAGS) $(WARN) -MMD -MP $(SANFLAGS
 LINK     = $(CXX) $(CXXFLAGS) $(LDFLAGS) $(SANFLAGS) -pthread
 
 KLAVIYO_LIBS    = -lcurl -lcjson -lsqlite3 -lpq -lsodium
-STOREFRONT_LIBS = -lfcgi -lctemplate -lcsv -lxml2 -lunistring $(KLAVIYO_LIBS)
+STOREFRONT_LIBS = -lfcgi -lctemplate -lcsv -lxml2 -lunistring -lseccomp \
+                  $(KLAVIYO_LIBS)
 SANDBOX_LIBS    = -lmicrohttpd -lcjson -lsodium
 
 objects  = $(patsubst src/%,$(BUILD)/obj/%.o,$(sort $(wildcard src/$(1)/*.c \
@@ -88,7 +89,7 @@ $(filter %.S.o,$(SANDBOX)): $(wildcard src/sandbox/*.html src/sandbox/*.js src/s
 
 BUILD_PACKAGES = g++ libfcgi-dev libcurl4-openssl-dev libcjson-dev \
     libctemplate-dev libsqlite3-dev libpq-dev libsodium-dev libcsv-dev \
-    libxml2-dev libunistring-dev libmicrohttpd-dev
+    libxml2-dev libunistring-dev libseccomp-dev libmicrohttpd-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
 TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-selenium python3-jsonschema \
@@ -154,6 +155,11 @@ $(BUILD)/tests/crash/wrong/%: tests/crash/wrong/%.c $(STOREFRONT) $(BUILD)/libkl
 	$(C) -o $@.o -c $<
 	$(LINK) -o $@ $@.o $(STOREFRONT) $(BUILD)/libklaviyo.a $(REPLACE) \
 	    $(STOREFRONT_LIBS)
+
+# The storefront that tries what it may not do, and a kernel that lacks what
+# forbids it.
+PROBES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/confine/*.c))
+crash: $(PROBES)
 
 # The fuzz targets: with libFuzzer's engine in a clang build of their own below
 # BUILD, for `make fuzz`; with replay.c in a gcc build, for `make test`.  Both

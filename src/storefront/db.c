@@ -105,6 +105,12 @@ db_describe(struct db *db, char *text, size_t size)
 	db->engine->describe(db, text, size);
 }
 
+void
+db_needs(struct db *db, db_need *need, void *arg)
+{
+	db->engine->needs(db, need, arg);
+}
+
 /* ------------------------------------------------------------------- opening
  */
 

@@ -26,6 +26,8 @@ struct engine {
 	bool (*inside)(struct db *db);
 	/* Closes the connection and frees all. */
 	void (*close)(struct db *db);
+	/* What it needs once it is open: db_needs(). */
+	void (*needs)(struct db *db, db_need *need, void *arg);
 	/* Product and version. */
 	void (*describe)(struct db *db, char *text, size_t size);
 };

@@ -19,10 +19,14 @@
  */
 #include "db.h"
 
+#include <libgen.h>
 #include <libpq-fe.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define OLDEST_SERVER 120000
 #define SILENT_MS 1000
@@ -306,6 +310,68 @@ pgsql_describe(struct db *db, char *text, size_t size)
 	    version != NULL ? version : "");
 }
 
+/* The files that libpq opens in the user's home unless it is told others. */
+static void
+needs_of_home(const char *home, db_need *need, void *arg)
+{
+	char path[PATH_MAX];
+
+	if (home == NULL || *home != '/')
+		return;
+	snprintf(path, sizeof(path), "%s/.pgpass", home);
+	need(arg, DB_READS, path);
+	snprintf(path, sizeof(path), "%s/.postgresql", home);
+	need(arg, DB_READS, path);
+}
+
+/* "5432,5433": one for each host. */
+static void
+needs_of_ports(const char *ports, db_need *need, void *arg)
+{
+	char port[8];
+
+	for (const char *p = ports;; p++) {
+		size_t n = strcspn(p, ",");
+
+		snprintf(port, sizeof(port), "%.*s", n < 6 ? (int)n : 0, p);
+		need(arg, DB_CONNECTS, *port != '\0' ? port : "5432");
+		p += n;
+		if (*p == '\0')
+			break;
+	}
+}
+
+/* A session that is lost is followed by another: libpq then asks for its files
+ * again, and the C library for the host's address; both read what there is in
+ * /etc, and load what there is in /usr/lib. */
+static void
+pgsql_needs(struct db *db, db_need *need, void *arg)
+{
+	static const char *const names[] = {"passfile", "sslcert", "sslkey",
+	    "sslrootcert", "sslcrl", "sslcrldir"};
+	static const char *const files[] = {"/etc", "/usr", "/lib", "/lib64",
+	    "/run/systemd/resolve", "/dev/null"};
+	struct connection *c = (struct connection *)db;
+	PQconninfoOption *list = PQconninfo(c->conn);
+	const struct passwd *self = getpwuid(geteuid());
+	char *resolver = realpath("/etc/resolv.conf", NULL);
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		need(arg, DB_READS, files[i]);
+	/* The directory: the file is replaced when the network changes. */
+	if (resolver != NULL)
+		need(arg, DB_READS, dirname(resolver));
+	free(resolver);
+	needs_of_home(getenv("HOME"), need, arg);
+	needs_of_home(self != NULL ? self->pw_dir : NULL, need, arg);
+	for (size_t i = 0;
+	     list != NULL && i < sizeof(names) / sizeof(*names); i++)
+		need(arg, DB_READS, option(list, names[i]));
+	needs_of_ports(list != NULL ? option(list, "port") : "", need, arg);
+	need(arg, DB_CONNECTS, "53"); /* a name server's long answers */
+	PQconninfoFree(list);
+}
+
 const struct engine db_pgsql = {
     .takes = pgsql_takes,
     .open = pgsql_open,
@@ -313,4 +379,5 @@ const struct engine db_pgsql = {
     .inside = pgsql_inside,
     .close = pgsql_close,
     .describe = pgsql_describe,
+    .needs = pgsql_needs,
 };

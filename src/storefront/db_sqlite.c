@@ -27,6 +27,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -422,6 +424,27 @@ sqlite_describe(struct db *db, char *text, size_t size)
 	                    "keeps it away");
 }
 
+/* Its files are open, and stay so; those of the log go with the last
+   connection.  The log's first sync is also the directory's: without it, a power
+   cut may take away the log's name. */
+static void
+sqlite_needs(struct db *db, db_need *need, void *arg)
+{
+	static const char *const files[] = {"", "-wal", "-shm", ".lock"};
+	const char *path =
+	    sqlite3_db_filename(((struct connection *)db)->conn, "main");
+	char name[PATH_MAX + 8];
+
+	if (path == NULL || strlen(path) > PATH_MAX)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, files[i]);
+		need(arg, DB_WRITES, name);
+	}
+	snprintf(name, sizeof(name), "%s", path);
+	need(arg, DB_FOLDER, dirname(name));
+}
+
 static bool
 sqlite_takes(const char *address)
 {
@@ -436,4 +459,5 @@ const struct engine db_sqlite = {
     .inside = sqlite_inside,
     .close = sqlite_close,
     .describe = sqlite_describe,
+    .needs = sqlite_needs,
 };

@@ -157,6 +157,7 @@ cgi_serve(const struct settings *settings)
 		shop_log("%s", shop_error());
 		response_cgi(&failed, false, &out);
 	} else {
+		confine(settings, shop.db, NULL, true);
 		file = answer(&shop, 0, cgi_get, cgi_read, environ, &out);
 		shop_close(&shop);
 	}

@@ -113,6 +113,7 @@ run(const struct command *command, int argc, char **argv)
 		    shop_error());
 		return 2;
 	}
+	confine_memory(&settings);
 	return command->run(&settings, argc, argv);
 }
 

@@ -15,7 +15,6 @@
 #include "pages.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -107,30 +106,11 @@ write_piece(void *arg, const char *data, size_t n)
 	return 0;
 }
 
-/* A file without a name, gone with its last user. */
-static int
-nameless_file(struct arena *arena)
-{
-	const char *folder = getenv("TMPDIR");
-	char *path;
-	int fd;
-
-	path = arena_printf(arena, "%s/storefront-feed.XXXXXX",
-	    folder != NULL && *folder == '/' ? folder : "/tmp");
-	if (path == NULL)
-		return shop_fail("out of memory");
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0)
-		return shop_fail("%s: %s (TMPDIR)", path, strerror(errno));
-	unlink(path);
-	return fd;
-}
-
 static struct file_body *
 write_feed(struct visit *visit, const char *format)
 {
 	struct feed_counts counts;
-	int fd = nameless_file(visit->arena);
+	int fd = scratch_file();
 
 	if (fd < 0)
 		return NULL;

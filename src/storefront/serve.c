@@ -227,8 +227,10 @@ server_start(struct server *server, const struct settings *settings)
 			return -1;
 		server->opened++;
 	}
-	if (listener_open(&server->listener, settings) != 0 ||
-	    threads_start(server, (int)count) != 0)
+	if (listener_open(&server->listener, settings) != 0)
+		return -1;
+	confine(settings, server->shops[0].db, &server->listener, false);
+	if (threads_start(server, (int)count) != 0)
 		return -1;
 	shop_log("serving on %s (FastCGI), %ld %s", server->listener.name,
 	    count, count == 1 ? "thread" : "threads");

@@ -16,6 +16,20 @@ int cgi_serve(const struct settings *settings);
 /* Answers the one request of a FastCGI connection, and closes it. */
 void connection_serve(struct shop *shop, int fd);
 
+/* ------------------------------------ confine.c: what is still allowed */
+
+struct listener;
+/* Gives up what the process does not need once all is open; before threads are
+ * made, who are bound by it as well.  ${listener}: NULL if there is none.  Says
+ * in the log what was done, but if ${quiet}.  Never fails: what the kernel does
+ * not have is done without. */
+void confine(const struct settings *settings, struct db *db,
+    const struct listener *listener, bool quiet);
+/* confine_calls.c: which system calls are left; -1 with shop_error().  With
+ * ${connects} those that open a connection are. */
+int confine_calls(bool connects);
+bool confine_calls_offered(void);
+
 /* ---------------------------------------------------- listen.c: a socket */
 
 /* A listening socket, made here or inherited. */

@@ -114,6 +114,15 @@ check_limit(const char *value)
 }
 
 static const char *
+check_confine(const char *value)
+{
+	return strcmp(value, "auto") == 0 || strcmp(value, "off") == 0
+	    ? NULL
+	    : "must be auto, or off: the web process keeps all rights of its "
+	      "user";
+}
+
+static const char *
 check_currency(const char *value)
 {
 	return klaviyo_exponent(value) >= 0
@@ -231,6 +240,7 @@ static const struct setting {
     {"STOREFRONT_SECRET_FILE", AT(secret_file), "storefront.secret",
         check_any},
     {"STOREFRONT_LEADS_EMAIL", AT(leads_email), "", check_leads_email},
+    {"STOREFRONT_CONFINE", AT(confine), "auto", check_confine},
     {"STOREFRONT_CURRENCY", AT(currency), "USD", check_currency},
     {"KLAVIYO_PUBLIC_KEY", AT(public_key), "", check_public_key},
     {"KLAVIYO_PRIVATE_KEY_FILE", AT(private_key_file), "", check_key_file},

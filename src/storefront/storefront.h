@@ -88,6 +88,7 @@ struct settings {
 	const char *outbox_limit; /* KLAVIYO_OUTBOX_LIMIT: unsent events */
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
 	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */
+	const char *confine;    /* STOREFRONT_CONFINE: auto or off */
 	const char *list;       /* KLAVIYO_LIST: "" = the account's default */
 	const char *leads_email; /* STOREFRONT_LEADS_EMAIL: who is told of new
 	                            leads; "" = nobody */
@@ -133,6 +134,16 @@ bool db_wal_reset_bug(int version);
 /* Has a sync of the database failed?  Then no statement runs any more, and the
  * process is to end, for another to begin anew. */
 bool db_lost(void);
+/* Calls ${need} with all that a connection needs of its surroundings once it is
+ * open, to be opened anew included. */
+enum need {
+	DB_READS,   /* a file, or all below a directory; need not be there */
+	DB_WRITES,  /* a file, likewise */
+	DB_FOLDER,  /* a directory: to sync it, and remove files */
+	DB_CONNECTS /* to a TCP port */
+};
+typedef void db_need(void *arg, enum need kind, const char *what);
+void db_needs(struct db *db, db_need *need, void *arg);
 /* The connection as the library takes it: a const struct klaviyo_store *. */
 const void *db_store(struct db *db);
 
@@ -334,6 +345,21 @@ int request_make(struct request *request, struct arena *arena, http_get *get,
 /* The whole answer as CGI wants it: Status, headers, body unless HEAD. */
 void response_cgi(
     const struct response *response, bool head, struct text *out);
+
+/* ------------------------------------------------ scratch.c: nameless files */
+
+/* A new file without a name, gone with its last user; made in a directory that
+ * is this process's user's alone. */
+int scratch_file(void);
+/* That directory's descriptor, kept open. */
+int scratch_folder(void);
+
+/* ------------------------------------- confine.c: what the process may still do */
+
+/* Nobody but root reads this process's memory or environment; no core files. */
+void confine_memory(const struct settings *settings);
+/* Prints what the kernel offers; returns how much of it is missing. */
+int confine_report(FILE *out);
 
 /* ---------------------------------------------------- serve.c: the accept loop */
 
