@@ -239,7 +239,6 @@ confine(const struct settings *settings, struct db *db,
     const struct listener *listener, bool quiet)
 {
 	const char *why = excuse(settings);
-	int version = landlock_version();
 	char missing[2][256] = {"", ""};
 	bool connects = true;
 
@@ -250,7 +249,7 @@ confine(const struct settings *settings, struct db *db,
 	}
 	tzset(); /* strftime() reads the time zone's file when first used */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (landlock(db, listener, version, &connects) != 0)
+	if (landlock(db, listener, landlock_version(), &connects) != 0)
 		snprintf(missing[0], sizeof(missing[0]), "%s", shop_error());
 	if (confine_calls(connects) != 0)
 		snprintf(missing[1], sizeof(missing[1]), "%s", shop_error());
