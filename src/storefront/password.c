@@ -82,6 +82,12 @@ password_why_not(const char *password)
 	return n > PASSWORD_MAX ? "This is too long" : NULL;
 }
 
+const char *
+password_nobody(void)
+{
+	return nobody;
+}
+
 enum password
 password_hash(const char *password, char hash[PASSWORD_HASH])
 {

@@ -518,6 +518,7 @@ enum password {
 /* What is wrong with a password that somebody chose; NULL = nothing. */
 const char *password_why_not(const char *password);
 enum password password_hash(const char *password, char hash[PASSWORD_HASH]);
+const char *password_nobody(void); /* a hash that no password fits */
 /* ${hash} NULL: there is none, but it takes as long as if there were. */
 enum password password_check(const char *password, const char *hash);
 /* Was it made with weaker parameters than today's? */

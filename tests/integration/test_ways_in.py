@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 import fcgi
+from account_kit import Client
 from harness import PRIVATE_KEY, Shop, TREE, WAYS, Reply, wait_for
 
 FORM = "application/x-www-form-urlencoded"
@@ -392,3 +393,31 @@ def test_settings_arrive_or_are_defaults(way):
             page = shop.get("/")
             assert page.status == 200
             assert ('class="consent"' in page.text) == banner
+
+
+def test_clients_are_told_apart(shop):
+    """The web server says who asks: one who tries too often shuts out nobody
+    else, whatever a header claims."""
+    def attempt(client, **more):
+        client.get("/account/login")
+        form = {**client.form("/account/login"), "password": "too few",
+                "email": "nobody@klaviyo-demo.com"}
+        return client.post("/account/login", form, **more).status
+    thief = Client(shop)
+    states = [attempt(thief, headers={
+        "X-Forwarded-For": f"192.0.2.{n}", "Client-IP": f"192.0.2.{n}",
+        "Remote-Addr": f"192.0.2.{n}"}) for n in range(12)]
+    assert states[:10] == [422] * 10 and 429 in states[10:]
+    assert attempt(Client(shop)) == 422
+
+
+def test_a_reset_link_is_in_no_log(shop):
+    token = "b4r2c9d8e7f6g5h4j3k2m1n0pq.1795644408.mmDOWb4rauO19HOWFawA99"
+    for path in ("/account/reset/" + token, "/account//reset/" + token,
+                 "/account/./reset/" + token):
+        assert shop.get(path).status in (400, 404, 410)
+    wait_for(lambda: "/account/reset/" in shop.log("access")
+             or " GET - 410" in shop.log("access"), "the log")
+    for name in os.listdir(shop.dir):
+        if name.endswith(".log"):
+            assert token not in shop.log(name[:-4]), name
