@@ -245,16 +245,34 @@ join_cart(struct db *db, struct arena *arena, const struct account *account,
 	return 0;
 }
 
+static int
+text_row(void *arg, int n, const char *const col[])
+{
+	struct reading *r = arg;
+
+	(void)n;
+	r->account->cart = arena_copy(r->arena, col[0]);
+	return arena_failed(r->arena) ? shop_fail("out of memory") : 0;
+}
+
 int
 account_join(struct db *db, struct arena *arena, const struct account *account,
     const char *session, const char **cart, int64_t now)
 {
-	if (db_run(db, NULL, NULL,
+	struct account guest = {.cart = ""};
+	struct reading reading = {arena, &guest};
+
+	/* As it is now: who logs in twice at once has nothing the second time. */
+	if (db_run(db, text_row, &reading,
+	        "SELECT COALESCE(cart, '') FROM session WHERE id = $1",
+	        session) < 0 ||
+	    db_run(db, NULL, NULL,
 	        "INSERT INTO account_order (orders, account) "
 	        "SELECT o.id, $1 FROM orders o WHERE o.session = $2 "
 	        "ON CONFLICT (orders) DO NOTHING",
 	        account->id, session) < 0)
 		return -1;
+	*cart = guest.cart;
 	return join_cart(db, arena, account, cart, now);
 }
 

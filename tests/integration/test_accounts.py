@@ -1,5 +1,6 @@
 """Accounts: made, used, changed; what becomes the account's; and which events
 report it.  What must not be possible is test_account_security.py's."""
+import concurrent.futures
 import json
 
 import pytest
@@ -374,6 +375,26 @@ def test_carts_are_merged_on_login(shop):
     execute(shop, "UPDATE login SET seen_at = seen_at - 1900")
     login(guest, email)
     assert cart_lines(shop, guest) == merged
+
+
+def test_logging_in_twice_at_once_merges_once(shop):
+    """A double click."""
+    visitor, email = customer(shop)
+    add(visitor, shop, POOH, 1)
+    for n in range(1, 4):
+        guest = shop.visitor()
+        add(guest, shop, TALE, 1)
+        guest.get("/account/login")
+        form = {**guest.form("/account/login"), "email": email,
+                "password": PASSWORD}
+        headers = {"Cookie": "sid=" + guest.cookies["sid"],
+                   "Sec-Fetch-Site": "same-origin"}
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            states = [a.status for a in pool.map(
+                lambda _: shop.post("/account/login", form, headers),
+                range(2))]
+        assert 303 in states and set(states) <= {303, 403}
+        assert cart_lines(shop, visitor) == [(POOH, 1), (TALE, n)]
 
 
 def test_merging_keeps_within_stock_and_limits(shop):
