@@ -98,6 +98,7 @@ if [ $live = 0 ]; then
   export KLAVIYO_PRIVATE_KEY_FILE=$data/private.key
   export KLAVIYO_API_URL=http://127.0.0.1:$sandbox_port
   export KLAVIYO_ONSITE_URL=http://127.0.0.1:$sandbox_port
+  export STOREFRONT_LEADS_EMAIL=${STOREFRONT_LEADS_EMAIL:-owner@pilcrow-demo.com}
   key=pk_sandbox_only_0000000000000000000000
   printf '%s\n' "$key" > "$KLAVIYO_PRIVATE_KEY_FILE"
   start sandbox "$build/klaviyo-sandbox" --listen "127.0.0.1:$sandbox_port" \

@@ -186,7 +186,8 @@ adopt_cart(struct db *db, const struct account *account, const char *cart)
 	return 0;
 }
 
-/* The lines of a guest's cart go into the account's, as far as there is room. */
+/* The lines of a guest's cart go into the account's, as far as there is room.
+ */
 static int
 merge_cart(struct db *db, struct arena *arena, const char *to, const char *from,
     int64_t now)
@@ -262,7 +263,8 @@ account_join(struct db *db, struct arena *arena, const struct account *account,
 	struct account guest = {.cart = ""};
 	struct reading reading = {arena, &guest};
 
-	/* As it is now: who logs in twice at once has nothing the second time. */
+	/* As it is now: who logs in twice at once has nothing the second time.
+	 */
 	if (db_run(db, text_row, &reading,
 	        "SELECT COALESCE(cart, '') FROM session WHERE id = $1",
 	        session) < 0 ||

@@ -41,10 +41,12 @@ forgot_page(struct visit *visit)
 	const char *done = field(&visit->request->query, "done");
 	struct form form = forgot_form();
 
-	if (done != NULL)
+	if (done != NULL) {
+		form.lede = NULL;
 		form.done = "If there is an account with this address, a link "
 		            "is on its way to it. It is good for 45 minutes, "
 		            "and once.";
+	}
 	return form_show(visit, &form, 200);
 }
 
