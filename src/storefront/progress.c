@@ -4,7 +4,7 @@
  *	copying [##########          ] 3120 of 9000 rows, 4100/s, 1 s left
  *
  * Promises: nothing is written unless standard error is a terminal, and at most
- * a few lines a second.
+ * a few lines a second.  What a longer line has left behind is wiped (ESC [ K).
  */
 #include "storefront.h"
 
@@ -52,7 +52,8 @@ progress_show(struct progress *p, int64_t more, const char *remark)
 		full = (int)(p->done * WIDTH / p->all);
 	rate = seconds > 0 ? (double)p->done / seconds : 0;
 	fprintf(stderr,
-	    "\r%s [%.*s%*s] %lld of %lld %s, %.0f/s, %.0f s left%s ", p->what,
+	    "\r%s [%.*s%*s] %lld of %lld %s, %.0f/s, %.0f s left%s\033[K",
+	    p->what,
 	    full, "##############################", WIDTH - full, "",
 	    (long long)p->done, (long long)p->all, p->unit, rate,
 	    rate > 0 && p->all > p->done ? (double)(p->all - p->done) / rate

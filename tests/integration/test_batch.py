@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from harness import TREE, Shop
 from shop_kit import checkout, execute, fill_cart, one, order_of
@@ -28,6 +29,13 @@ def test_batches():
         run = shop.run("doctor", check=False)
         assert run.returncode == 1
         assert re.search("WRONG last batch: .* min ago", run.stdout)
+        # 30 minutes are what Klaviyo asks for.
+        for minutes, wrong in ((29, False), (31, True)):
+            then = int(time.time()) - minutes * 60
+            execute(shop, f"UPDATE meta SET value = '{then}' "
+                    "WHERE name = 'last batch'")
+            run = shop.run("doctor", "--offline", check=False)
+            assert ("WRONG last batch" in run.stdout) is wrong, minutes
         # In real time nobody asks for batches.
         run = shop.run("doctor", check=False,
                        env={"KLAVIYO_DELIVERY": "realtime"})

@@ -283,7 +283,7 @@ def test_progress_on_a_terminal():
         assert process.returncode == 0, shown
         steps = [re.fullmatch(
             r"queueing \[(#*) *\] (\d+) of (\d+) orders, (\d+)/s, (\d+) s "
-            r"left *", step) for step in shown.strip().split("\r") if step]
+            r"left\x1b\[K\s*", step) for step in shown.strip().split("\r") if step]
         assert steps and all(steps), shown
         done = [int(step[2]) for step in steps]
         assert done == sorted(done) and done[0] < done[-1] == 3001
