@@ -47,6 +47,13 @@ explain(const char *sql)
 	seen++;
 }
 
+static int
+no_entry(void *arg, const struct klaviyo_entry *entry)
+{
+	(void)arg, (void)entry;
+	return -1;
+}
+
 static void
 daily_work(void **state)
 {
@@ -77,6 +84,8 @@ daily_work(void **state)
 	assert_int_equal(klaviyo_outbox_retry(&s, "x", NOW), 0);
 	assert_int_equal(klaviyo_outbox_retry(&s, NULL, NOW), 0);
 	assert_int_equal(klaviyo_outbox_drop(&s, "x", NOW), 0);
+	assert_int_equal(
+	    klaviyo_outbox_list(&s, NULL, "x", NOW, 1, no_entry, NULL), 0);
 	assert_int_equal(klaviyo_outbox_drop(&s, NULL, NOW), 0);
 	assert_int_equal(kl_lease_leave(&s, &a), 0);
 	assert_int_equal(kl_lease_hold(&s, &b, NOW, other, sizeof(other)), 1);
