@@ -36,6 +36,18 @@ login_form(void)
 	};
 }
 
+/* ${path}, from which the visitor goes on to ${next} in the end. */
+static const char *
+with_next(struct visit *visit, const char *path, const char *next)
+{
+	if (*next == '\0')
+		return path;
+	return url_path(visit->arena,
+	    arena_printf(visit->arena, "%s%cnext=", path,
+	        strchr(path, '?') != NULL ? '&' : '?'),
+	    next);
+}
+
 /* ------------------------------------------------------------------- logging
  * in */
 
@@ -54,6 +66,8 @@ login_page(struct visit *visit)
 	else if (done != NULL && strcmp(done, "reset") == 0)
 		form.done = "Your new password is set: please log in.";
 	form_set(&form, "next", next_path(field(query, "next"), ""));
+	form.links[0].url =
+	    with_next(visit, form.links[0].url, form_value(&form, "next"));
 	return form_show(visit, &form, 200);
 }
 
@@ -217,6 +231,7 @@ static const struct entry register_entries[] = {
         "purchase. Message and data rates may apply; how often we write "
         "varies. Reply STOP to end them, HELP for help.",
         false},
+    {ENTRY_HIDDEN, "next", NULL, NULL, 500, NULL, NULL, false},
 };
 
 static struct form
@@ -246,6 +261,8 @@ register_page(struct visit *visit)
 	form_set(&form, "phone", visit->session.phone);
 	form_set(&form, "first_name", visit->session.first_name);
 	form_set(&form, "last_name", visit->session.last_name);
+	form_set(&form, "next",
+	    next_path(field(&visit->request->query, "next"), ""));
 	return form_show(visit, &form, 200);
 }
 
@@ -273,8 +290,8 @@ tell_owner(struct visit *visit, const struct account *made, bool asked)
 
 /* The newsletter's boxes, of a new account. */
 static int
-subscribe(struct visit *visit, const struct form *form,
-    const struct account *account)
+subscribe(
+    struct visit *visit, const struct form *form, const struct account *account)
 {
 	struct subscription by_email = {
 	    .id = arena_printf(visit->arena, "%s:email", account->id),
@@ -355,7 +372,9 @@ register_new(struct visit *visit, struct form *form)
 	result = asked < 0 ? -1 : create(visit, form, &account, asked == 1);
 	sodium_memzero(hash, sizeof(hash));
 	return result != 0 ? -1
-	                   : page_redirect(visit, "/account/login?done=new");
+	                   : page_redirect(visit,
+	                         with_next(visit, "/account/login?done=new",
+	                             next_path(form_value(form, "next"), "")));
 }
 
 int

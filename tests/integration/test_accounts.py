@@ -334,6 +334,23 @@ def test_from_the_checkout_and_back(shop):
     assert "/account/login?next=/checkout" not in page.links()
 
 
+def test_from_the_checkout_by_a_new_account(shop):
+    """Two forms later the visitor is where they wanted to go."""
+    visitor, email = shop.visitor(), address()
+    fill_cart(visitor, shop, [(POOH, 1)])
+    links = Page(visitor.get("/account/login?next=/checkout")).links()
+    way, = [link for link in links if link.startswith("/account/register")]
+    visitor.get(way)
+    visitor.submit("/account/register", first_name="S", last_name="M",
+                   email=email, password=PASSWORD)
+    assert visitor.path == "/account/login?done=new&next=%2Fcheckout"
+    visitor.submit("/account/login", email=email, password=PASSWORD)
+    assert visitor.path == "/checkout"
+    visitor = shop.visitor()
+    visitor.get("/account/register?next=//evil.example")
+    assert visitor.form("/account/register")["next"] == ""
+
+
 def test_cart_follows_the_account(shop):
     """What a guest put into the cart is there after logging in, and on another
     device, both ways."""
