@@ -48,7 +48,9 @@ consent_read(const struct settings *settings, const struct request *request)
 	return consent_of(settings,
 	    request_cookie_is(request, "consent", "yes"),
 	    request_cookie_is(request, "consent", "no"),
-	    request_cookie_is(request, "__kla_off", "true"));
+	    /* A "no" may be among what cannot be read. */
+	    request->cookie_lost ||
+	        request_cookie_is(request, "__kla_off", "true"));
 }
 
 const char *

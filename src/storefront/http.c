@@ -337,6 +337,9 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	    .path = "/",
 	    .now = (int64_t)time(NULL)};
 	request->cookie = header(request, get, arg, "HTTP_COOKIE", 8192);
+	request->cookie_lost = *request->cookie == '\0' &&
+	                       get(arg, "HTTP_COOKIE") != NULL &&
+	                       *get(arg, "HTTP_COOKIE") != '\0';
 	request->accept = header(request, get, arg, "HTTP_ACCEPT", 1024);
 	request->origin = header(request, get, arg, "HTTP_ORIGIN", 256);
 	request->fetch_site =
@@ -387,8 +390,9 @@ request_cookie_is(
 	for (const char *p = request->cookie; *p != '\0'; p += n) {
 		size_t end;
 
-		p += strspn(p, "; \t");
-		end = n = strcspn(p, ";");
+		/* Apache joins two headers by a comma, which no value has. */
+		p += strspn(p, ";, \t");
+		end = n = strcspn(p, ";,");
 		while (end > 0 && strchr(" \t", p[end - 1]) != NULL)
 			end--;
 		if (end == length + 1 + strlen(value) &&

@@ -299,6 +299,7 @@ struct request {
 	const char *cookie, *accept, *origin, *fetch_site, *if_none_match,
 	    *if_modified_since, *user_agent;
 	const char *purpose;    /* "prefetch", "prerender", or for a visitor: "" */
+	bool cookie_lost;       /* there were some, which cannot be read */
 	const char *client;     /* REMOTE_ADDR; "" when absent */
 	int64_t now;
 };

@@ -55,6 +55,10 @@ static const struct {
     /* Of two one is meant: no. */
     {"consent=yes; consent=no", CONSENT_NO, false, false, false, true},
     {"consent=no; consent=yes", CONSENT_NO, false, false, false, true},
+    /* Two headers, as Apache joins them. */
+    {"a=b, consent=no", CONSENT_NO, false, false, false, true},
+    {"consent=no, a=b", CONSENT_NO, false, false, false, true},
+    {"a=b,__kla_off=true", CONSENT_NONE, false, false, false, true},
     {"consent=yes; consent=yes", CONSENT_YES, true, true, false, true},
     /* Not what the shop sets. */
     {"consent=Yes", CONSENT_NONE, true, false, true, false},
@@ -96,6 +100,20 @@ test_what_was_said(void **state)
 		    b.ask != said[i].ask || b.own != said[i].own)
 			fail_msg("required: %s", said[i].cookie);
 	}
+}
+
+/* Of what cannot be read nobody knows whether it was a no. */
+static void
+test_cookies_that_are_lost(void **state)
+{
+	struct settings implied = settings("implied", "browser");
+	struct request request = {
+	    .arena = arena, .cookie = "", .cookie_lost = true};
+	struct consent consent = consent_read(&implied, &request);
+
+	(void)state;
+	assert_false(consent.tracked || consent.ask);
+	assert_true(consent.own);
 }
 
 static void
@@ -289,6 +307,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
 	        test_what_was_said, setup, teardown),
+	    cmocka_unit_test(test_cookies_that_are_lost),
 	    cmocka_unit_test(test_without_a_key_nobody_is_asked),
 	    cmocka_unit_test_setup_teardown(
 	        test_the_exchange_id, setup, teardown),

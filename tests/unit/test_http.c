@@ -301,6 +301,24 @@ headers(void **state)
 	assert_string_equal(r.accept, "");
 	assert_string_equal(r.origin, "");
 	assert_string_equal(r.fetch_site, "");
+	assert_string_equal(r.user_agent, "");
+	assert_true(r.cookie_lost);
+	assert_int_equal(make(&r, GIVEN(USUAL("GET"), "DOCUMENT_URI", "/",
+	                          "HTTP_USER_AGENT", "Mozilla/5.0",
+	                          "HTTP_COOKIE", "")),
+	    0);
+	assert_string_equal(r.user_agent, "Mozilla/5.0");
+	assert_string_equal(r.purpose, "");
+	assert_false(r.cookie_lost);
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = {
+		    "HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ"};
+
+		assert_int_equal(make(&r, GIVEN(USUAL("GET"), "DOCUMENT_URI",
+		                          "/", names[i], "prefetch")),
+		    0);
+		assert_string_equal(r.purpose, "prefetch");
+	}
 }
 
 static void
