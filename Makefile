@@ -94,7 +94,7 @@ RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
 TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-selenium python3-jsonschema \
     python3-pil chromium chromium-driver valgrind pkg-config faketime postgresql \
-    python3-psycopg2 openssl iproute2
+    python3-psycopg2 openssl iproute2 systemd
 
 # As root in somebody's tree (sudo make ..): packages as root, files as theirs.
 # Only tests of network namespaces stay root's.
