@@ -64,6 +64,10 @@ answers(void **state)
 	assert_string_equal(answered(&r, true),
 	    "Status: 404 Not Found\r\nContent-Length: 4\r\n\r\n");
 
+	r.status = 402;
+	assert_string_equal(answered(&r, true),
+	    "Status: 402 Payment Required\r\nContent-Length: 0\r\n\r\n");
+
 	r.status = 304;
 	response_header(&r, "ETag", "\"x\"");
 	text_add(&r.body, "ignored");
