@@ -2,10 +2,14 @@
  * shop.c - fuzzes the whole shop, from a request to its answer: routes,
  * sessions, cart, checkout, templates.
  *
+ * Replaces: password_hash password_check
+ *
  * The input is that of given.h.  What no fuzzer can guess is put in for it: in
- * an input with @SID@ that is the cookie of a session with a filled cart,
- * @TOKEN@ its form's token, @RESTORE@ a signed link to its cart, @KEY@ a
- * checkout's key.
+ * an input with @SID@ that is the cookie of a session with a filled cart, with
+ * @MEMBER@ that of one that is logged in as well; @TOKEN@ its form's token,
+ * @RESTORE@ a signed link to its cart, @RESET@ one to a new password, @KEY@ and
+ * @FORM@ a checkout's key and another form's.  Passwords are kept as they are:
+ * no fuzzer has the time for the real ones.
  *
  * Must hold: nothing that a visitor sends makes a 5xx; the head is well-formed;
  * a redirect stays in the shop; a page is clean UTF-8; and "<zq" and a quote
@@ -14,7 +18,31 @@
 #include "given.h"
 #include "shop_kit.h"
 
+#define PASSWORD "correct horse"
+#define FORM_KEY "0123456789abcdefghjkmnpqrs"
+
 static int64_t variant;
+static bool filled; /* the input */
+
+__typeof__(password_hash) __wrap_password_hash;
+__typeof__(password_check) __wrap_password_check;
+
+enum password
+__wrap_password_hash(const char *password, char hash[PASSWORD_HASH])
+{
+	snprintf(hash, PASSWORD_HASH, "is %s", password);
+	return PASSWORD_GOOD;
+}
+
+enum password
+__wrap_password_check(const char *password, const char *hash)
+{
+	char made[PASSWORD_HASH];
+
+	__wrap_password_hash(password, made);
+	return hash != NULL && strcmp(made, hash) == 0 ? PASSWORD_GOOD
+	                                               : PASSWORD_WRONG;
+}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -34,15 +62,48 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 /* ------------------------------------------------- what cannot be guessed */
 
 struct known {
-	char sid[100], token[40], restore[300], key[40];
+	char sid[100], token[40], restore[300], reset[300], key[40];
 };
 
 static void
-know(struct known *known)
+log_in(struct arena *arena, struct request *request, struct session *session,
+    const char **reset)
+{
+	struct account account = {.email = "anna@example.com",
+	    .email_key = account_key(arena, "anna@example.com"),
+	    .password = "is " PASSWORD,
+	    .first_name = "Anna",
+	    .last_name = "<zq>",
+	    .phone = "",
+	    .address1 = "\"zq='",
+	    .address2 = "",
+	    .city = "",
+	    .region = "",
+	    .zip = "",
+	    .country = "US",
+	    .cart = session->cart,
+	    .form = "f",
+	    .created_at = request->now};
+	struct db *db = kit_shop.db;
+
+	kit_must(account_create(db, arena, &account) == 1);
+	kit_must(session_login(&kit_shop, request, session, account.id) == 0);
+	kit_must(
+	    reset_ask(db, arena, account.id, "g", request->now, reset) == 1);
+}
+
+static void
+know(struct known *known, bool member)
 {
 	struct arena *arena = arena_new();
 	struct request request = {.arena = arena, .now = time(NULL)};
-	struct session session = {.cart = "", .email = ""};
+	struct session session = {.cart = "",
+	    .account = "",
+	    .email = "",
+	    .phone = "",
+	    .first_name = "",
+	    .last_name = ""};
+	const char *reset = "none";
 	int64_t revision = 0;
 	struct db *db = kit_shop.db;
 
@@ -50,6 +111,8 @@ know(struct known *known)
 	kit_must(cart_add(db, arena, &session.cart, variant, 2, request.now,
 	             &revision) == CART_DONE);
 	kit_must(session_start(&kit_shop, &request, &session) == 0);
+	if (member)
+		log_in(arena, &request, &session, &reset);
 	kit_must(db_commit(db) == 0);
 	snprintf(
 	    known->sid, sizeof(known->sid), "__Host-sid=%s", session.token);
@@ -58,8 +121,11 @@ know(struct known *known)
 	snprintf(known->restore, sizeof(known->restore), "%s",
 	    token_sign(&kit_shop, arena, "restore", session.cart,
 	        request.now + 86400));
-	snprintf(known->key, sizeof(known->key), "%s-%lld",
-	    "0123456789abcdefghjkmnpqrs", (long long)revision);
+	snprintf(known->reset, sizeof(known->reset), "%s",
+	    token_sign(
+	        &kit_shop, arena, "reset", reset, request.now + RESET_SECONDS));
+	snprintf(known->key, sizeof(known->key), "%s-%lld", FORM_KEY,
+	    (long long)revision);
 	arena_free(arena);
 }
 
@@ -71,22 +137,25 @@ fill_in(const uint8_t *data, size_t *size)
 	struct text out = {0};
 	const uint8_t *end = data + *size;
 
-	know(&known);
+	know(&known, memmem(data, *size, "@MEMBER@", 8) != NULL);
 	text_add(&out, "");
 	while (data < end) {
 		const struct {
 			const char *name, *value;
-		} names[] = {{"@SID@", known.sid}, {"@TOKEN@", known.token},
-		    {"@RESTORE@", known.restore}, {"@KEY@", known.key}};
+		} names[] = {{"@SID@", known.sid}, {"@MEMBER@", known.sid},
+		    {"@TOKEN@", known.token}, {"@RESTORE@", known.restore},
+		    {"@RESET@", known.reset}, {"@KEY@", known.key},
+		    {"@FORM@", FORM_KEY}};
+		const size_t count = sizeof(names) / sizeof(*names);
 		size_t i = 0, n = 0;
 
-		for (; i < 4; i++) {
+		for (; i < count; i++) {
 			n = strlen(names[i].name);
 			if ((size_t)(end - data) >= n &&
 			    memcmp(data, names[i].name, n) == 0)
 				break;
 		}
-		if (i < 4)
+		if (i < count)
 			text_add(&out, names[i].value);
 		else
 			text_addn(&out, (const char *)data, n = 1);
@@ -119,6 +188,7 @@ check_head(const char *head)
 
 	must(strncmp(head, "Status: ", 8) == 0);
 	must(head[8] >= '2' && head[8] <= '4'); /* no 5xx */
+	must(strncmp(head + 11, " Unknown", 8) != 0);
 	must(clean_but(head, "\r\n"));
 	at = head_value(head, "\r\nLocation: ", &n);
 	/* "//" and "/\" lead elsewhere. */
@@ -161,6 +231,20 @@ check_answer(const struct text *out)
 	free(head);
 }
 
+/* A body that was filled in has another length than it said. */
+static const char *
+get(void *arg, const char *name)
+{
+	static char length[24];
+	const struct given *given = arg;
+	const char *value = given_get(arg, name);
+
+	if (value == NULL || strcmp(name, "CONTENT_LENGTH") != 0 || !filled)
+		return value;
+	snprintf(length, sizeof(length), "%zu", given->length);
+	return length;
+}
+
 static void
 serve_one(struct given *given)
 {
@@ -168,8 +252,7 @@ serve_one(struct given *given)
 	struct response response = {.status = 0};
 	struct text out = {0};
 	struct request request;
-	int status =
-	    request_make(&request, arena, given_get, given_read, given);
+	int status = request_make(&request, arena, get, given_read, given);
 
 	if (status == 0)
 		shop_handle(&kit_shop, &request, &response);
@@ -186,18 +269,19 @@ serve_one(struct given *given)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	bool known = memmem(data, size, "@SID@", 5) != NULL;
-	uint8_t *filled = NULL;
+	uint8_t *copy = NULL;
 	struct given given;
 
-	if (known)
-		data = filled = fill_in(data, &size);
+	filled = memmem(data, size, "@SID@", 5) != NULL ||
+	         memmem(data, size, "@MEMBER@", 8) != NULL;
+	if (filled)
+		data = copy = fill_in(data, &size);
 	given_take(&given, data, size);
 	serve_one(&given);
 	/* Visitors come of a session, and of a form. */
-	if (known || memmem(data, size, "=POST", 5) != NULL)
+	if (filled || memmem(data, size, "=POST", 5) != NULL)
 		kit_reset(kit_shop.db);
 	given_free(&given);
-	free(filled);
+	free(copy);
 	return 0;
 }
