@@ -67,21 +67,34 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ----------------------------------------------------- what is left out */
 
-/* Copies the content of the parameters' records, one behind the other; returns
- * false if there is a record of no request but "get values". */
+/* Any byte that could be the first of a long length. */
 static bool
-parameters(const uint8_t *data, size_t size, uint8_t *to, size_t *n)
+has_long(const uint8_t *data, size_t n)
+{
+	while (n > 0)
+		if (data[--n] >= 0x80)
+			return true;
+	return false;
+}
+
+/* Copies the content of the parameters' records of request ${id}, one behind
+ * the other; returns false if there is a record of no request but "get values",
+ * or one of these with a long length in it. */
+static bool
+parameters(const uint8_t *data, size_t size, int id, uint8_t *to, size_t *n)
 {
 	*n = 0;
 	while (size >= 8) {
 		size_t content = (size_t)data[4] << 8 | data[5];
 		size_t whole = 8 + content + data[6];
+		int request = data[2] << 8 | data[3];
 
-		if (data[2] == 0 && data[3] == 0 && data[1] != 9)
-			return false;
 		if (content > size - 8)
 			content = size - 8;
-		if (data[1] == 4) {
+		if (request == 0 &&
+		    (data[1] != 9 || has_long(data + 8, content)))
+			return false;
+		if (data[1] == 4 && request == id) {
 			memcpy(to + *n, data + 8, content);
 			*n += content;
 		}
@@ -115,11 +128,11 @@ length_at(const uint8_t *data, size_t n, size_t *at)
 }
 
 static bool
-left_out(const uint8_t *data, size_t size)
+too_long(const uint8_t *data, size_t size, int id)
 {
 	uint8_t *all = malloc(size + 1);
 	size_t n = 0, at = 0;
-	bool found = !parameters(data, size, all, &n);
+	bool found = !parameters(data, size, id, all, &n);
 
 	while (at < n && !found) {
 		size_t name = length_at(all, n, &at);
@@ -130,6 +143,26 @@ left_out(const uint8_t *data, size_t size)
 	}
 	free(all);
 	return found;
+}
+
+/* Whichever of the requests that begin libfcgi takes. */
+static bool
+left_out(const uint8_t *data, size_t size)
+{
+	const uint8_t *at = data;
+	size_t left = size;
+
+	while (left >= 8) {
+		size_t whole = 8 + ((size_t)at[4] << 8 | at[5]) + at[6];
+
+		if (too_long(data, size, at[2] << 8 | at[3]))
+			return true;
+		if (whole > left)
+			break;
+		at += whole;
+		left -= whole;
+	}
+	return false;
 }
 
 /* ------------------------------------------------------------- the peer */
