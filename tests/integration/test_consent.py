@@ -4,11 +4,12 @@ to an order goes all the same."""
 import base64
 import json
 import urllib.parse
+import urllib.request
 
 import pytest
 
 from harness import Shop
-from shop_kit import (Page, add, check_page, checkout, fill_cart,
+from shop_kit import (Page, add, check_page, checkout, fill_cart, one,
                       order_of, policy, rows, send)
 
 POOH, TALE = "WINNIEPOOH", "TALEOFTWO"
@@ -356,6 +357,35 @@ def test_an_address_that_has_an_account_subscribes_nobody(shop):
     register(shop, shop.visitor(), email, newsletter="1", newsletter_sms="1")
     assert rows(shop, "SELECT id FROM klaviyo_outbox "
                 "WHERE id LIKE 'Subscription/%' ORDER BY id") == before
+
+
+def test_to_the_list_and_past_a_refusal():
+    """By the worker, to the list of the settings; and a consent that Klaviyo
+    refuses for good costs no order and no other consent."""
+    with Shop("nginx", sandbox=True, worker=True,
+              env={"KLAVIYO_LIST": "Y6nRLr"}) as shop:
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [(POOH, 1)])
+        order = order_of(checkout(visitor, newsletter="1",
+                                  newsletter_sms="1"))
+        assert len(subscriptions(shop, order)) == 2
+        for _, event in subscriptions(shop, order).values():
+            assert '"Y6nRLr"' in event
+        shop.wait_delivered()
+        sent = "SELECT id FROM klaviyo_outbox WHERE sent_at IS NOT NULL " \
+               "AND id LIKE 'Subscription/%' ORDER BY id"
+        assert [i for i, in rows(shop, sent)] == [
+            f"Subscription/{order}:email", f"Subscription/{order}:sms"]
+        urllib.request.urlopen(
+            shop.sandbox_url + "/sandbox/fault",
+            b"/api/profile-subscription 400*1").read()
+        fill_cart(visitor, shop, [(POOH, 1)])
+        second = order_of(checkout(visitor, newsletter="1",
+                                   newsletter_sms="1"))
+        shop.wait_delivered()
+        assert len(rows(shop, sent)) == 3
+        assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox WHERE sent_at "
+                   "IS NOT NULL AND id = ?", "Placed Order/" + second) == 1
 
 
 # ----------------------------------------------------------- other settings
