@@ -416,6 +416,26 @@ conflict(void **state)
 	sender_free(klaviyo);
 }
 
+/* Of the new address no part is shown, though it holds the old one. */
+static void
+refused(void **state)
+{
+	struct klaviyo *klaviyo = sender(4, 0);
+
+	(void)state;
+	server_script(500, "", "");
+	rule(0, FIND, -1, 200, SOMEBODY);
+	rule(1, PATCH, -1, 400,
+	    "{\"errors\":[{\"title\":\"Invalid.\",\"detail\":"
+	    "\"new.a0@klaviyo-demo.com is no address\"}]}");
+	queue_one(KL_KIND_EMAIL, "a", 0);
+	assert_int_equal(pass(klaviyo, 10), 0);
+	TALLY(1, 0, 0, 1, 0);
+	assert_string_equal(store_text("SELECT error FROM klaviyo_outbox"),
+	    "HTTP 400: Invalid. [e-mail] is no address");
+	sender_free(klaviyo);
+}
+
 static void
 strange_answers(void **state)
 {
@@ -577,6 +597,7 @@ main(void)
 	    TEST(bad_link),
 	    TEST(nobody),
 	    TEST(conflict),
+	    TEST(refused),
 	    TEST(strange_answers),
 	    TEST(second_step_waits),
 	    TEST(killed),
