@@ -305,6 +305,7 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	    .store = store,
 	    .tally = tally,
 	    .left = max,
+	    .others_left = max / 4 + 1,
 	    .mode = KL_RUN};
 	unsigned char random[16];
 	char other[256];
@@ -317,8 +318,12 @@ klaviyo_deliver(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	if (klaviyo->dry_run) {
 		tally->claimed =
 		    kl_outbox_due(store, KL_ANY_LANE, max, kl_now());
-		if (tally->claimed < 0)
-			tally->claimed = 0, pass.failed = true;
+		left = kl_outbox_due(store, KL_LANE_OTHERS, max, kl_now());
+		if (tally->claimed < 0 || left < 0)
+			tally->claimed = left = 0, pass.failed = true;
+		tally->claimed += left;
+		if (tally->claimed > max)
+			tally->claimed = max;
 		tally->released = tally->claimed;
 		return pass.failed ? -1 : 0;
 	}

@@ -76,7 +76,7 @@ struct kl_pass {
 	bool down;   /* counted in klaviyo->downs */
 	bool yield;  /* another host, or its key, may fare better */
 	char token[33];
-	int left;               /* may still be claimed */
+	int left, others_left;  /* may still be claimed */
 	struct kl_claim *alone[KL_ENDPOINTS]; /* claimed, to be sent one by
 	                                         one */
 	struct kl_job *jobs;    /* claimed, to be sent together */

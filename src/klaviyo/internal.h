@@ -173,6 +173,12 @@ int kl_email_row(const char *profile, const char *event, char **old_email);
 /* The body of PATCH /api/profiles/ID that gives the new one. */
 char *kl_email_body(const char *event, const char *profile_id);
 
+/* ----------------------------------------------------------------- kinds.c */
+
+/* The column lane of a row of ${kind}, NULL for an event: those that are no
+ * events have a lane of their own, so that neither waits behind the other. */
+int kl_lane(const char *kind, enum klaviyo_lane lane);
+
 /* ---------------------------------------------------------------- outbox.c */
 
 enum {
@@ -191,7 +197,9 @@ int kl_outbox_add_held(const struct klaviyo_store *store,
     int64_t now);
 
 enum {
-	KL_ANY_LANE = -1,
+	KL_ANY_LANE = -1, /* of events */
+	/* In the table, of what is no event; to the host it is real time. */
+	KL_LANE_OTHERS = 2,
 	/* Characters of profiles and events that one claim takes at most, or one
 	   event: what a claim costs in memory. */
 	KL_CLAIM_SIZE = 4400000,

@@ -54,6 +54,14 @@ kl_kind(const char *name)
 	return NULL;
 }
 
+int
+kl_lane(const char *name, enum klaviyo_lane lane)
+{
+	const struct kl_kind *kind = name ? kl_kind(name) : NULL;
+
+	return kind && kind->endpoint >= KL_OTHERS ? KL_LANE_OTHERS : (int)lane;
+}
+
 /* ------------------------------------------------------------------- bodies */
 
 static void

@@ -165,7 +165,7 @@ kl_outbox_add_held(const struct klaviyo_store *store,
 	struct num l, t, d;
 	int64_t due = event->due != 0 ? event->due : now;
 	const char *arg[] = {event->id,
-	    event->kind ? event->kind : KL_KIND_EVENT, num(&l, lane),
+	    event->kind ? event->kind : KL_KIND_EVENT, num(&l, kl_lane(event->kind, lane)),
 	    event->profile, event->event, num(&t, now),
 	    num(&d, held_by ? now + KL_HOLD : due), event->about, held_by};
 

@@ -8,13 +8,15 @@
  *                                              bulk must wait for long
  *   history                                    bulk
  *   anything, while bulk is off, or a probe    single requests, real time first
+ *   what is no event                           endpoints of its own
  *
  * Each endpoint has its own pacer, its own place in the pool of connections
  * and its own claims: neither waits for the other.  Halves of a refused job
  * go before anything new is claimed for bulk.
  *
- * Rows that are no events are claimed with the rest, in their turn.  A probe is
- * an event, if one is among the next that are due.
+ * Rows that are no events have a lane of their own, and a quarter of a pass: no
+ * backlog of events is before them, and no crowd of them before an order.  They
+ * are a probe only while no event is due.
  *
  * Promises: memory is bounded.  A claim holds KL_CLAIM_SIZE characters, or one
  * event, whatever the queue holds.  There are at most KL_JOBS claims in flight
@@ -108,43 +110,12 @@ may_look(const struct kl_pass *pass, enum kl_endpoint endpoint, int64_t now_ms)
 	return pass->mode == KL_RUN && now_ms >= pass->look_at[endpoint];
 }
 
-static bool
-is_event(const struct kl_claim *claim)
-{
-	const struct kl_kind *kind = kl_kind(claim->kind);
-
-	return !kind || kind->endpoint == KL_SINGLE;
-}
-
-/* Another row says nothing about events: of the next that are due, an event is
-   the better probe. */
-static struct kl_claim *
-choose_probe(struct kl_pass *pass, int lane, int most, struct kl_claim *list)
-{
-	struct kl_claim **at = &list, *probe;
-	int found;
-
-	if (!list || is_event(list) || most < 2)
-		return list;
-	list->next = claim(pass, lane, most - 1, &found);
-	while (*at && !is_event(*at))
-		at = &(*at)->next;
-	if (!*at)
-		at = &list;
-	probe = *at;
-	*at = probe->next;
-	probe->next = NULL;
-	kl_send_release(pass, list, kl_now());
-	return probe;
-}
-
 static int64_t
 claim_singles(struct kl_pass *pass, int lane, int64_t now_ms)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
 	int room = kl_pacer_room(&klaviyo->pacer[KL_SINGLE], now_ms);
 	int want = least(klaviyo->in_flight * SINGLES, KL_JOB_EVENTS), found;
-	struct kl_claim *list;
 	int64_t wait;
 
 	if (room < 1) {
@@ -154,13 +125,10 @@ claim_singles(struct kl_pass *pass, int lane, int64_t now_ms)
 	}
 	want = least(want, least(pass->left, room));
 	if (pass->mode == KL_PROBE)
-		list = choose_probe(
-		    pass, lane, want, claim(pass, lane, 1, &found));
-	else
-		list = claim(pass, lane, want, &found);
+		want = 1;
+	kl_send_part(pass, claim(pass, lane, want, &found));
 	if (found < want)
 		look_again(pass, KL_SINGLE, now_ms);
-	kl_send_part(pass, list);
 	return 0;
 }
 
@@ -188,6 +156,38 @@ claim_jobs(struct kl_pass *pass, int lane, int64_t now_ms)
 	return 0;
 }
 
+static void
+claim_others(struct kl_pass *pass, int64_t now_ms)
+{
+	int want = least(pass->klaviyo->in_flight * SINGLES, KL_JOB_EVENTS);
+	int found;
+
+	want = least(want, least(pass->left, pass->others_left));
+	if (pass->mode == KL_PROBE)
+		want = least(want, 1);
+	if (want < 1)
+		return;
+	kl_send_part(pass, claim(pass, KL_LANE_OTHERS, want, &found));
+	pass->others_left -= found;
+	if (found < want)
+		look_again(pass, KL_OTHERS, now_ms);
+}
+
+/* An event, if one is due; another row says nothing about events. */
+static int64_t
+claim_probe(struct kl_pass *pass, int64_t now_ms)
+{
+	int64_t wait;
+
+	if (pass->flying || !kl_send_idle(pass) ||
+	    !may_look(pass, KL_SINGLE, now_ms))
+		return 0;
+	wait = claim_singles(pass, KL_ANY_LANE, now_ms);
+	if (!wait && kl_send_idle(pass) && !pass->failed && pass->left > 0)
+		claim_others(pass, now_ms);
+	return wait;
+}
+
 /* Sets pass->backlog.  Returns whether any of real time is due. */
 static bool
 look_for_backlog(struct kl_pass *pass, int64_t now_ms)
@@ -207,16 +207,17 @@ int64_t
 kl_route_claim(struct kl_pass *pass, int64_t now_ms)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
-	bool bulk = pass->mode == KL_RUN && now_ms >= klaviyo->bulk_off_until;
-	bool singles =
-	    !pass->alone[KL_SINGLE] && may_look(pass, KL_SINGLE, now_ms);
-	bool jobs = bulk && !pass->jobs &&
-	            pass->nflying[KL_BULK] < kl_most_jobs(klaviyo) &&
-	            may_look(pass, KL_BULK, now_ms);
+	bool bulk = now_ms >= klaviyo->bulk_off_until, singles, jobs;
 	int64_t wait = 0;
 
-	if (pass->mode == KL_PROBE && (pass->flying || !kl_send_idle(pass)))
-		return 0;
+	if (pass->mode == KL_PROBE)
+		return claim_probe(pass, now_ms);
+	if (may_look(pass, KL_OTHERS, now_ms))
+		claim_others(pass, now_ms);
+	singles = !pass->alone[KL_SINGLE] && may_look(pass, KL_SINGLE, now_ms);
+	jobs = bulk && !pass->jobs &&
+	       pass->nflying[KL_BULK] < kl_most_jobs(klaviyo) &&
+	       may_look(pass, KL_BULK, now_ms);
 	if (bulk && (singles || jobs) && !look_for_backlog(pass, now_ms)) {
 		look_again(pass, KL_SINGLE, now_ms);
 		singles = false;

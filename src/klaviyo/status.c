@@ -50,7 +50,8 @@ list_row(void *rowarg, int n, const char *const col[])
 	struct klaviyo_entry entry = {.id = col[0], .state = col[1]};
 
 	(void)n;
-	entry.lane = (int)to_int(col[2]);
+	entry.lane = to_int(col[2]) == KLAVIYO_HISTORICAL ? KLAVIYO_HISTORICAL
+	                                                  : KLAVIYO_REALTIME;
 	entry.created_at = to_int(col[3]);
 	entry.due_at = to_int(col[4]);
 	entry.sent_at = to_int(col[5]);
@@ -135,7 +136,7 @@ count_states(const struct klaviyo_store *store, int64_t now,
 	           " unsent.oldest, unsent.oldest_realtime"
 	           " FROM (SELECT COUNT(*) AS n,"
 	           " COALESCE(MIN(created_at), 0) AS oldest,"
-	           " COALESCE(MIN(CASE WHEN lane = 0 THEN created_at END), 0)"
+	           " COALESCE(MIN(CASE WHEN lane <> 1 THEN created_at END), 0)"
 	           " AS oldest_realtime"
 	           " FROM klaviyo_outbox WHERE due_at IS NOT NULL) AS unsent,"
 	           " (SELECT COUNT(*) AS n FROM klaviyo_outbox"

@@ -79,6 +79,11 @@ daily_work(void **state)
 	done.claim = list;
 	assert_int_equal(kl_outbox_settle(&s, "t", &done, 1, NOW), 1);
 	kl_claims_free(list);
+	assert_int_equal(kl_outbox_due(&s, KL_LANE_OTHERS, 9, NOW), 0);
+	assert_int_equal(kl_outbox_claim(&s, "t", KL_LANE_OTHERS, 2, NOW,
+	                     NOW + 60, &list),
+	    0);
+	assert_null(list);
 	assert_int_equal(klaviyo_outbox_status(&s, NOW, &status), 0);
 	assert_int_equal(klaviyo_outbox_prune(&s, NOW, 9), 0);
 	assert_int_equal(klaviyo_outbox_retry(&s, "x", NOW), 0);
