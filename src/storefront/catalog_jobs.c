@@ -28,6 +28,7 @@
 #define JOB_BYTES 4000000 /* of 5 MB */
 #define POLL_MS 100
 #define POLL_MAX_MS 2000
+#define PATIENCE_S 3600        /* with one job */
 _Static_assert(OPEN_MAX <= KLAVIYO_CATALOG_JOBS, "Klaviyo's limit");
 
 /* ------------------------------------------------------------ one job's life
@@ -329,6 +330,7 @@ static int
 wait_first(struct push *push)
 {
 	struct job *job = push->first;
+	time_t begun = time(NULL);
 	int result, pause = POLL_MS;
 
 	push->first = job->next;
@@ -337,6 +339,12 @@ wait_first(struct push *push)
 	push->open--;
 	push->bytes -= job->bytes;
 	while ((result = poll_job(push, job)) == 0) {
+		if (time(NULL) - begun > PATIENCE_S) {
+			shop_fail("Klaviyo has not ended %s in an hour",
+			    job->path);
+			job_free(job);
+			return -1;
+		}
 		progress_show(&push->progress, 0, ", waiting for Klaviyo");
 		nap(pause);
 		pause = pause < POLL_MAX_MS / 2 ? pause * 2 : POLL_MAX_MS;

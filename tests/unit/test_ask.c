@@ -164,6 +164,7 @@ refused(void **state)
 		        strcmp(row[i].method, "GET") == 0 ? NULL : "{}"),
 		    -1);
 		assert_null(reply.body);
+		assert_int_equal(reply.status, row[i].status);
 		assert_int_equal(server->requests, 1);
 		says(row[i].advice);
 		says("Not so. [e-mail] may not.");
