@@ -48,7 +48,8 @@ def run(build, target, seconds):
             code = subprocess.call(
                 [os.path.join(build, "tests", "fuzz", target),
                  f"-max_total_time={seconds}", "-timeout=20",
-                 "-rss_limit_mb=2048", "-max_len=20000",
+                 "-rss_limit_mb=2048", "-malloc_limit_mb=8192",
+                 "-max_len=20000",
                  "-print_final_stats=1", f"-artifact_prefix={found}{target}-",
                  *([f"-dict={words}"] if os.path.exists(words) else []),
                  corpus, *([seeds] if os.path.isdir(seeds) else [])],

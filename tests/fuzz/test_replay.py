@@ -64,7 +64,7 @@ def test_a_planted_fault_is_told(wrong, tmp_path):
 
 @pytest.mark.parametrize("known", KNOWN)
 def test_libfcgi_is_no_better(known, tmp_path):
-    """Once it is, fastcgi.c need not leave these inputs out any more."""
+    """Once it is, fastcgi.c need not pass over these any more."""
     inputs = os.path.join(HERE, "known", "fastcgi", known)
     assert replay("fastcgi", inputs, tmp_path).returncode == 0
     done = replay("fastcgi", inputs, tmp_path, FUZZ_KNOWN="1",
