@@ -125,7 +125,8 @@ all_of(int version)
 struct box {
 	struct ruleset all;
 	int fd;
-	bool connects, failed;
+	int error; /* of what could not be made or added */
+	bool connects;
 };
 
 static void
@@ -136,9 +137,9 @@ allow_fd(struct box *box, int fd, uint64_t rights)
 	    .parent_fd = fd,
 	};
 
-	if (syscall(SYS_landlock_add_rule, box->fd, LANDLOCK_RULE_PATH_BENEATH,
-	        &rule, 0) != 0)
-		box->failed = true;
+	if (box->fd >= 0 && syscall(SYS_landlock_add_rule, box->fd,
+	                        LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+		box->error = errno;
 }
 
 /* What is not there need not be allowed. */
@@ -162,9 +163,9 @@ allow_port(struct box *box, const char *port)
 	struct port_rule rule = {NET_CONNECT, (uint64_t)num(port)};
 
 	box->connects = true;
-	if (box->all.net != 0 && rule.port > 0 &&
+	if (box->fd >= 0 && box->all.net != 0 && rule.port > 0 &&
 	    syscall(SYS_landlock_add_rule, box->fd, RULE_PORT, &rule, 0) != 0)
-		box->failed = true;
+		box->error = errno;
 }
 
 static void
@@ -216,13 +217,16 @@ landlock(
 	if (version > 0)
 		box.fd = (int)syscall(
 		    SYS_landlock_create_ruleset, &box.all, sizeof(box.all), 0);
+	if (box.fd < 0)
+		box.error = errno;
 	allow_all(&box, db, listener);
 	*connects = box.connects;
 	if (version == 0)
 		shop_fail("no landlock in this kernel: Linux has it from 5.13 "
 		          "on, if lsm= names it");
-	else if (box.fd < 0 || box.failed ||
-	         syscall(SYS_landlock_restrict_self, box.fd, 0) != 0)
+	else if (box.error != 0)
+		shop_fail("landlock: %s", strerror(box.error));
+	else if (syscall(SYS_landlock_restrict_self, box.fd, 0) != 0)
 		shop_fail("landlock: %s", strerror(errno));
 	else
 		result = 0;

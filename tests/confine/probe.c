@@ -3,8 +3,9 @@
  * after confine(), tried out one thing after the other.
  *
  *	probe		one line for each: "NAME RESULT"
+ *	probe report	what confine_report() says of the kernel
  *
- * RESULT is "done", an error's name, or the signal that ended the process.  Each
+ * RESULT is "done", an error's name, or the signal that ended the process. Each
  * thing is tried by a process of its own that opens the shop as `storefront
  * serve` does, and is confined by the same function.  Expects nothing:
  * tests/integration/test_confine.py does.
@@ -63,7 +64,8 @@ given(const char *name)
 	return value;
 }
 
-/* ------------------------------------------------------------ other programs */
+/* ------------------------------------------------------------ other programs
+ */
 
 static char *const true_argv[] = {(char[]){"true"}, NULL};
 
@@ -171,7 +173,8 @@ t_own_environ(void)
 	return open("/proc/self/environ", O_RDONLY);
 }
 
-/* ----------------------------------------------------------------- the kernel */
+/* ----------------------------------------------------------------- the kernel
+ */
 
 #define CALL(name, ...)                                                        \
 	static long t_##name(void)                                             \
@@ -208,7 +211,8 @@ t_core_files(void)
 	return setrlimit(RLIMIT_CORE, &none);
 }
 
-/* ------------------------------------------------------------------- the net */
+/* ------------------------------------------------------------------- the net
+ */
 
 #define SOCKET(name, family, type)                                             \
 	static long t_socket_##name(void)                                      \
@@ -244,8 +248,8 @@ t_connect_unix(void)
 {
 	struct sockaddr_un there = {.sun_family = AF_UNIX};
 
-	strncpy(there.sun_path, given("PROBE_SOCKET"),
-	    sizeof(there.sun_path) - 1);
+	strncpy(
+	    there.sun_path, given("PROBE_SOCKET"), sizeof(there.sun_path) - 1);
 	return connect(local, (struct sockaddr *)&there, sizeof(there));
 }
 
@@ -277,7 +281,8 @@ t_find_host(void)
 	return getaddrinfo("localhost", "1", NULL, &list) == 0 ? 0 : -1;
 }
 
-/* --------------------------------------------------------------------- files */
+/* --------------------------------------------------------------------- files
+ */
 
 #define OPEN(name, path, flags)                                                \
 	static long t_##name(void)                                             \
@@ -356,7 +361,8 @@ t_remove_outside(void)
 	return unlink(in_folder(given("PROBE_OUTSIDE"), "kept"));
 }
 
-/* ------------------------------------------------- what must be possible still */
+/* ------------------------------------------------- what must be possible still
+ */
 
 static const char *
 get(void *arg, const char *name)
@@ -366,9 +372,9 @@ get(void *arg, const char *name)
 	if (strcmp(name, "SERVER_PROTOCOL") == 0)
 		return "HTTP/1.1";
 	return strcmp(name, "REQUEST_URI") == 0 ||
-	        strcmp(name, "DOCUMENT_URI") == 0
-	    ? arg
-	    : NULL;
+	               strcmp(name, "DOCUMENT_URI") == 0
+	           ? arg
+	           : NULL;
 }
 
 static long
@@ -414,12 +420,14 @@ t_write_database(void)
 {
 	errno = EIO;
 	return db_begin(shop.db) == 0 &&
-	        db_run(shop.db, NULL, NULL,
-	            "INSERT INTO meta (name, value) VALUES ('probe', 'x') "
-	            "ON CONFLICT (name) DO UPDATE SET value = 'x'") == 1 &&
-	        db_commit(shop.db) == 0
-	    ? 0
-	    : -1;
+	               db_run(shop.db, NULL, NULL,
+	                   "INSERT INTO meta (name, value) VALUES ('probe', "
+	                   "'x') "
+	                   "ON CONFLICT (name) DO UPDATE SET value = 'x'") ==
+	                   1 &&
+	               db_commit(shop.db) == 0
+	           ? 0
+	           : -1;
 }
 
 static long
@@ -427,10 +435,10 @@ t_checkpoint(void)
 {
 	errno = EIO;
 	return t_write_database() == 0 &&
-	        db_run(shop.db, NULL, NULL,
-	            "PRAGMA wal_checkpoint(TRUNCATE)") >= 0
-	    ? 0
-	    : -1;
+	               db_run(shop.db, NULL, NULL,
+	                   "PRAGMA wal_checkpoint(TRUNCATE)") >= 0
+	           ? 0
+	           : -1;
 }
 
 /* A power cut takes the names that were not synced. */
@@ -498,13 +506,17 @@ t_abort(void)
 	abort();
 }
 
-/* ---------------------------------------------------------------------- rows */
+/* ---------------------------------------------------------------------- rows
+ */
 
 static const struct row {
 	const char *name;
 	attempt *try;
 } rows[] = {
-#define ROW(name) {#name, t_##name}
+#define ROW(name)                                                              \
+	{                                                                      \
+#name, t_##name                                                \
+	}
     ROW(exec), ROW(execveat), ROW(fork), ROW(libc_fork), ROW(vfork), ROW(spawn),
     ROW(exec_memory), ROW(exec_page), ROW(memfd), ROW(ptrace), ROW(read_memory),
     ROW(kill), ROW(tgkill), ROW(environ_of_parent), ROW(own_environ),
@@ -516,13 +528,12 @@ static const struct row {
     ROW(socket_inet), ROW(socket_inet6), ROW(socket_netlink),
     ROW(socket_packet), ROW(socket_vsock), ROW(socket_alg), ROW(connect_tcp),
     ROW(connect_unix), ROW(bind_tcp), ROW(send_udp), ROW(find_host),
-    ROW(private_key), ROW(secret), ROW(template), ROW(passwd),
-    ROW(root_folder), ROW(tmp_folder), ROW(null_device), ROW(beside),
-    ROW(outside), ROW(link), ROW(symlink), ROW(rename), ROW(mkdir),
-    ROW(truncate), ROW(chmod), ROW(remove_outside), ROW(page), ROW(feed),
-    ROW(write_database), ROW(checkpoint), ROW(sync_folder),
-    ROW(connect_again), ROW(scratch), ROW(random), ROW(thread), ROW(password),
-    ROW(abort)};
+    ROW(private_key), ROW(secret), ROW(template), ROW(passwd), ROW(root_folder),
+    ROW(tmp_folder), ROW(null_device), ROW(beside), ROW(outside), ROW(link),
+    ROW(symlink), ROW(rename), ROW(mkdir), ROW(truncate), ROW(chmod),
+    ROW(remove_outside), ROW(page), ROW(feed), ROW(write_database),
+    ROW(checkpoint), ROW(sync_folder), ROW(connect_again), ROW(scratch),
+    ROW(random), ROW(thread), ROW(password), ROW(abort)};
 
 /* The shop as serve.c opens it, and no way back. */
 static void
@@ -558,14 +569,16 @@ run_row(const struct row *row)
 	else if (WEXITSTATUS(status) == 0)
 		printf("%s done\n", row->name);
 	else
-		printf("%s %s\n", row->name,
-		    strerrorname_np(WEXITSTATUS(status)));
+		printf(
+		    "%s %s\n", row->name, strerrorname_np(WEXITSTATUS(status)));
 	return 0;
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return confine_report(stdout);
 	if (settings_load(&settings) != 0) {
 		fprintf(stderr, "probe: %s\n", shop_error());
 		return 2;

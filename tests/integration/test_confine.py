@@ -129,7 +129,10 @@ def probe(programs, *lacking, engine="sqlite", env=None):
         done = subprocess.run(
             [*([os.path.join(programs, "lacking"), *lacking] if lacking
                else []), os.path.join(programs, "probe")],
-            env={**shop.env, **shop.secrets, **(env or {}),
+            env={**shop.env, **shop.secrets,
+                 **{name: value.format(db=shop.db,
+                                       port=tcp.getsockname()[1])
+                    for name, value in (env or {}).items()},
                  "PROBE_KEY": shop.path("private.key"),
                  "PROBE_PORT": str(tcp.getsockname()[1]),
                  "PROBE_SOCKET": path, "PROBE_OUTSIDE": outside},
@@ -227,6 +230,29 @@ def test_on_postgresql(postgresql, name):
     want = expected({**FORBIDDEN, **POSSIBLE, **ON_POSTGRESQL}[name])
     if want is not None and name not in OF_SQLITE:
         assert postgresql[name] == want
+
+
+def test_each_port_of_the_database(programs):
+    """Of several servers, one of which is away."""
+    rows = probe(programs, engine="postgresql", env={
+        "STOREFRONT_DB": "{db},127.0.0.1&port=,{port}"})
+    assert rows["connect_tcp"] == rows["connect_again"] == "done"
+
+
+@pytest.mark.parametrize("lacking, missing", [
+    ("", 0), ("landlock", 1), ("seccomp", 1), ("both", 2)])
+def test_report(programs, lacking, missing):
+    """What `storefront doctor` can say of the kernel."""
+    done = subprocess.run(
+        [*([os.path.join(programs, "lacking"), lacking] if lacking else []),
+         os.path.join(programs, "probe"), "report"],
+        capture_output=True, text=True, timeout=harness.PATIENCE)
+    if landlock_here() == 0 and lacking in ("", "seccomp"):
+        missing += 1
+    assert done.returncode == done.stdout.count("note  no ") == missing
+    assert done.stdout.count("\n") == 2
+    if lacking not in ("landlock", "both") and landlock_here():
+        assert f"ok    landlock, version {landlock_here()}\n" in done.stdout
 
 
 def test_the_key_is_out_of_reach_though_its_name_is_known(programs):
