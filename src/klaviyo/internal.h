@@ -358,6 +358,9 @@ char *kl_refusal_about(const struct kl_answer *answer, const char *profile);
 /* The same, and not a word of Klaviyo's if they quote ${secret}. */
 char *kl_refusal_hiding(const struct kl_answer *answer, const char *profile,
     const char *secret);
+/* A 404 that points into the request's body: the address is right, and a list
+ * or an article that the row names is not there. */
+bool kl_lacks_what_it_names(const struct kl_answer *answer);
 /* A profile text without the field that the refusal points at ("email" or
  * "phone_number"), if another identifier is left; owned, else NULL. */
 char *kl_repair(const struct kl_answer *answer, const char *profile);

@@ -16,8 +16,9 @@
  * A refusal says nothing about events: it is not repaired, and is not one of
  * the 20 in a row that put the sender under suspicion.
  *
- * Of an e-mail's second step 404 and 409 are dead letters, which say what the
- * operator may do.  Where nobody has the old address, somebody's first event
+ * A 404 that points into the request is about a list or an article that is not
+ * there: a refusal.  Of an e-mail's second step 404 and 409 are dead letters,
+ * which say what the operator may do.  Where nobody has the old address, somebody's first event
  * may still be on its way through Klaviyo: EARLY attempts are too early to
  * tell.
  *
@@ -151,8 +152,11 @@ kl_other_answer(
 		told_to_wait(pass, job, answer);
 		return;
 	case KL_V_PAUSE:
-		not_the_row(pass, job, answer);
-		return;
+		if (!kl_lacks_what_it_names(answer)) {
+			not_the_row(pass, job, answer);
+			return;
+		}
+		/* fall through */
 	case KL_V_REFUSED:
 		kl_job_note(pass, job, KL_DEAD, 0, kl_job_words(job, answer));
 		return;

@@ -4,9 +4,10 @@
  *
  * Promises: the words are one line of at most 500 bytes of UTF-8, without
  * e-mail addresses, phone numbers, and whatever else they quote of the person's
- * profile; where they quote a secret, none of them is shown.  A repair takes away an address or a number that the refusal points
- * at, if the person is known otherwise, and changes nothing else; so no event
- * is repaired more than once a field.
+ * profile; where they quote a secret, none of them is shown.  A repair takes
+ * away an address or a number that the refusal points at, if the person is
+ * known otherwise, and changes nothing else; so no event is repaired more than
+ * once a field.
  *
  * Believes nothing of what it reads: any bytes may come.
  */
@@ -297,6 +298,27 @@ points_at(const cJSON *body, const char *field)
 			return true;
 	}
 	return false;
+}
+
+bool
+kl_lacks_what_it_names(const struct kl_answer *answer)
+{
+	static const char in_the_body[] = "/data/";
+	cJSON *body;
+	const cJSON *error;
+	bool found = false;
+
+	if (answer->status != 404 || !answer->body ||
+	    !(body = cJSON_Parse(answer->body)))
+		return false;
+	cJSON_ArrayForEach(error, errors(body))
+	{
+		const char *at = pointer(error);
+
+		found |= strncmp(at, in_the_body, strlen(in_the_body)) == 0;
+	}
+	cJSON_Delete(body);
+	return found;
 }
 
 static bool

@@ -85,38 +85,44 @@ static const struct {
 	enum fault fault;
 	char ends; /* Sent, Retried, Dead, reLeased */
 	int off;
-	const char *error;
+	const char *error, *body;
 } answers[] = {
-    {200, WELL, 'S', 0, ""},
-    {202, WELL, 'S', 0, ""},
-    {204, WELL, 'S', 0, ""},
-    {202, TRUNCATED, 'R', 0, "HTTP 202, broken off"},
-    {202, RESET_AFTER, 'R', 0, "HTTP 202, broken off"},
-    {202, RESET_BEFORE, 'R', 0, "no answer"},
-    {202, CLOSED, 'R', 0, "no answer"},
-    {202, ENDLESS, 'R', 0, "HTTP 202, broken off"},
-    {202, GARBAGE, 'R', 0, "no answer"},
-    {202, HANG, 'R', 0, "no answer"},
-    {301, WELL, 'L', 1, "HTTP 301"},
-    {308, WELL, 'L', 1, "HTTP 308"},
-    {400, WELL, 'D', 0, "HTTP 400: Invalid input. It is wrong. (/data"},
-    {401, WELL, 'L', 1, "HTTP 401"},
-    {402, WELL, 'D', 0, "HTTP 402"},
-    {403, WELL, 'L', 1, "HTTP 403"},
-    {404, WELL, 'L', 1, "HTTP 404"},
-    {405, WELL, 'L', 1, "HTTP 405"},
-    {408, WELL, 'R', 0, "HTTP 408"},
-    {409, WELL, 'D', 0, "HTTP 409"},
-    {410, WELL, 'L', 1, "HTTP 410"},
-    {413, WELL, 'D', 0, "HTTP 413"},
-    {415, WELL, 'L', 1, "HTTP 415"},
-    {422, WELL, 'D', 0, "HTTP 422"},
-    {425, WELL, 'R', 0, "HTTP 425"},
-    {429, WELL, 'L', 0, ""},
-    {500, WELL, 'R', 0, "HTTP 500"},
-    {503, WELL, 'R', 0, "HTTP 503"},
-    {520, WELL, 'R', 0, "HTTP 520"},
-    {599, WELL, 'R', 0, "HTTP 599"},
+    {200, WELL, 'S', 0, "", NULL},
+    {202, WELL, 'S', 0, "", NULL},
+    {204, WELL, 'S', 0, "", NULL},
+    {202, TRUNCATED, 'R', 0, "HTTP 202, broken off", NULL},
+    {202, RESET_AFTER, 'R', 0, "HTTP 202, broken off", NULL},
+    {202, RESET_BEFORE, 'R', 0, "no answer", NULL},
+    {202, CLOSED, 'R', 0, "no answer", NULL},
+    {202, ENDLESS, 'R', 0, "HTTP 202, broken off", NULL},
+    {202, GARBAGE, 'R', 0, "no answer", NULL},
+    {202, HANG, 'R', 0, "no answer", NULL},
+    {301, WELL, 'L', 1, "HTTP 301", NULL},
+    {308, WELL, 'L', 1, "HTTP 308", NULL},
+    {400, WELL, 'D', 0, "HTTP 400: Invalid input. It is wrong. (/data", NULL},
+    {401, WELL, 'L', 1, "HTTP 401", NULL},
+    {402, WELL, 'D', 0, "HTTP 402", NULL},
+    {403, WELL, 'L', 1, "HTTP 403", NULL},
+    {404, WELL, 'L', 1, "HTTP 404", NULL},
+    {404, WELL, 'L', 1, "HTTP 404", "{\"errors\":[{\"title\":\"No\"}]}"},
+    {404, WELL, 'L', 1, "HTTP 404",
+        "{\"errors\":[{\"source\":{\"pointer\":\"/path\"}}]}"},
+    {404, WELL, 'D', 0, "HTTP 404",
+        "{\"errors\":[{\"source\":{\"pointer\":"
+        "\"/data/relationships/list/data/id\"}}]}"},
+    {405, WELL, 'L', 1, "HTTP 405", NULL},
+    {408, WELL, 'R', 0, "HTTP 408", NULL},
+    {409, WELL, 'D', 0, "HTTP 409", NULL},
+    {410, WELL, 'L', 1, "HTTP 410", NULL},
+    {413, WELL, 'D', 0, "HTTP 413", NULL},
+    {415, WELL, 'L', 1, "HTTP 415", NULL},
+    {422, WELL, 'D', 0, "HTTP 422", NULL},
+    {425, WELL, 'R', 0, "HTTP 425", NULL},
+    {429, WELL, 'L', 0, "", NULL},
+    {500, WELL, 'R', 0, "HTTP 500", NULL},
+    {503, WELL, 'R', 0, "HTTP 503", NULL},
+    {520, WELL, 'R', 0, "HTTP 520", NULL},
+    {599, WELL, 'R', 0, "HTTP 599", NULL},
 };
 
 /* One row of the kind and, in the same pass, events, which always arrive.
@@ -150,7 +156,9 @@ one_answer(size_t at, const char *kind, bool second, const char *scope)
 	    : second                         ? PATCH
 	                                     : FIND,
 	    -1, answers[at].status,
-	    answers[at].status == 400 ? REFUSAL("email") : "");
+	    answers[at].body            ? answers[at].body
+	    : answers[at].status == 400 ? REFUSAL("email")
+	                                : "");
 	r->fault = answers[at].fault;
 	rule(0, EVENTS, -1, 202, "");
 	if (second)
