@@ -4,6 +4,7 @@
 #   make run        set up and start the demo shop (PORT=, SANDBOX_PORT= move it)
 #   make test       set up and run every test
 #   make soak       the crash tests and others in their long form (SOAK=1)
+#   make lint       clang-tidy, gcc -fanalyzer and cppcheck find nothing in src
 #   make fuzz       each fuzz target for FUZZ_SECONDS=60 (FUZZ="form csv": those)
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make SAN=address,undefined BUILD=build-asan     a sanitizer build
@@ -21,6 +22,9 @@ VERSION  := 0.1.0
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
 WARN      = -Wall -Wextra -Wvla -Wpointer-arith -Wwrite-strings
+# Of the sources only, not of the tests.
+STRICT    = -Wconversion -Wsign-conversion -Wformat=2 -Wcast-qual -Wcast-align \
+            -Wundef -Wdouble-promotion -Wnull-dereference
 CPPFLAGS += -D_GNU_SOURCE -Isrc/klaviyo -Isrc/storefront \
             -I/usr/include/libxml2 -I/usr/include/postgresql \
             -DVERSION='"$(VERSION)"' -DDATADIR='"$(DATADIR)"'
@@ -71,10 +75,10 @@ FORCE:
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
-	$(C) -pthread -c -o $@ $<
+	$(C) $(STRICT) -pthread -c -o $@ $<
 $(BUILD)/obj/%.cc.o: src/%.cc
 	@mkdir -p $(@D)
-	$(CXXC) -pthread -c -o $@ $<
+	$(CXXC) $(STRICT) -pthread -c -o $@ $<
 # .S files embed texts (schema, demo catalogue, pages) by .incbin; they are
 # remade with every text that could be in them.
 $(BUILD)/obj/%.S.o: src/%.S
@@ -212,6 +216,55 @@ fuzz:
 	@$(OWNER) /usr/bin/python3 tests/fuzz/fuzz.py $(BUILD)/fuzz \
 	    $(FUZZ_SECONDS) $(FUZZ)
 
+# Three readers of the sources; .clang-tidy and the lists here say what each is
+# asked.  A file is read again when it, or what it includes, has changed.
+LINT_PACKAGES = $(BUILD_PACKAGES) clang-tidy-14 cppcheck
+READ      = $(filter %.c.o %.cc.o,$(KLAVIYO) $(STOREFRONT) $(SANDBOX))
+STD       = $(if $(filter %.cc,$<),-std=c++17,-std=c11 -Wstrict-prototypes \
+            -Wmissing-prototypes) -Wshadow $(WARN) $(STRICT) $(CPPFLAGS) -pthread
+TIDY      = clang-tidy-14 --quiet $< -- $(STD)
+# -O1: at -O0 it misses leaks, at -O2 it reports what is not so, of functions
+# that the optimizer has cut up.  It does not know C++.
+ANALYZE   = $(if $(filter %.cc,$<),$(CXX),$(CC) -fanalyzer) $(STD) \
+            -Wlogical-op -Wduplicated-cond -Wduplicated-branches -O1 -c \
+            -o /dev/null $<
+# Out of cppcheck's list:
+# variableScope, shadowFunction   style; gcc -Wshadow sees what matters
+# varFuncNullUB   a NULL that is no pointer: in no POSIX system
+# readdirCalled   readdir_r() is what should not be called
+# useStlAlgorithm   style
+CPPCHECK  = cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+            --std=c++17 --library=posix --enable=style --template=gcc \
+            $(patsubst %,--suppress=%,variableScope shadowFunction \
+            varFuncNullUB readdirCalled useStlAlgorithm) \
+            $(filter-out -I/usr/%,$(CPPFLAGS))
+# clang-tidy talks and finds nothing; gcc finds something and succeeds.
+LINT      = @mkdir -p $(@D); said=$$($(1) 2>&1) $(2) && touch $@ || \
+            { echo "$$said"; exit 1; }
+SILENT    = && [ -z "$$said" ]
+lint:
+	@sh www/packages.sh $(LINT_PACKAGES)
+	@$(OWNER) $(MAKE) --no-print-directory -s -j2 linted
+linted: $(patsubst $(BUILD)/obj/%.o,$(BUILD)/lint/%.tidy,$(READ)) \
+    $(patsubst $(BUILD)/obj/%.o,$(BUILD)/lint/%.analyzed,$(READ)) \
+    $(BUILD)/lint/checked
+$(BUILD)/lint/%.tidy: src/% $(BUILD)/obj/%.o .clang-tidy $(BUILD)/lint/planted
+	$(call LINT,$(TIDY))
+$(BUILD)/lint/%.analyzed: src/% $(BUILD)/obj/%.o $(BUILD)/lint/planted
+	$(call LINT,$(ANALYZE),$(SILENT))
+$(BUILD)/lint/checked: $(READ) $(BUILD)/lint/planted
+	@mkdir -p $(BUILD)/lint/cppcheck
+	$(call LINT,$(CPPCHECK) -j2 --cppcheck-build-dir=$(BUILD)/lint/cppcheck src)
+# Each of them must find what is planted for it: tools that find nothing, for
+# they are not asked, would find nothing in the sources either.
+$(BUILD)/lint/planted: tests/lint/planted.c tests/lint/planted.sh .clang-tidy \
+    Makefile
+	@mkdir -p $(@D)
+	@sh tests/lint/planted.sh $< clang-tidy $(TIDY)
+	@sh tests/lint/planted.sh $< gcc $(ANALYZE)
+	@sh tests/lint/planted.sh $< cppcheck $(CPPCHECK) $<
+	@touch $@
+
 # What is about the database, once more on PostgreSQL.
 ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py \
     back_in_stock.py consent.py onsite_server.py cart_links.py \
@@ -283,6 +336,6 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run units crash shims replay fuzzers misled fuzz test soak bench \
+.PHONY: all run units crash shims replay fuzzers misled fuzz test lint linted soak bench \
     picture install uninstall clean
 .DELETE_ON_ERROR:

@@ -213,7 +213,7 @@ klaviyo_ask(struct klaviyo *klaviyo, const char *method, const char *path,
 		wait =
 		    again_in(&klaviyo->asked[place_of(path)], &answer, ++tries);
 		if (!until)
-			until = kl_monotonic_ms() + PATIENCE_S * 1000;
+			until = kl_monotonic_ms() + PATIENCE_S * INT64_C(1000);
 		if (!wait || kl_monotonic_ms() + wait > until ||
 		    (klaviyo->once && kl_judge(&answer) != KL_V_WAIT))
 			break;

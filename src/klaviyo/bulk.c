@@ -228,7 +228,7 @@ kl_job_body(const struct kl_job *job)
 		*to++ = '}';
 	}
 	to = stpcpy(to, entry_end);
-	strcpy(to, tail);
+	memcpy(to, tail, sizeof(tail));
 out:
 	free(part);
 	return body;

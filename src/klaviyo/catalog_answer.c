@@ -29,7 +29,7 @@ index_of(const char *pointer)
 
 		if (digits > 0 && digits < 4 &&
 		    (at[digits] == '/' || at[digits] == '\0'))
-			return atol(at);
+			return strtol(at, NULL, 10);
 	}
 	return -1;
 }

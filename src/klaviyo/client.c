@@ -434,7 +434,7 @@ finish(struct kl_client *client, struct request *request, CURLcode code,
 	if (code == CURLE_OPERATION_TIMEDOUT && !ready)
 		code = CURLE_COULDNT_CONNECT;
 	*answer = request->answer;
-	answer->curl = code;
+	answer->curl = (int)code; /* codes are below 200 */
 	if (code != CURLE_OK)
 		snprintf(answer->error, sizeof(answer->error), "%s",
 		    *request->error ? request->error

@@ -24,7 +24,7 @@ enum {
 };
 
 static const int64_t YEAR_1990 = 631152000;
-static const int64_t ONE_YEAR = 365 * 86400;
+static const int64_t ONE_YEAR = INT64_C(365) * 86400;
 
 /* ------------------------------------------------------------ one event */
 
@@ -244,6 +244,6 @@ kl_event_body(const char *profile, const char *event)
 	to = mempcpy(to, event, n - 1);
 	to = stpcpy(to, between);
 	to = stpcpy(to, profile);
-	strcpy(to, after);
+	memcpy(to, after, sizeof(after));
 	return body;
 }

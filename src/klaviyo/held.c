@@ -186,19 +186,17 @@ static int64_t
 time_of(const char *text)
 {
 	struct tm tm = {.tm_isdst = 0};
-	int hours = 0, minutes = 0;
-	char sign = '+';
+	int64_t offset;
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
 	if (!rest)
 		return -1;
 	if (*rest == '.')
 		rest += 1 + strspn(rest + 1, "0123456789");
-	if (strcmp(rest, "Z") != 0 &&
-	    sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
+	if (!strptime(rest, "%z", &tm))
 		return -1;
-	hours = hours * 3600 + minutes * 60;
-	return timegm(&tm) - (sign == '-' ? -hours : hours);
+	offset = tm.tm_gmtoff; /* which timegm() sets to 0 */
+	return timegm(&tm) - offset;
 }
 
 static int

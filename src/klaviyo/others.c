@@ -49,7 +49,7 @@ switch_off(struct kl_pass *pass, enum kl_endpoint endpoint, const char *why)
 	kl_set_text(klaviyo->other[endpoint].off,
 	    sizeof(klaviyo->other[endpoint].off), text);
 	klaviyo->other[endpoint].off_until =
-	    kl_monotonic_ms() + KL_PAUSE_S * 1000;
+	    kl_monotonic_ms() + KL_PAUSE_S * INT64_C(1000);
 	klaviyo->other[endpoint].failed_run = 0;
 	kl_send_put_off(pass, endpoint);
 }

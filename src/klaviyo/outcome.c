@@ -233,7 +233,8 @@ bulk_off(
 	snprintf(text, sizeof(text),
 	    "events go one by one, for bulk requests fail: %.200s", why);
 	kl_set_text(klaviyo->bulk_off, sizeof(klaviyo->bulk_off), text);
-	klaviyo->bulk_off_until = kl_monotonic_ms() + KL_PAUSE_S * 1000;
+	klaviyo->bulk_off_until =
+	    kl_monotonic_ms() + KL_PAUSE_S * INT64_C(1000);
 	kl_job_note(pass, job, KL_RELEASE, kl_now(), kl_job_words(job, answer));
 	if (pass->mode != KL_RUN)
 		return;
@@ -251,7 +252,7 @@ not_the_event(
 	    kl_job_words(job, answer));
 	kl_pause_reason(answer, reason, sizeof(reason));
 	pass->yield = true;
-	pause_queue(pass, KL_PAUSE_S * 1000, reason);
+	pause_queue(pass, KL_PAUSE_S * INT64_C(1000), reason);
 }
 
 /* One bad event is enough for the whole job to be refused: which one? */
@@ -296,7 +297,7 @@ refused(
 	    sender->refused_run, error ? error : "");
 	kl_pass_note(pass, claim, KL_RETRY, kl_now() + KL_PAUSE_S + KL_BEHIND_S,
 	    error, NULL);
-	pause_queue(pass, KL_PAUSE_S * 1000, reason);
+	pause_queue(pass, KL_PAUSE_S * INT64_C(1000), reason);
 }
 
 void

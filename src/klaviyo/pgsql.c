@@ -338,9 +338,11 @@ run_plain(PGconn *conn, struct known *known, const char *sql, int n,
 	   promises are made for this level. */
 	if (strcmp(sql, "BEGIN") == 0)
 		run = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-	else if (makes_table(skip_blanks(sql)) &&
-	         !(run = text = translate(sql)))
-		return fail("out of memory", sql);
+	else if (makes_table(skip_blanks(sql))) {
+		if (!(text = translate(sql)))
+			return fail("out of memory", sql);
+		run = text;
+	}
 	rows = take_result(conn, known,
 	    PQexecParams(conn, run, n, NULL, arg, NULL, NULL, 0), sql, row,
 	    rowarg);

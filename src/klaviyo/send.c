@@ -106,7 +106,7 @@ kl_send_part(struct kl_pass *pass, struct kl_claim *list)
 	struct kl_claim **end[KL_ENDPOINTS], *next;
 	int room[KL_ENDPOINTS];
 
-	for (int i = 0; i < KL_ENDPOINTS; i++) {
+	for (enum kl_endpoint i = 0; i < KL_ENDPOINTS; i++) {
 		end[i] = &pass->alone[i];
 		while (*end[i])
 			end[i] = &(*end[i])->next;
@@ -358,7 +358,7 @@ kl_send(struct kl_pass *pass)
 
 	/* Others first, for events would leave no room in the pool; orders
 	   before history. */
-	for (int i = KL_OTHERS; i < KL_ENDPOINTS; i++)
+	for (enum kl_endpoint i = KL_OTHERS; i < KL_ENDPOINTS; i++)
 		wait = sooner(wait, send_singles(pass, i));
 	wait = sooner(wait, send_singles(pass, KL_SINGLE));
 	return sooner(wait, send_jobs(pass));

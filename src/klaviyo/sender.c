@@ -34,6 +34,7 @@
 #include "sql.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -111,6 +112,7 @@ process_gone(const char *process)
 {
 	char host[144], who[24];
 	long long start, now;
+	char *end;
 	size_t n;
 	long pid;
 
@@ -118,8 +120,12 @@ process_gone(const char *process)
 	if (!start_time("self", getpid()) || host_text(host, sizeof(host)) != 0)
 		return false;
 	n = strlen(host);
-	if (strncmp(process, host, n) != 0 || process[n] != ' ' ||
-	    sscanf(process + n, "%ld %lld", &pid, &start) != 2 || pid <= 0)
+	if (strncmp(process, host, n) != 0 || process[n] != ' ')
+		return false;
+	pid = strtol(process + n, &end, 10);
+	start = *end == ' ' ? strtoll(end, &end, 10) : 0;
+	/* A pid that is none would be cut to another by the cast. */
+	if (pid <= 0 || pid > INT_MAX || start <= 0 || *end != '\0')
 		return false;
 	if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
 		return true;

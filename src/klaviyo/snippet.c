@@ -212,14 +212,16 @@ hex(char c)
 static int
 percent_decode(char *to, const char *from)
 {
+	int high, low;
+
 	while (*from != '\0') {
 		if (*from != '%') {
 			*to++ = *from++;
 			continue;
 		}
-		if (hex(from[1]) < 0 || hex(from[2]) < 0)
+		if ((high = hex(from[1])) < 0 || (low = hex(from[2])) < 0)
 			return kl_fail("cookie: not percent-encoded");
-		*to++ = (char)(hex(from[1]) << 4 | hex(from[2]));
+		*to++ = (char)(high << 4 | low);
 		from += 3;
 	}
 	*to = '\0';

@@ -72,9 +72,9 @@ blot(char *line, char *raw)
 		else {
 			skip = 1;
 			put = one;
-			one[0] = (unsigned char)*raw < ' ' || *raw == 0x7f
-			             ? ' '
-			             : *raw;
+			one[0] = *raw;
+			if ((unsigned char)*raw < ' ' || *raw == 0x7f)
+				one[0] = ' ';
 			if (*one == ' ' && n && line[n - 1] == ' ')
 				put = "";
 		}
@@ -123,12 +123,12 @@ klaviyo_words(const char *text, char *raw, size_t size)
 	{
 		const char *at = pointer(error);
 
-		if (n >= size)
-			break;
 		n += (size_t)snprintf(raw + n, size - n, "%s%s %s%s%s%s",
 		    n ? "; " : "", member_text(error, "title"),
 		    member_text(error, "detail"), *at ? " (" : "", at,
 		    *at ? ")" : "");
+		if (n >= size)
+			break;
 	}
 	/* A web page is a proxy's, and tells an operator nothing in a line. */
 	if (!n && text[strspn(text, " \t\r\n")] != '<')
@@ -211,7 +211,7 @@ hide_person(char *text, const char *profile)
 char *
 kl_refusal_about(const struct kl_answer *answer, const char *profile)
 {
-	char raw[RAW] = "", line[LINE + 1], *text;
+	char raw[RAW] = "", line[LINE + 1] = "", *text;
 	int n;
 
 	if (answer->curl != CURLE_OK && !answer->status)
@@ -226,7 +226,8 @@ kl_refusal_about(const struct kl_answer *answer, const char *profile)
 
 		klaviyo_words(answer->body, words, sizeof(words));
 		if (*words)
-			snprintf(raw + n, sizeof(raw) - n, ": %s", words);
+			snprintf(raw + n, sizeof(raw) - (size_t)n, ": %s",
+			    words);
 	}
 	if (profile)
 		hide_person(raw, profile);

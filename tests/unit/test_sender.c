@@ -256,6 +256,14 @@ process_unknown(void **state)
 	strcat(a.process, "9");
 	assert_int_equal(hold(&a, NOW), 1);
 	assert_int_equal(hold(&b, NOW), 0);
+	assert_int_equal(kl_lease_leave(&s, &a), 0);
+	/* Nor does a number that is no pid, and cut to 32 bits is none's. */
+	strcpy(a.process, b.process);
+	last = strrchr(a.process, ']');
+	assert_non_null(last);
+	strcpy(last + 1, " 4299161601 1");
+	assert_int_equal(hold(&a, NOW), 1);
+	assert_int_equal(hold(&b, NOW), 0);
 }
 
 /* A child has its parent's struct, and must not take itself for it. */
