@@ -226,8 +226,8 @@ kl_refusal_about(const struct kl_answer *answer, const char *profile)
 
 		klaviyo_words(answer->body, words, sizeof(words));
 		if (*words)
-			snprintf(raw + n, sizeof(raw) - (size_t)n, ": %s",
-			    words);
+			snprintf(
+			    raw + n, sizeof(raw) - (size_t)n, ": %s", words);
 	}
 	if (profile)
 		hide_person(raw, profile);

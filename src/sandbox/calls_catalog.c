@@ -144,8 +144,9 @@ serve_catalog(struct call *c)
 	int64_t last[2] = {0};
 	struct query q;
 
-	while (strcmp(
-	    c->endpoint->path + strlen("/api/catalog-"), what_plurals[what]))
+	while (what < WHATS - 1 &&
+	       strcmp(c->endpoint->path + strlen("/api/catalog-"),
+	           what_plurals[what]))
 		what++;
 	pages.fields = fields[what];
 	if (query_read(c, &pages, &q))

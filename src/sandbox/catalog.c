@@ -129,11 +129,15 @@ set_attributes(
 	t->updated = now;
 }
 
+PRINTF(4, 5)
 static const char *
-wrong(const char *code, char *detail, size_t n, const char *fmt, enum what what,
-    const char *id)
+wrong(const char *code, char *detail, size_t n, const char *fmt, ...)
 {
-	snprintf(detail, n, fmt, what_names[what], id);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, n, fmt, ap);
+	va_end(ap);
 	return code;
 }
 
@@ -141,7 +145,8 @@ static const char *
 missing(enum what what, const char *id, char *detail, size_t n)
 {
 	return wrong("not_found", detail, n,
-	    "A catalog %s with the id %.80s does not exist.", what, id);
+	    "A catalog %s with the id %.80s does not exist.", what_names[what],
+	    id);
 }
 
 /* Whether all that a resource refers to is there. */
@@ -232,7 +237,8 @@ catalog_change(enum what what, enum doing doing, const struct json *resource,
 	t = find(what, id);
 	if (doing == CREATE && t)
 		return wrong("duplicate", detail, n,
-		    "A catalog %s with the id %.80s exists already.", what, id);
+		    "A catalog %s with the id %.80s exists already.",
+		    what_names[what], id);
 	if (doing != CREATE && !t)
 		return missing(what, id, detail, n);
 	if (doing == DELETE) {

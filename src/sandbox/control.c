@@ -19,6 +19,7 @@
 #include "sandbox.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -109,8 +110,9 @@ static int
 number(const struct call *c, const char *name, int otherwise)
 {
 	const char *s = call_query(c, name);
+	long n = s && *s ? strtol(s, NULL, 10) : otherwise;
 
-	return s && *s ? atoi(s) : otherwise;
+	return n < 0 ? 0 : n > INT_MAX ? INT_MAX : (int)n;
 }
 
 /* "epoch" changes when the page has to begin anew. */

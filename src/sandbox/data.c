@@ -127,6 +127,7 @@ data_open(const char *file)
 	size_t cap = 0;
 	ssize_t n;
 	const char *why;
+	int whole;
 
 	if (!(data = fopen(file, "a+"))) {
 		fprintf(stderr, "klaviyo-sandbox: --data %s: %s\n", file,
@@ -144,11 +145,12 @@ data_open(const char *file)
 	}
 	free(line);
 	/* What is appended must not continue such a line. */
-	if (fseek(data, -1, SEEK_END) == 0 && fgetc(data) != '\n') {
-		fseek(data, 0, SEEK_END);
-		fputc('\n', data);
+	whole = fseek(data, -1, SEEK_END) || fgetc(data) == '\n';
+	if (fseek(data, 0, SEEK_END) || (!whole && fputc('\n', data) == EOF)) {
+		fprintf(stderr, "klaviyo-sandbox: --data %s: %s\n", file,
+		    strerror(errno));
+		return -1;
 	}
-	fseek(data, 0, SEEK_END);
 	return 0;
 }
 

@@ -184,6 +184,7 @@ events_take(const struct arrival *a, const struct json *attributes,
 	enum outcome outcome = ACCEPTED;
 	uint32_t who = NOBODY;
 	char second[32];
+	const char *name;
 
 	snprintf(second, sizeof second, "%lld", (long long)when);
 	unique_id = unique_id ? unique_id : second;
@@ -191,6 +192,7 @@ events_take(const struct arrival *a, const struct json *attributes,
 		backfill = *own->src == 't';
 	if (g.id[ID_EMAIL] && email_dropped(g.id[ID_EMAIL])) {
 		outcome = DROPPED;
+		name = g.id[ID_EMAIL];
 	} else {
 		who = people_meet(&g, a->new_id, !a->browser, &remarks);
 		people_merge_attributes(who, json_get(profile, "attributes"),
@@ -202,6 +204,7 @@ events_take(const struct arrival *a, const struct json *attributes,
 			outcome = DUPLICATE;
 		else
 			people_at(who)->events++;
+		name = people_name(who);
 	}
 	if (outcome == DROPPED)
 		remark(&remarks,
@@ -223,10 +226,7 @@ events_take(const struct arrival *a, const struct json *attributes,
 	describe(&b, attributes, metric, unique_id, when, backfill);
 	body(&b, attributes, profile);
 	buf_printf(&b, ",\"who\":");
-	if (who)
-		buf_json(&b, people_name(who), strlen(people_name(who)));
-	else
-		buf_json(&b, g.id[ID_EMAIL], strlen(g.id[ID_EMAIL]));
+	buf_json(&b, name, strlen(name));
 	buf_printf(&b, ",\"remarks\":[%s]", remarks.n ? remarks.p : "");
 	if (outcome == ACCEPTED && !a->new_id)
 		data_keep(&b, people_at(who));

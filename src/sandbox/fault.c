@@ -116,7 +116,7 @@ parse_status(const char *s, const char *arg, struct step *out)
 	}
 	if (!isdigit((unsigned char)s[1]) || !isdigit((unsigned char)s[2]))
 		return -1;
-	f->number = atoi(s);
+	f->number = (int)strtol(s, NULL, 10); /* of three digits */
 	if (arg && f->number != 429)
 		return -1;
 	snprintf(f->text, sizeof f->text, "%s", arg ? arg : "1");

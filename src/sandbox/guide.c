@@ -63,15 +63,16 @@ plain(char out[48], const char *s)
 static int
 distance(const char *a, const char *b)
 {
-	int row[49], n = (int)strlen(b);
+	size_t n = strlen(b);
+	int row[49];
 
-	for (int j = 0; j <= n; j++)
-		row[j] = j;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = (int)j;
 	for (int i = 1; a[i - 1]; i++) {
 		int corner = row[0];
 
 		row[0] = i;
-		for (int j = 1; j <= n; j++) {
+		for (size_t j = 1; j <= n; j++) {
 			int up = row[j];
 			int best = corner + (a[i - 1] != b[j - 1]);
 
@@ -89,7 +90,7 @@ distance(const char *a, const char *b)
 static int
 resembles(const char *name, const char *other)
 {
-	char a[48], b[48];
+	char a[48] = "", b[48] = "";
 
 	plain(a, name);
 	plain(b, other);
@@ -107,13 +108,16 @@ wanted(const struct expected *e, enum where where, const char *name)
 	return 0;
 }
 
+PRINTF(2, 3)
 static void
-tell(struct buf *remarks, const char *fmt, const char *a, const char *b,
-    const char *c)
+tell(struct buf *remarks, const char *fmt, ...)
 {
 	struct buf s = {0};
+	va_list ap;
 
-	buf_printf(&s, fmt, a, b, c);
+	va_start(ap, fmt);
+	buf_vprintf(&s, fmt, ap);
+	va_end(ap);
 	buf_str(remarks, remarks->n ? "," : "");
 	buf_json(remarks, s.p, s.n);
 	buf_free(&s);
@@ -165,8 +169,8 @@ no_password(const struct json *values, struct buf *remarks)
 		if (strcasestr(values->key, "password"))
 			tell(remarks,
 			    "guide: %s is in the values: a password has no "
-			    "place in an event%s%s",
-			    values->key, "", "");
+			    "place in an event",
+			    values->key);
 }
 
 /* What no table says. */
@@ -186,15 +190,14 @@ sense(const char *metric, const struct json *properties,
 	    !strcasecmp(lead, email))
 		tell(remarks,
 		    "guide: New Lead is on the representative's profile, not "
-		    "on the lead's%s%s%s",
-		    "", "", "");
+		    "on the lead's");
 	if (!strcmp(metric, "Shipping Update") && update &&
 	    strcmp(update, "Shipped") && strcmp(update, "Out for delivery") &&
 	    strcmp(update, "Delivered"))
 		tell(remarks,
 		    "guide: UpdateType \"%.60s\" is none of Shipped, Out for "
-		    "delivery, Delivered%s%s",
-		    update, "", "");
+		    "delivery, Delivered",
+		    update);
 }
 
 /* Of a refused event: a member that is where the guide prints it by mistake. */
@@ -210,19 +213,17 @@ guide_misplaced(const struct json *root, struct buf *remarks)
 		if (strcmp(v->key, "name") && strcmp(v->key, "service"))
 			tell(remarks,
 			    "guide: %.60s is beside the metric's name; it "
-			    "belongs in data.attributes.properties%s%s",
-			    v->key, "", "");
+			    "belongs in data.attributes.properties",
+			    v->key);
 	if (json_path(a, "profile", "data", "properties", NULL))
-		tell(remarks,
-		    "guide: the profile's properties are beside its "
-		    "attributes; they belong within them%s%s%s",
-		    "", "", "");
+		tell(remarks, "guide: the profile's properties are beside its "
+		              "attributes; they belong within them");
 	for (v = a && data ? data->child : NULL; v; v = v->next)
 		if (!strcmp(v->key, "time") || !strcmp(v->key, "unique_id"))
 			tell(remarks,
 			    "guide: %s is beside data.attributes; it belongs "
-			    "within them%s%s",
-			    v->key, "", "");
+			    "within them",
+			    v->key);
 }
 
 void
@@ -259,7 +260,7 @@ guide_note(const char *metric, const struct json *attributes,
 	}
 	sense(metric, properties, place[PERSON], remarks);
 	if (missing.n)
-		tell(remarks, "guide: not there: %s%s%s", missing.p, "", "");
+		tell(remarks, "guide: not there: %s", missing.p);
 	buf_free(&missing);
 }
 

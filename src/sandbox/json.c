@@ -106,8 +106,10 @@ hex4(const char *p, unsigned *out)
 	*out = 0;
 	for (int i = 0; i < 4; i++) {
 		const char *digits = "0123456789abcdef", *d;
-		char c = p[i] >= 'A' && p[i] <= 'F' ? p[i] + 32 : p[i];
+		char c = p[i];
 
+		if (c >= 'A' && c <= 'F')
+			c = (char)(c + 32);
 		if (!c || !(d = strchr(digits, c)))
 			return -1;
 		*out = *out << 4 | (unsigned)(d - digits);

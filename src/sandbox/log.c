@@ -140,7 +140,7 @@ log_events(struct buf *b, uint64_t after, size_t max, int outcome)
 		if (outcome >= 0 && (int)e->outcome != outcome)
 			continue;
 		buf_printf(b, "%s{\"n\":%llu,\"outcome\":\"%s\",",
-		    comma ? "," : "", (unsigned long long)(oldest + i),
+		    comma ? "," : "", (unsigned long long)oldest + i,
 		    outcome_names[e->outcome]);
 		if (p)
 			buf_printf(b, "\"person\":\"%s\",", p->id);

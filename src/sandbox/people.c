@@ -278,8 +278,11 @@ people_merge_attributes(uint32_t who, const struct json *attributes,
     const struct json *meta, int may_change)
 {
 	struct person *p = people_at(who);
-	char *merged = merge_attributes(p->attributes, attributes, meta);
+	char *merged;
 
+	if (!p)
+		return;
+	merged = merge_attributes(p->attributes, attributes, meta);
 	if (!p->attributes || strcmp(merged, p->attributes))
 		p->updated = wall_ms();
 	free(p->attributes);

@@ -18,6 +18,7 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,6 +39,7 @@ char *xdup(const char *s, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_json(struct buf *b, const char *s, size_t n); /* "quoted" */
 void buf_time(struct buf *b, int64_t ms);              /* ISO 8601, Z */
 void buf_member(struct buf *b, const char *key);       /* ,"key": */

@@ -96,37 +96,41 @@ done(void *cls, struct MHD_Connection *http, void **con,
 static int
 is_loopback(const struct addrinfo *a)
 {
+	/* getaddrinfo() aligns what it gives. */
+	const void *at = a->ai_addr;
+	const struct sockaddr_in *in = at;
+	const struct sockaddr_in6 *in6 = at;
+
 	if (a->ai_family == AF_INET)
-		return ntohl(((struct sockaddr_in *)a->ai_addr)
-		                 ->sin_addr.s_addr) >>
-		           24 ==
-		       127;
-	return IN6_IS_ADDR_LOOPBACK(
-	    &((struct sockaddr_in6 *)a->ai_addr)->sin6_addr);
+		return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
 static int
 bind_to(struct listen *l, const struct addrinfo *a)
 {
-	struct sockaddr_storage s;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} s;
 	socklen_t len = sizeof s;
 	int yes = 1;
 
+	memset(&s, 0, sizeof s);
 	listen_fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listen_fd == -1)
 		return -1;
 	setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 	setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	if (bind(listen_fd, a->ai_addr, a->ai_addrlen) ||
-	    listen(listen_fd, 1024) ||
-	    getsockname(listen_fd, (struct sockaddr *)&s, &len)) {
+	    listen(listen_fd, 1024) || getsockname(listen_fd, &s.any, &len)) {
 		close(listen_fd);
 		listen_fd = -1;
 		return -1;
 	}
-	l->port = ntohs(s.ss_family == AF_INET
-	                    ? ((struct sockaddr_in *)&s)->sin_port
-	                    : ((struct sockaddr_in6 *)&s)->sin6_port);
+	l->port =
+	    ntohs(s.any.sa_family == AF_INET ? s.in.sin_port : s.in6.sin6_port);
 	return 0;
 }
 

@@ -67,22 +67,30 @@ buf_str(struct buf *b, const char *s)
 }
 
 void
-buf_printf(struct buf *b, const char *fmt, ...)
+buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
-	va_list ap;
+	va_list again;
 	int n;
 
 	buf_room(b, 200);
-	va_start(ap, fmt);
+	va_copy(again, ap);
 	n = vsnprintf(b->p + b->n, b->cap - b->n, fmt, ap);
-	va_end(ap);
 	if ((size_t)n >= b->cap - b->n) {
 		buf_room(b, (size_t)n);
-		va_start(ap, fmt);
-		vsnprintf(b->p + b->n, b->cap - b->n, fmt, ap);
-		va_end(ap);
+		vsnprintf(b->p + b->n, b->cap - b->n, fmt, again);
 	}
+	va_end(again);
 	b->n += (size_t)n;
+}
+
+void
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(b, fmt, ap);
+	va_end(ap);
 }
 
 /* Length of the UTF-8 character at s, 0 when it is none. */
@@ -157,7 +165,8 @@ buf_time(struct buf *b, int64_t ms)
 
 	if (!gmtime_r(&t, &tm))
 		memset(&tm, 0, sizeof tm);
-	strftime(s, sizeof s, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!strftime(s, sizeof s, "%Y-%m-%dT%H:%M:%S", &tm))
+		s[0] = '\0';
 	buf_printf(b, "%s.%03dZ", s, (int)(ms % 1000));
 }
 

@@ -425,15 +425,14 @@ pages(void **state)
 	    url);
 	rule(2, "/api/events?filter", 1, 200, body);
 	rule(3, "/api/events/?page%5Bcursor%5D=c", 1, 200,
-	    "{\"data\":[" EVENT(
-	        "o4", "2026-07-14T03:33:22Z") "," EVENT(
-	        "o5", "2026-07-13T22:03:22-05:30") ",{\"attributes\":{\"datetime\":"
-	                                      "\"2026-07-14T03:33:23Z\","
-	                                      "\"event_properties\":null}}],"
-	                                      "\"links\":{}}");
+	    "{\"data\":[" EVENT("o4", "2026-07-14T03:33:22Z") "," EVENT("o5",
+	        "2026-07-13T22:03:22-05:30") ",{\"attributes\":{\"datetime\":"
+	                                     "\"2026-07-14T03:33:23Z\","
+	                                     "\"event_properties\":null}}],"
+	                                     "\"links\":{}}");
 	assert_int_equal(held(), 5);
-	assert_string_equal(
-	    told, "o1=1784000000 o2:3=1784000001 o4=1784000002 o5=1784000002 =1784000003 ");
+	assert_string_equal(told, "o1=1784000000 o2:3=1784000001 o4=1784000002 "
+	                          "o5=1784000002 =1784000003 ");
 	assert_int_equal(server->requests, 4);
 	assert_string_equal(server->line[2],
 	    "GET /api/events?filter=equals%28metric_id%2C%22M1%22%29%2C"
