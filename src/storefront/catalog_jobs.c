@@ -1,14 +1,6 @@
 /*
- * catalog_jobs.c - the jobs of `catalog push`: filled, posted, polled to their
- * end, and what came of them kept.
- *
- *   an entry's fate           then
- *   taken                     its hash is noted; of a deletion, its row goes
- *   create, but it exists     noted as unknown: the next pass updates it
- *   update, but it is not     its row goes: the next pass creates it
- *   delete, but it is not     taken
- *   a variant without item    the item's row goes: the next pass creates both
- *   refused                   told with Klaviyo's words; tried by the next push
+ * catalog_jobs.c - the jobs of `catalog push`: filled, posted and polled to
+ * their end; what came of them is kept by catalog_kept.c.
  *
  * Klaviyo may refuse a whole job, or not say which entries failed: such a job
  * is halved until it does.
@@ -28,7 +20,7 @@
 #define JOB_BYTES 4000000 /* of 5 MB */
 #define POLL_MS 100
 #define POLL_MAX_MS 2000
-#define PATIENCE_S 3600        /* with one job */
+#define PATIENCE_S 3600 /* with one job */
 _Static_assert(OPEN_MAX <= KLAVIYO_CATALOG_JOBS, "Klaviyo's limit");
 
 /* ------------------------------------------------------------ one job's life
@@ -73,112 +65,6 @@ job_put(struct job *job, const struct entry *entry)
 }
 
 /* ------------------------------------------------------ what became of it */
-
-/* A line for the operator; "item 1111: .." */
-static int
-refuse(struct push *push, enum klaviyo_catalog_kind kind,
-    enum klaviyo_catalog_step step, const char *product, const char *name,
-    const char *words)
-{
-	static const char *const verb[] = {
-	    "not created", "not updated", "not deleted"};
-	int64_t n = push->refused++;
-
-	if (n < PUSH_FAULTS &&
-	    asprintf(&push->fault[n], "%s %s%s%s%s %s: %s",
-	        kind == KLAVIYO_CATALOG_ITEM ? "product" : "variant of",
-	        product, *name != '\0' ? ", \"" : "", name,
-	        *name != '\0' ? "\"," : "", verb[step], words) < 0) {
-		push->fault[n] = NULL;
-		return shop_fail("out of memory");
-	}
-	return 0;
-}
-
-void
-jobs_forgive(struct push *push)
-{
-	for (int i = 0; i < PUSH_FAULTS; i++) {
-		free(push->fault[i]);
-		push->fault[i] = NULL;
-	}
-	push->refused = 0;
-}
-
-static const char *
-kind_name(enum klaviyo_catalog_kind kind)
-{
-	return kind == KLAVIYO_CATALOG_ITEM ? "item" : "variant";
-}
-
-/* ${hash} NULL: Klaviyo does not have it. */
-static int
-keep(struct push *push, enum klaviyo_catalog_kind kind, const char *product,
-    const char *name, const char *hash)
-{
-	int64_t rows;
-
-	if (hash == NULL)
-		rows = db_run(push->db, NULL, NULL,
-		    "DELETE FROM catalog_pushed WHERE kind = $1 "
-		    "AND product = $2 AND name = $3",
-		    kind_name(kind), product, name);
-	else
-		rows = db_run(push->db, NULL, NULL,
-		    "INSERT INTO catalog_pushed (kind, product, name, hash) "
-		    "VALUES ($1, $2, $3, $4) ON CONFLICT (kind, product, name) "
-		    "DO UPDATE SET hash = excluded.hash",
-		    kind_name(kind), product, name, hash);
-	return rows < 0 ? -1 : 0;
-}
-
-static int
-keep_taken(struct push *push, const struct job *job, const struct entry *e)
-{
-	push->done[job->kind][job->step]++;
-	return keep(push, job->kind, e->product, e->name,
-	    job->step != KLAVIYO_CATALOG_DELETE ? e->hash : NULL);
-}
-
-static int
-keep_fault(struct push *push, const struct job *job, const struct entry *e,
-    enum klaviyo_catalog_fault fault, const char *words)
-{
-	bool variant = job->kind == KLAVIYO_CATALOG_VARIANT, turns = false;
-	int result = 0;
-
-	if (fault == KLAVIYO_CATALOG_MISSING &&
-	    job->step == KLAVIYO_CATALOG_DELETE)
-		return keep_taken(push, job, e);
-	if (fault == KLAVIYO_CATALOG_MISSING) {
-		turns = variant || job->step == KLAVIYO_CATALOG_UPDATE;
-		/* Of a variant to be created, it is the item. */
-		if (job->step == KLAVIYO_CATALOG_UPDATE)
-			result =
-			    keep(push, job->kind, e->product, e->name, NULL);
-		else if (variant)
-			result = keep(
-			    push, KLAVIYO_CATALOG_ITEM, e->product, "", NULL);
-	} else if (job->step == KLAVIYO_CATALOG_CREATE &&
-	           fault != KLAVIYO_CATALOG_INVALID) {
-		turns = true;
-		result = keep(push, job->kind, e->product, e->name, "");
-	}
-	push->turned += turns;
-	if (result != 0 || (turns && !push->final))
-		return result;
-	return refuse(push, job->kind, job->step, e->product, e->name, words);
-}
-
-/* What Klaviyo's answer says of each entry. */
-struct verdict {
-	struct job *job;
-	bool faulty[KLAVIYO_CATALOG_JOB];
-	enum klaviyo_catalog_fault fault[KLAVIYO_CATALOG_JOB];
-	const char *words[KLAVIYO_CATALOG_JOB];
-	int64_t named;
-	bool unnamed; /* an error that is nobody's */
-};
 
 static int
 take_error(
@@ -237,36 +123,10 @@ settle(
     struct push *push, struct job *job, const struct verdict *v, int64_t failed)
 {
 	bool blind = job->n > 1 && (v->unnamed || failed > v->named);
-	int result = db_begin(push->db);
+	int result = entries_keep(push, job, v, failed, blind);
 
-	if (result != 0)
-		goto out;
-	for (size_t i = 0; result == 0 && i < job->n; i++) {
-		const struct entry *e = &job->entry[i];
-
-		if (v->faulty[i])
-			result =
-			    keep_fault(push, job, e, v->fault[i], v->words[i]);
-		else if (!blind && failed > v->named) /* alone, and failed */
-			result =
-			    keep_fault(push, job, e, KLAVIYO_CATALOG_UNCLEAR,
-			        "Klaviyo does not say why");
-		else if (!blind)
-			result = keep_taken(push, job, e);
-	}
-	/* When Klaviyo was told last: for `doctor`. */
-	if (result == 0 &&
-	    catalog_note(push->db, "catalog push", time(NULL)) == 0)
-		result = push_renew(push);
-	else
-		result = -1;
-	if (result == 0)
-		result = db_commit(push->db);
-	if (result != 0)
-		db_rollback(push->db);
-	else if (blind)
+	if (result == 0 && blind)
 		result = halve(push, job, v);
-out:
 	job_free(job);
 	return result;
 }
@@ -340,8 +200,8 @@ wait_first(struct push *push)
 	push->bytes -= job->bytes;
 	while ((result = poll_job(push, job)) == 0) {
 		if (time(NULL) - begun > PATIENCE_S) {
-			shop_fail("Klaviyo has not ended %s in an hour",
-			    job->path);
+			shop_fail(
+			    "Klaviyo has not ended %s in an hour", job->path);
 			job_free(job);
 			return -1;
 		}
@@ -459,7 +319,8 @@ jobs_add(struct push *push, enum klaviyo_catalog_kind kind,
 	int result = 0;
 
 	if (text == NULL)
-		return refuse(push, kind, step, product, name, klaviyo_error());
+		return entry_refuse(
+		    push, kind, step, product, name, klaviyo_error());
 	if (push->klaviyo == NULL) {
 		push->done[kind][step]++;
 		goto out;

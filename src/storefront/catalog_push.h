@@ -3,7 +3,8 @@
  *
  *   commands_catalog.c   the command
  *   catalog_push.c       what has changed since the last push
- *   catalog_jobs.c       jobs: posted, polled to their end, kept
+ *   catalog_jobs.c       jobs: posted, polled to their end
+ *   catalog_kept.c       what came of their entries
  *   catalog_lock.c       one push at a time
  */
 #ifndef CATALOG_PUSH_H
@@ -29,6 +30,16 @@ struct job {
 	struct entry entry[KLAVIYO_CATALOG_JOB];
 	char path[512]; /* where to ask for it */
 	struct job *next;
+};
+
+/* What Klaviyo's answer says of each entry. */
+struct verdict {
+	struct job *job;
+	bool faulty[KLAVIYO_CATALOG_JOB];
+	enum klaviyo_catalog_fault fault[KLAVIYO_CATALOG_JOB];
+	const char *words[KLAVIYO_CATALOG_JOB];
+	int64_t named;
+	bool unnamed; /* an error that is nobody's */
 };
 
 struct push {
@@ -59,6 +70,15 @@ int jobs_add(struct push *push, enum klaviyo_catalog_kind kind,
 /* Posts what is being filled and waits for the end of all. */
 int jobs_finish(struct push *push);
 void jobs_free(struct push *push);
+
+/* catalog_kept.c.  A line for the operator; "product 1111 not created: .." */
+int entry_refuse(struct push *push, enum klaviyo_catalog_kind kind,
+    enum klaviyo_catalog_step step, const char *product, const char *name,
+    const char *words);
+/* Keeps what became of each entry of a job; ${blind}: only of those with an
+ * error of their own.  Own transaction. */
+int entries_keep(struct push *push, const struct job *job,
+    const struct verdict *v, int64_t failed, bool blind);
 /* Forgets what was refused. */
 void jobs_forgive(struct push *push);
 
