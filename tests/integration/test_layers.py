@@ -12,7 +12,7 @@ SRC = os.path.join(TREE, "src")
 SEE_KLAVIYO = {"tracking.c", "tracking_account.c", "tracking_feed.c",
                "tracking_order.c", "tracking_onsite.c", "tracking_catalog.c",
                "catalog_push.h", "catalog_push.c", "catalog_jobs.c",
-               "commands_catalog.c",
+               "catalog_kept.c", "commands_catalog.c",
                "tracking_preview.c", "commands_preview.c",
                "commands_reconcile.c", "expected.c", "reconcile.h",
                "commands_doctor.c", "doctor_ask.c",
