@@ -1,0 +1,131 @@
+/*
+ * web.h - requests and answers, and the process that serves them.
+ *
+ * Part of storefront.h, where the rules for all of it are.
+ */
+#ifndef WEB_H
+#define WEB_H
+
+#include "base.h"
+
+/* ------------------------------------------------------------ http.c: requests */
+
+#define BODY_MAX 65536
+#define FIELDS_MAX 100
+
+struct field {
+	const char *name, *value;
+};
+struct fields {
+	struct field *list;
+	size_t n;
+};
+struct request {
+	struct arena *arena;
+	const char *method;     /* GET, HEAD or POST */
+	const char *path;       /* decoded, begins with /, valid UTF-8 */
+	struct fields query, form;
+	/* Headers; "" when absent. */
+	const char *cookie, *accept, *origin, *fetch_site, *if_none_match,
+	    *if_modified_since, *user_agent;
+	const char *purpose;    /* "prefetch", "prerender", or for a visitor: "" */
+	bool cookie_lost;       /* there were some, which cannot be read */
+	const char *client;     /* REMOTE_ADDR; "" when absent */
+	int64_t now;
+};
+struct response {
+	int status;          /* 0 until set; 200 if it stays so */
+	struct text headers; /* "Name: value\r\n".. without Status */
+	struct text body;
+	bool bad;            /* a header was refused: answer 500 */
+	bool no_referrer;    /* its address goes nowhere */
+	struct file_body *file; /* the body instead, or NULL; freed with it */
+};
+/* A body in a file, which answers may share; freed by the last of them. */
+struct file_body *file_body_new(int fd, int64_t length); /* takes fd */
+struct file_body *file_body_share(struct file_body *file);
+void file_body_free(struct file_body *file);
+int64_t file_body_length(const struct file_body *file);
+/* Up to ${n} bytes at ${offset}; 0 at the end, -1 on failure. */
+long file_body_read(
+    const struct file_body *file, int64_t offset, char *buffer, size_t n);
+/* The value of a field; NULL if it is not there. */
+const char *field(const struct fields *fields, const char *name);
+/* The value of a cookie, "" if it is not there or is there twice. */
+const char *request_cookie(struct request *request, const char *name);
+/* Whether one of the cookies of that name has this very value. */
+bool request_cookie_is(
+    const struct request *request, const char *name, const char *value);
+/* The one header writer: refuses CR, LF, NUL and other controls. */
+void response_header(
+    struct response *response, const char *name, const char *value);
+void response_free(struct response *response);
+/* Parses "a=1&b=2" strictly.  Returns 0, or the HTTP status to answer: 400 for
+ * a bad escape, bad UTF-8, NUL or a repeated name, 413 for too many. */
+int fields_parse(struct arena *arena, const char *text, size_t length,
+    struct fields *fields);
+/*
+ * Makes a request of CGI variables and a body.  ${get} looks up a variable,
+ * NULL if absent; ${read} reads up to n bytes of the body, fewer at its end, -1
+ * on failure.  Returns 0, or the status to answer.
+ */
+typedef const char *http_get(void *arg, const char *name);
+typedef long http_read(void *arg, char *buffer, size_t n);
+int request_make(struct request *request, struct arena *arena, http_get *get,
+    http_read *read, void *arg);
+/* The whole answer as CGI wants it: Status, headers, body unless HEAD. */
+void response_cgi(
+    const struct response *response, bool head, struct text *out);
+
+/* ------------------------------------------------ scratch.c: nameless files */
+
+/* A new file without a name, gone with its last user; made in a directory that
+ * is this process's user's alone. */
+int scratch_file(void);
+/* That directory's descriptor, kept open. */
+int scratch_folder(void);
+
+/* ------------------------------------- confine.c: what the process may still do */
+
+/* Nobody but root reads this process's memory or environment; no core files. */
+void confine_memory(const struct settings *settings);
+/* Prints what the kernel offers; returns how much of it is missing. */
+int confine_report(FILE *out);
+
+/* ---------------------------------------------------- serve.c: the accept loop */
+
+/* FastCGI on STOREFRONT_LISTEN or an inherited socket, plain CGI when the
+ * environment says so.  Returns the process's exit code. */
+int serve(const struct settings *settings);
+/* Has a web server started this process, as CGI or with a listening standard
+ * input?  Then its arguments are none: Apache's CGI makes a visitor's query
+ * ("/?outbox+drop") the program's arguments. */
+bool serve_called(void);
+
+/* ------------------------------------------------------------ pages.c: the shop */
+
+/* One thread's shop: its connection, settings and secret. */
+struct shop {
+	const struct settings *settings;
+	struct db *db;
+	unsigned char secret[32];
+	const char *currency;   /* the database's */
+	char currency_text[4];
+};
+int shop_open(struct shop *shop, const struct settings *settings);
+void shop_close(struct shop *shop);
+/* Reads STOREFRONT_SECRET_FILE. */
+int secret_load(const struct settings *settings, unsigned char secret[32]);
+/* Answers one request; whatever fails becomes an error page. */
+void shop_handle(struct shop *shop, struct request *request,
+    struct response *response);
+/* ${prefix} and ${segment}, percent-encoded: a path that may stand in a URL. */
+char *url_path(struct arena *arena, const char *prefix, const char *segment);
+/* The address that brings a cart back on any device (pages_restore.c). */
+struct cart;
+const char *cart_link(
+    struct shop *shop, struct arena *arena, const struct cart *cart);
+/* An error page for a request that could not even be made. */
+void shop_refuse(struct shop *shop, int status, struct response *response);
+
+#endif
