@@ -209,9 +209,15 @@ put_policy(struct visit *visit, struct page *page)
 	    ? ""
 	    : tracking_hosts(settings, visit->arena, false);
 
+	/* Who only wants to be told still lends nobody a frame or a base. */
+	if (settings->csp_report)
+		response_header(visit->response, "Content-Security-Policy",
+		    "base-uri 'none'; frame-ancestors 'none'");
 	/* strict-dynamic: what an allowed block adds may run; forms of
 	   klaviyo.js bring inline styles. */
-	response_header(visit->response, "Content-Security-Policy",
+	response_header(visit->response,
+	    settings->csp_report ? "Content-Security-Policy-Report-Only"
+	                         : "Content-Security-Policy",
 	    arena_printf(visit->arena,
 	        "default-src 'none'; script-src 'strict-dynamic'%s; "
 	        "connect-src 'self'%s; img-src 'self' data: https:%s; "
@@ -441,8 +447,23 @@ put_lines(struct visit *visit, struct tpl *tpl, const struct line *line)
 
 /* ---------------------------------------------------------------- dispatching */
 
+/* The forms that do without a session's token: pages that are the same for
+ * everyone hold them, or, of a cart's link, one who has no session. */
+static bool
+has_token(const char *path)
+{
+	static const char *const without[] = {
+	    "/cart/add", "/consent", "/back-in-stock", "/cart/restore"};
+
+	for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
+		if (strcmp(path, without[i]) == 0)
+			return false;
+	return true;
+}
+
 /* Whether a POST comes from a page of this shop.  A browser says so itself in
- * Sec-Fetch-Site; an older one names the page's origin. */
+ * Sec-Fetch-Site; an older one names the page's origin.  One that says neither
+ * has to know the session's token. */
 static bool
 own_origin(const struct visit *visit)
 {
@@ -451,8 +472,9 @@ own_origin(const struct visit *visit)
 	if (*request->fetch_site != '\0')
 		return strcmp(request->fetch_site, "same-origin") == 0 ||
 		    strcmp(request->fetch_site, "none") == 0;
-	return *request->origin == '\0' ||
-	    strcmp(request->origin, visit->shop->settings->url) == 0;
+	return *request->origin == '\0'
+	    ? has_token(request->path)
+	    : strcmp(request->origin, visit->shop->settings->url) == 0;
 }
 
 /* The route of a path; *${allowed} gets the method of one that differs. */
