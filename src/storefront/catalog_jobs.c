@@ -340,8 +340,8 @@ out:
 int
 jobs_finish(struct push *push)
 {
-	for (int kind = 0; kind < 2; kind++)
-		for (int step = 0; step < 3; step++)
+	for (enum klaviyo_catalog_kind kind = 0; kind < 2; kind++)
+		for (enum klaviyo_catalog_step step = 0; step < 3; step++)
 			if (post_filled(push, kind, step) != 0)
 				return -1;
 	while (push->first != NULL)
@@ -355,8 +355,8 @@ jobs_free(struct push *push)
 {
 	struct job *next;
 
-	for (int kind = 0; kind < 2; kind++)
-		for (int step = 0; step < 3; step++)
+	for (enum klaviyo_catalog_kind kind = 0; kind < 2; kind++)
+		for (enum klaviyo_catalog_step step = 0; step < 3; step++)
 			job_free(push->filling[kind][step]);
 	for (struct job *job = push->first; job != NULL; job = next) {
 		next = job->next;

@@ -49,7 +49,7 @@ pattern(struct arena *arena, const char *before, const char *word,
 			*to++ = '!';
 		*to++ = word[i];
 	}
-	strcpy(to, after);
+	memcpy(to, after, strlen(after) + 1);
 	return text;
 }
 

@@ -10,7 +10,9 @@
 #include "catalog_push.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,15 +30,15 @@ text_row(void *arg, int n, const char *const col[])
 static bool
 goes_on(const char *mark, const char *host)
 {
-	char other[65];
-	long pid;
-	long long since;
+	size_t n = strcspn(mark, " ");
+	char *end;
+	long pid = strtol(mark + n, &end, 10);
+	long long since = strtoll(end, &end, 10);
 
-	if (sscanf(mark, "%64s %ld %lld", other, &pid, &since) != 3 ||
-	    time(NULL) - since > LEASE_S)
+	if (*end != '\0' || time(NULL) - since > LEASE_S)
 		return false;
-	return strcmp(other, host) != 0 || pid <= 0 ||
-	       kill((pid_t)pid, 0) == 0 || errno == EPERM;
+	return strlen(host) != n || strncmp(mark, host, n) != 0 || pid <= 0 ||
+	       pid > INT_MAX || kill((pid_t)pid, 0) == 0 || errno == EPERM;
 }
 
 static const char *

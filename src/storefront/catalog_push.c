@@ -152,7 +152,7 @@ push_item(void *arg, struct arena *arena, const struct product *p)
 {
 	char *text, hash[HASH_SIZE] = "";
 	struct push *push = arg;
-	int step =
+	enum klaviyo_catalog_step step =
 	    p->pushed == NULL ? KLAVIYO_CATALOG_CREATE : KLAVIYO_CATALOG_UPDATE;
 
 	progress_show(&push->progress, 1, "");
@@ -178,7 +178,7 @@ push_variant(struct push *push, struct arena *arena, const struct product *p,
     const struct variant *v)
 {
 	char *text, hash[HASH_SIZE] = "";
-	int step =
+	enum klaviyo_catalog_step step =
 	    v->pushed == NULL ? KLAVIYO_CATALOG_CREATE : KLAVIYO_CATALOG_UPDATE;
 
 	text = tracking_variant_entry(push->settings, arena, push->currency, p,

@@ -46,7 +46,7 @@ struct push {
 	const struct settings *settings;
 	struct db *db;
 	struct klaviyo *klaviyo; /* NULL: a dry run */
-	const char *currency;
+	char currency[4];
 	bool all;                   /* told anew */
 	bool clear;                 /* taken back */
 	struct job *filling[2][3]; /* of a kind and step, or NULL */

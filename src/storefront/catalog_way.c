@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LATELY (24 * 3600)
+#define LATELY (INT64_C(24) * 3600)
 
 int
 catalog_note(struct db *db, const char *what, int64_t now)

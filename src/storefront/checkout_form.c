@@ -141,7 +141,7 @@ checkout_read(struct visit *visit, struct checkout *c)
 void
 checkout_check(struct visit *visit, struct checkout *c)
 {
-	for (int i = 0; i < FIELDS; i++) {
+	for (enum checkout_field i = 0; i < FIELDS; i++) {
 		bool bill = i >= BILLING_FIRST_NAME && i <= BILLING_COUNTRY;
 
 		if (bill && c->billing_same)

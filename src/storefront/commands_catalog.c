@@ -24,16 +24,14 @@ currency_row(void *arg, int n, const char *const col[])
 static int
 run_push(struct push *push, bool dry_run)
 {
-	char currency[4] = "";
 	int result = -1;
 
-	push->currency = currency;
 	push->last = &push->first;
 	if (sodium_init() < 0)
 		return shop_fail("libsodium does not start");
 	push->db = db_open(push->settings);
 	if (push->db == NULL ||
-	    db_run(push->db, currency_row, currency,
+	    db_run(push->db, currency_row, push->currency,
 	        "SELECT value FROM meta WHERE name = 'currency'") < 0)
 		return -1;
 	if (dry_run)

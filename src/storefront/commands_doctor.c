@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define MINUTE 60
+#define MINUTE INT64_C(60)
 #define YEAR (365 * 86400L)
 #define BATCH_MAX (30 * MINUTE)
 #define AGE_MAX (30 * MINUTE)

@@ -69,11 +69,9 @@ feed_to_file(const struct settings *settings, const char *format,
 	if (asprintf(&beside, "%s.XXXXXX", path) < 0)
 		return shop_fail("out of memory");
 	fd = mkostemp(beside, O_CLOEXEC);
-	if (fd < 0)
-		shop_fail("%s: %s", path, strerror(errno));
-	else if (feed_to(settings, format, fd, counts) != 0)
+	if (fd >= 0 && feed_to(settings, format, fd, counts) != 0)
 		result = -1;
-	else if (fchmod(fd, 0644) != 0 || fsync(fd) != 0 ||
+	else if (fd < 0 || fchmod(fd, 0644) != 0 || fsync(fd) != 0 ||
 	         rename(beside, path) != 0)
 		shop_fail("%s: %s", path, strerror(errno));
 	else
@@ -93,7 +91,7 @@ int
 feed_command(const struct settings *settings, int argc, char **argv)
 {
 	const char *format = argc > 1 ? argv[1] : "", *path = NULL;
-	struct feed_counts counts;
+	struct feed_counts counts = {0};
 	int result;
 
 	if ((strcmp(format, "json") != 0 && strcmp(format, "xml") != 0) ||

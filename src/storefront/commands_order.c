@@ -16,12 +16,7 @@
 static const char *
 when(char text[32], int64_t seconds)
 {
-	time_t time = (time_t)seconds;
-	struct tm tm;
-
-	gmtime_r(&time, &tm);
-	strftime(text, 32, "%Y-%m-%d %H:%M:%SZ", &tm);
-	return text;
+	return utc_text(text, 32, "%Y-%m-%d %H:%M:%SZ", seconds);
 }
 
 static int

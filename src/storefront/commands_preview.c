@@ -95,8 +95,8 @@ queue_change(void *arg, const char *kind, const struct change *change)
 static int
 preview_order(struct preview *p, const char *id)
 {
-	struct order order;
-	int found = order_load(p->db, p->arena, id, NULL, &order);
+	struct order *order = arena_alloc(p->arena, sizeof(*order));
+	int found = order ? order_load(p->db, p->arena, id, NULL, order) : -1;
 
 	if (found < 0)
 		return -1;
@@ -104,13 +104,13 @@ preview_order(struct preview *p, const char *id)
 		return shop_fail("there is no order '%s': `storefront order "
 		                 "list` shows them",
 		    id);
-	p->order = &order;
+	p->order = order;
 	p->queued_at = p->now;
 	p->scratch = db_scratch();
 	if (p->scratch == NULL ||
-	    tracking_order(p->settings, p->scratch, &order, p->history,
+	    tracking_order(p->settings, p->scratch, order, p->history,
 	        p->queued_at) != 0 ||
-	    order_changes(p->db, p->arena, &order, queue_change, p) != 0)
+	    order_changes(p->db, p->arena, order, queue_change, p) != 0)
 		return -1;
 	shop_fail("%s", "");
 	if (klaviyo_outbox_list(db_store(p->scratch), NULL, NULL, p->now,
@@ -177,7 +177,7 @@ print_feed(struct preview *p, const struct product *product)
 {
 	struct feed_counts counts;
 	struct text feed = {0};
-	const char *currency = p->state;
+	const char *currency = p->state, *item;
 	size_t n;
 	int result;
 
@@ -188,7 +188,8 @@ print_feed(struct preview *p, const struct product *product)
 		n--;
 	if (result == 0 && n > 1 && counts.items == 1) {
 		feed.data[n - 1] = '\0';
-		print_body(p, "/feed/catalog.json", strchr(feed.data, '{'));
+		if ((item = strchr(feed.data, '{')) != NULL)
+			print_body(p, "/feed/catalog.json", item);
 	}
 	text_free(&feed);
 	return result;

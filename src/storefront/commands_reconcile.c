@@ -106,12 +106,9 @@ print_missing(const struct reconcile *r, const struct wanted *w)
 {
 	const char *metric = klaviyo_metric_name(r->expected.metric);
 	const char *order = strndupa(w->unique_id, strcspn(w->unique_id, ":"));
-	time_t time = w->time;
 	char when[32];
-	struct tm tm;
 
-	gmtime_r(&time, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	utc_text(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", w->time);
 	if (r->json)
 		return print_json(r, metric, w, order, when);
 	printf("%s  %-8s %s  order %s  %s%s\n", when, r->state, metric, order,

@@ -38,6 +38,7 @@ struct ruleset {
 	uint64_t files, net, scoped;
 };
 struct port_rule {
+	/* cppcheck-suppress unusedStructMember ; the kernel reads it */
 	uint64_t allowed, port;
 };
 #define RULE_PORT 2 /* LANDLOCK_RULE_NET_PORT */
@@ -200,7 +201,7 @@ allow_all(struct box *box, struct db *db, const struct listener *listener)
 		allow_fd(box, scratch, MAKES);
 	allow_path(box, "/dev/urandom", LANDLOCK_ACCESS_FS_READ_FILE);
 	if (listener != NULL && *listener->path != '\0') {
-		strcpy(path, listener->path);
+		memcpy(path, listener->path, sizeof(path));
 		allow_path(box, dirname(path), LANDLOCK_ACCESS_FS_REMOVE_FILE);
 	}
 }

@@ -117,15 +117,15 @@ db_needs(struct db *db, db_need *need, void *arg)
 static struct db *
 connect_to(const char *address, bool create)
 {
-	const struct engine *const *engine = engines;
+	size_t i = 0, last = sizeof(engines) / sizeof(*engines) - 1;
 	struct db *db;
 
-	while (!(*engine)->takes(address))
-		engine++;
-	db = (*engine)->open(address, create);
+	while (i < last && !engines[i]->takes(address))
+		i++;
+	db = engines[i]->open(address, create);
 	if (db == NULL)
 		return NULL;
-	db->engine = *engine;
+	db->engine = engines[i];
 	db->store = (struct klaviyo_store){.sql = noted_sql, .conn = db};
 	return db;
 }

@@ -353,6 +353,7 @@ pgsql_needs(struct db *db, db_need *need, void *arg)
 	    "/run/systemd/resolve", "/dev/null"};
 	struct connection *c = (struct connection *)db;
 	PQconninfoOption *list = PQconninfo(c->conn);
+	/* cppcheck-suppress getpwuidCalled ; before the threads begin */
 	const struct passwd *self = getpwuid(geteuid());
 	char *resolver = realpath("/etc/resolv.conf", NULL);
 

@@ -187,7 +187,6 @@ int
 expected_next(struct expected *e)
 {
 	struct filling l = {e, klaviyo_metric_name(e->metric), 0};
-	int n;
 
 	arena_free(e->arena);
 	e->arena = arena_new();
@@ -197,7 +196,7 @@ expected_next(struct expected *e)
 	if (e->arena == NULL || db_begin(e->scratch) != 0)
 		return -1;
 	if (db_run(e->scratch, NULL, NULL, "DELETE FROM klaviyo_outbox") < 0 ||
-	    (n = queue_window(e)) < 0) {
+	    queue_window(e) < 0) {
 		db_rollback(e->scratch);
 		return -1;
 	}

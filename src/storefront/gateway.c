@@ -19,7 +19,7 @@
 #include "tpl.h"
 
 #define PEER_SECONDS 3
-#define DRAIN_MAX (1024 * 1024)
+#define DRAIN_MAX ((size_t)1024 * 1024)
 #define PIECE 32768
 #define PARAMETERS_MAX 200
 #define PARAMETER_BYTES_MAX 65536

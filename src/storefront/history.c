@@ -14,6 +14,7 @@
  */
 #include "storefront.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,16 +40,22 @@ place_row(void *arg, int n, const char *const col[])
 {
 	long long time, since, until;
 	struct sync *s = arg;
-	char id[40];
+	const char *id;
+	size_t length;
+	char *end;
 
 	(void)n;
-	if (sscanf(col[0], "%lld %39s %lld %lld", &time, id, &since, &until) !=
-	        4 ||
+	time = strtoll(col[0], &end, 10);
+	id = end + (*end == ' ');
+	length = strcspn(id, " ");
+	since = strtoll(id + length, &end, 10);
+	until = strtoll(end, &end, 10);
+	if (*end != '\0' || length == 0 || length >= sizeof(s->at.id) ||
 	    since != s->span.since ||
 	    (s->span.until_given && until != s->span.until))
 		return 0;
 	s->at.time = time;
-	snprintf(s->at.id, sizeof(s->at.id), "%s", id);
+	snprintf(s->at.id, sizeof(s->at.id), "%.*s", (int)length, id);
 	s->span.until = until;
 	return 0;
 }

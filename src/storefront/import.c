@@ -277,7 +277,7 @@ read_image(const struct row *row, struct draft *draft)
 
 	if (cell_url(row, IMAGE, &image) != 0 ||
 	    cell_whole(row, IMAGE_POSITION, &position) != 0 ||
-	    cell_text(row, IMAGE_ALT, 2 * NAME_MAX_CHARS, &alt) != 0)
+	    cell_text(row, IMAGE_ALT, (size_t)2 * NAME_MAX_CHARS, &alt) != 0)
 		return -1;
 	if (*image == '\0')
 		return 0;

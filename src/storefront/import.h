@@ -40,7 +40,7 @@ enum column {
 extern const struct sheet product_sheet;
 
 int cell_handle(const struct row *row, const char **handle);
-int cell_url(const struct row *row, enum column column, const char **url);
+int cell_url(const struct row *row, int column, const char **url);
 /* "Kids & Co." is "kids-co". */
 char *slug_of(struct arena *arena, const char *name);
 

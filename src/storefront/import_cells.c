@@ -121,6 +121,7 @@ cell_amount(const struct row *row, int column, const char *currency,
 {
 	static const char *const examples[] = {"19.990", "19.99", "1999"};
 	const char *text, *example = NULL;
+	bool can = false;
 	int64_t n;
 
 	if (cell_text(row, column, 100, &text) != 0)
@@ -133,9 +134,10 @@ cell_amount(const struct row *row, int column, const char *currency,
 		    money_text(row->arena, PRICE_MAX, currency));
 	}
 	/* The first that this currency can write. */
-	for (size_t i = 0; example == NULL; i++)
-		if (money_parse(examples[i], currency, &n) == 0)
-			example = examples[i];
+	for (size_t i = 0; !can && i < 3; i++) {
+		example = examples[i];
+		can = money_parse(example, currency, &n) == 0;
+	}
 	if (*text == '\0')
 		return cell_fail(
 		    row, column, "is empty; write it like %s", example);
@@ -191,13 +193,15 @@ read_zone(const char *text, int64_t *seconds)
 	*seconds = 0;
 	if (strcmp(text, "UTC") == 0 || strcmp(text, "Z") == 0)
 		return true;
+	/* The width keeps the numbers in range.  NOLINTBEGIN(cert-err34-c) */
 	if ((*text != '+' && *text != '-') ||
 	    (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 &&
 	        sscanf(text + 1, "%2d%2d%n", &hours, &minutes, &n) != 2) ||
 	    n < 4 || text[1 + n] != '\0' || hours > 14 || minutes > 59 ||
 	    hours < 0 || minutes < 0)
 		return false;
-	*seconds = (hours * 60 + minutes) * 60;
+	/* NOLINTEND(cert-err34-c) */
+	*seconds = (hours * INT64_C(60) + minutes) * 60;
 	if (*text == '-')
 		*seconds = -*seconds;
 	return true;
@@ -234,7 +238,7 @@ cell_time(const struct row *row, int column, int64_t *time)
 }
 
 int
-cell_url(const struct row *row, enum column column, const char **url)
+cell_url(const struct row *row, int column, const char **url)
 {
 	static const char what[] =
 	    "write an address like https://example.com/a.jpg, or a path of "

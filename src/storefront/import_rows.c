@@ -44,7 +44,7 @@ clean(struct reader *reader, const char *what, const char *data, size_t length)
 	for (const char *c = cell; *c != '\0'; c++) {
 		if (*c == '\r' && c[1] == '\n')
 			continue;
-		*to++ = *c == '\r' ? '\n' : *c;
+		*to++ = (char)(*c == '\r' ? '\n' : *c);
 	}
 	if (to != cell)
 		*to = '\0';
@@ -346,8 +346,10 @@ read_more(struct piece *piece, FILE *file, const struct reader *reader)
 		    (long long)reader->line);
 	if (piece->length + PIECE > piece->room) {
 		more = realloc(piece->data, piece->length + PIECE);
-		if (more == NULL)
-			return shop_fail("out of memory");
+		if (more == NULL) {
+			shop_fail("out of memory");
+			return -1;
+		}
 		piece->data = more;
 		piece->room = piece->length + PIECE;
 	}

@@ -149,14 +149,15 @@ store_product(struct db *db, struct arena *arena, const struct draft *draft,
 static int
 store_variants(struct db *db, const struct draft *draft)
 {
-	int64_t position = 0;
+	int64_t position = 1;
 
 	/* What is not set again below is no longer in the file. */
 	if (db_run(db, NULL, NULL,
 	        "UPDATE variant SET position = -1 WHERE product = $1",
 	        draft->id) < 0)
 		return -1;
-	for (struct draft_variant *v = draft->variants; v != NULL; v = v->next)
+	for (struct draft_variant *v = draft->variants; v != NULL;
+	     v = v->next, position++)
 		if (db_run(db, NULL, NULL,
 		        "INSERT INTO variant (product, name, sku, price, "
 		        "compare_at, stock, oversell, position) "
@@ -168,7 +169,7 @@ store_variants(struct db *db, const struct draft *draft)
 		        "position = excluded.position",
 		        draft->id, v->name, v->sku, NUM(v->price),
 		        NUM(v->compare_at), NUM(v->stock),
-		        v->oversell ? "1" : "0", NUM(++position)) < 0)
+		        v->oversell ? "1" : "0", NUM(position)) < 0)
 			return -1;
 	return db_run(db, NULL, NULL,
 	           "DELETE FROM variant WHERE product = $1 AND position = -1",
@@ -180,18 +181,19 @@ store_variants(struct db *db, const struct draft *draft)
 static int
 store_categories(struct db *db, const struct draft *draft)
 {
-	int64_t position = 0;
+	int64_t position = 1;
 
 	if (db_run(db, NULL, NULL,
 	        "DELETE FROM product_category WHERE product = $1",
 	        draft->id) < 0)
 		return -1;
-	for (struct category *c = draft->categories; c != NULL; c = c->next)
+	for (struct category *c = draft->categories; c != NULL;
+	     c = c->next, position++)
 		if (db_run(db, NULL, NULL,
 		        "INSERT INTO product_category "
 		        "(product, slug, name, position) "
 		        "VALUES ($1, $2, $3, $4)",
-		        draft->id, c->slug, c->name, NUM(++position)) < 0)
+		        draft->id, c->slug, c->name, NUM(position)) < 0)
 			return -1;
 	return 0;
 }

@@ -25,14 +25,11 @@ lead_add(struct db *db, struct arena *arena, struct lead *lead)
 static int
 print_row(void *arg, int n, const char *const col[])
 {
-	time_t time = (time_t)num(col[1]);
 	const char *line = col[6];
 	char text[32];
-	struct tm tm;
 
 	(void)arg, (void)n;
-	gmtime_r(&time, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &tm);
+	utc_text(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", num(col[1]));
 	printf("%s  %s  %s %s <%s>%s%s\n", col[0], text, col[2], col[3], col[4],
 	    *col[5] != '\0' ? "  " : "", col[5]);
 	while (*line != '\0') {

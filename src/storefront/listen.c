@@ -176,7 +176,8 @@ systemd_fd(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 
-	if (pid == NULL || fds == NULL || atol(pid) != (long)getpid())
+	if (pid == NULL || fds == NULL ||
+	    strtol(pid, NULL, 10) != (long)getpid())
 		return -1;
 	if (strcmp(fds, "1") != 0 || !listening(SYSTEMD_FD)) {
 		shop_fail("LISTEN_FDS=%s: systemd must hand over exactly one "

@@ -46,7 +46,7 @@ text_row(void *arg, int n, const char *const col[])
 static int
 mark_of(struct db *db, char mark[32])
 {
-	strcpy(mark, "");
+	mark[0] = '\0';
 	return db_run(db, text_row, mark,
 	           "SELECT value FROM meta WHERE name = $1", DB_MOVED) < 0
 	           ? -1
@@ -288,7 +288,7 @@ move(struct move *m)
 static int
 cancel(struct move *m)
 {
-	char mark[32];
+	char mark[32] = "";
 
 	if (open_from(m, mark) != 0)
 		return -1;

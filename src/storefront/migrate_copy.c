@@ -41,7 +41,6 @@ tables_empty(struct db *to, struct arena *arena, const struct table *list)
 struct copying {
 	struct db *to;
 	const char *insert;
-	int columns;
 	int64_t rowid, rows;
 };
 
@@ -87,7 +86,7 @@ int
 table_copy(struct db *from, struct db *to, struct arena *arena,
     const struct table *table, tell_rows *tell, void *arg)
 {
-	struct copying c = {.to = to, .columns = table->columns};
+	struct copying c = {.to = to};
 	const char *mark = arena_printf(arena, MARK "%s", table->name);
 	const char *select = sql_by_rowid(arena, table);
 

@@ -141,12 +141,12 @@ page_begin(struct visit *visit, struct page *page, const char *file,
     const char *title)
 {
 	memset(page, 0, sizeof(*page));
+	page->open = page->query = "";
 	page->layout = tpl_new();
 	if (page->layout == NULL)
 		return shop_fail("out of memory");
 	page->file = file;
 	page->status = 200;
-	page->open = page->query = "";
 	page->quiet = visit->quiet;
 	page->body = tpl_include(page->layout, "BODY", file);
 	tpl_set(page->layout, "TITLE", title);
@@ -209,15 +209,9 @@ put_policy(struct visit *visit, struct page *page)
 	    ? ""
 	    : tracking_hosts(settings, visit->arena, false);
 
-	/* Who only wants to be told still lends nobody a frame or a base. */
-	if (settings->csp_report)
-		response_header(visit->response, "Content-Security-Policy",
-		    "base-uri 'none'; frame-ancestors 'none'");
 	/* strict-dynamic: what an allowed block adds may run; forms of
 	   klaviyo.js bring inline styles. */
-	response_header(visit->response,
-	    settings->csp_report ? "Content-Security-Policy-Report-Only"
-	                         : "Content-Security-Policy",
+	response_header(visit->response, "Content-Security-Policy",
 	    arena_printf(visit->arena,
 	        "default-src 'none'; script-src 'strict-dynamic'%s; "
 	        "connect-src 'self'%s; img-src 'self' data: https:%s; "
@@ -381,13 +375,12 @@ char *
 url_path(struct arena *arena, const char *prefix, const char *segment)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	size_t n = strlen(prefix);
-	char *path = arena_alloc(arena, n + 3 * strlen(segment) + 1), *p;
+	char *p, *path = arena_alloc(
+	             arena, strlen(prefix) + 3 * strlen(segment) + 1);
 
 	if (path == NULL)
 		return NULL;
-	memcpy(path, prefix, n);
-	p = path + n;
+	p = stpcpy(path, prefix);
 	for (const unsigned char *s = (const unsigned char *)segment; *s; s++) {
 		if ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
 		    (*s >= '0' && *s <= '9') || strchr("-._~", *s) != NULL) {
@@ -447,23 +440,8 @@ put_lines(struct visit *visit, struct tpl *tpl, const struct line *line)
 
 /* ---------------------------------------------------------------- dispatching */
 
-/* The forms that do without a session's token: pages that are the same for
- * everyone hold them, or, of a cart's link, one who has no session. */
-static bool
-has_token(const char *path)
-{
-	static const char *const without[] = {
-	    "/cart/add", "/consent", "/back-in-stock", "/cart/restore"};
-
-	for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
-		if (strcmp(path, without[i]) == 0)
-			return false;
-	return true;
-}
-
 /* Whether a POST comes from a page of this shop.  A browser says so itself in
- * Sec-Fetch-Site; an older one names the page's origin.  One that says neither
- * has to know the session's token. */
+ * Sec-Fetch-Site; an older one names the page's origin. */
 static bool
 own_origin(const struct visit *visit)
 {
@@ -472,9 +450,8 @@ own_origin(const struct visit *visit)
 	if (*request->fetch_site != '\0')
 		return strcmp(request->fetch_site, "same-origin") == 0 ||
 		    strcmp(request->fetch_site, "none") == 0;
-	return *request->origin == '\0'
-	    ? has_token(request->path)
-	    : strcmp(request->origin, visit->shop->settings->url) == 0;
+	return *request->origin == '\0' ||
+	    strcmp(request->origin, visit->shop->settings->url) == 0;
 }
 
 /* The route of a path; *${allowed} gets the method of one that differs. */

@@ -123,7 +123,7 @@ write_feed(struct visit *visit, const char *format)
 	if (counts.left_out > 0)
 		shop_log("feed: %lld of %lld products left out",
 		    (long long)counts.left_out,
-		    (long long)(counts.items + counts.left_out));
+		    (long long)counts.items + counts.left_out);
 	if (counts.bytes > FEED_MAX)
 		shop_log("feed: %lld MB, and Klaviyo takes 100 at most: see "
 		         "KLAVIYO_CATALOG=api",
@@ -150,7 +150,7 @@ take_feed(struct visit *visit, struct kept *k, char tag[48], int64_t *time)
 		if (file != NULL) {
 			file_body_free(k->file);
 			k->file = file;
-			strcpy(k->tag, tag);
+			memcpy(k->tag, tag, sizeof(k->tag));
 			k->time = visit->request->now;
 		}
 		pthread_cond_broadcast(&k->written);
@@ -158,7 +158,7 @@ take_feed(struct visit *visit, struct kept *k, char tag[48], int64_t *time)
 			goto out;
 	}
 	file = file_body_share(k->file);
-	strcpy(tag, k->tag);
+	memcpy(tag, k->tag, sizeof(k->tag));
 	*time = k->time;
 out:
 	pthread_mutex_unlock(&k->mutex);
@@ -170,12 +170,7 @@ out:
 static const char *
 http_date(char text[40], int64_t seconds)
 {
-	time_t time = (time_t)seconds;
-	struct tm tm;
-
-	gmtime_r(&time, &tm);
-	strftime(text, 40, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	return text;
+	return utc_text(text, 40, "%a, %d %b %Y %H:%M:%S GMT", seconds);
 }
 
 static bool

@@ -109,12 +109,9 @@ refuse(struct visit *visit, const struct product *p, int status,
 static const char *
 subscription_id(struct visit *visit, const char *variant, const char *email)
 {
-	time_t now = (time_t)visit->request->now;
 	char day[12], mark[24];
-	struct tm tm;
 
-	gmtime_r(&now, &tm);
-	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	utc_text(day, sizeof(day), "%Y-%m-%d", visit->request->now);
 	secret_mac(visit->shop, "back in stock",
 	    arena_printf(visit->arena, "%s\n%s\n%s", day,
 	        fold(visit->arena, email), variant),

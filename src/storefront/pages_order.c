@@ -156,7 +156,7 @@ order_page(struct visit *visit)
 	    ? 0
 	    : account_sees(visit->shop->db, visit->session.account,
 	          visit->session.id, visit->rest);
-	if (found == 1)
+	if (found > 0)
 		found = order_load(visit->shop->db, visit->arena, visit->rest,
 		    NULL, &order);
 	if (found < 0)

@@ -21,7 +21,7 @@ const char *
 cart_link(struct shop *shop, struct arena *arena, const struct cart *cart)
 {
 	char *token = token_sign(shop, arena, "restore", cart->id,
-	    cart->changed_at + RESTORE_DAYS * 86400);
+	    cart->changed_at + RESTORE_DAYS * INT64_C(86400));
 
 	return arena_printf(
 	    arena, "%s/cart/restore/%s", shop->settings->url, token);

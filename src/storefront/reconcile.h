@@ -45,6 +45,6 @@ struct wanted *expected_find(const struct expected *e, const char *unique_id);
 void expected_end(struct expected *e);
 
 /* What is younger than that is queued as of today, and starts its flows. */
-#define RECONCILE_FRESH (2 * 3600)
+#define RECONCILE_FRESH (INT64_C(2) * 3600)
 
 #endif

@@ -31,7 +31,7 @@ reset_ask(struct db *db, struct arena *arena, const char *account,
 	    "INSERT INTO reset_request (id, account, form, created_at, "
 	    "expires_at) VALUES ($1, $2, $3, $4, $5) "
 	    "ON CONFLICT (form) DO NOTHING",
-	    *id, account, form, NUM(now), NUM(now + RESET_SECONDS));
+	    *id, account, form, NUM(now), NUM(now + (int64_t)RESET_SECONDS));
 }
 
 struct open {

@@ -60,7 +60,7 @@ folder_make(void)
 	if (mkdir(folder_name, 0700) == 0 || errno == EEXIST)
 		folder = folder_open();
 	if (folder < 0 && errno != ENOENT) {
-		strcpy(folder_name + n, ".XXXXXX");
+		memcpy(folder_name + n, ".XXXXXX", sizeof(".XXXXXX"));
 		if (mkdtemp(folder_name) != NULL)
 			folder = folder_open();
 	}

@@ -178,9 +178,9 @@ threads_join(struct server *server)
 
 		/* Not pthread_timedjoin_np(): it goes by the clock that people
 		   set. */
-		while (!(joined = pthread_tryjoin_np(
-		             server->threads[i], NULL) == 0) &&
-		    seconds() < end)
+		while (!(joined = (pthread_tryjoin_np(
+		                       server->threads[i], NULL) == 0)) &&
+		       seconds() < end)
 			nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 		left += !joined;
 	}

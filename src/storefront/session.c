@@ -21,8 +21,8 @@
 #define COOKIE_DAYS 30
 #define EMPTY_SECONDS 86400 /* of a session without cart or name */
 #define SWEEP_ONE_IN 64     /* new sessions */
-#define LOGIN_IDLE (30 * 60)
-#define LOGIN_LONGEST (12 * 3600)
+#define LOGIN_IDLE (INT64_C(30) * 60)
+#define LOGIN_LONGEST (INT64_C(12) * 3600)
 #define LOGIN_NOTED 60 /* how exact login.seen_at is */
 #define B64 sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
@@ -157,7 +157,7 @@ session_load(
 	    "a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "
 	    "LEFT JOIN account a ON a.id = l.account "
 	    "WHERE s.id = $1 AND s.seen_at > CAST($2 AS BIGINT)",
-	    session->id, NUM(request->now - COOKIE_DAYS * 86400));
+	    session->id, NUM(request->now - COOKIE_DAYS * INT64_C(86400)));
 	if (rows == 1)
 		snprintf(session->token, sizeof(session->token), "%s", token);
 	else
@@ -176,13 +176,13 @@ sweep(struct db *db, int64_t now)
 		return 0;
 	return db_run(db, NULL, NULL,
 	           "DELETE FROM session WHERE seen_at < CAST($1 AS BIGINT)",
-	           NUM(now - COOKIE_DAYS * 86400)) < 0 ||
-	            db_run(db, NULL, NULL,
-	                "DELETE FROM session WHERE cart IS NULL AND "
-	                "email = '' AND seen_at < CAST($1 AS BIGINT)",
-	                NUM(now - EMPTY_SECONDS)) < 0
-	    ? -1
-	    : 0;
+	           NUM(now - COOKIE_DAYS * INT64_C(86400))) < 0 ||
+	               db_run(db, NULL, NULL,
+	                   "DELETE FROM session WHERE cart IS NULL AND "
+	                   "email = '' AND seen_at < CAST($1 AS BIGINT)",
+	                   NUM(now - EMPTY_SECONDS)) < 0
+	           ? -1
+	           : 0;
 }
 
 /* A new session with its cookie; the session's cart stays. */

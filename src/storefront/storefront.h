@@ -53,6 +53,13 @@ void progress_end(struct progress *p); /* a new line, if need be */
 /* json_print.c: JSON text on several lines, its values as they are. */
 void json_print(FILE *out, const char *json);
 
+/* ------------------------------------------------------ utc.c: times as text
+ */
+
+/* ${format} is strftime()'s; returns ${text}. */
+const char *utc_text(char *text, size_t size, const char *format,
+    int64_t seconds) __attribute__((format(strftime, 3, 0)));
+
 /* -------------------------------------- span.c: --since DAY and --until DAY */
 
 struct span { /* since <= time < until */

@@ -92,7 +92,10 @@ static const struct part {
 static const char *
 value_of(const struct account *account, const struct part *part)
 {
-	return *(const char *const *)((const char *)account + part->at);
+	/* By way of void: "at" is a pointer's, and so aligned. */
+	const void *at = (const char *)account + part->at;
+
+	return *(const char *const *)at;
 }
 
 /* "Name Update", "Name and Address Update" */

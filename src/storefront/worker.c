@@ -212,7 +212,7 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 	}
 	printf("%lld sent, %lld refused%s, %lld waiting%s%s\n",
 	    (long long)sum.sent, (long long)sum.dead, dropped(&sum),
-	    (long long)(status.waiting + status.claimed),
+	    (long long)status.waiting + status.claimed,
 	    *sum.reason != '\0' ? ": " : "", sum.reason);
 	/* What waits is the other sender's: two cron batches may overlap. */
 	return !pass.standby && status.waiting + status.claimed > 0 ? 1 : 0;
