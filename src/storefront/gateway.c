@@ -45,16 +45,21 @@ variable(char **environment, const char *name)
 	return found;
 }
 
-/* Answers one request, or refuses it with ${status} if that is not 0.  What it
- * returns, if not NULL, is a file to send behind ${out}, the caller's to free. */
-static struct file_body *
+/* An answer, to be sent and then freed by answered(). */
+struct answer {
+	struct arena *arena; /* of its request */
+	struct text out;
+	struct file_body *file; /* to send behind it; NULL = nothing */
+};
+
+/* Answers one request, or refuses it with ${status} if that is not 0. */
+static void
 answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
-    struct text *out)
+    struct answer *a)
 {
-	struct file_body *file = NULL;
 	struct response response = {.status = 0};
 	struct request request;
-	struct arena *arena = arena_new();
+	struct arena *arena = a->arena = arena_new();
 	const char *method = get(arg, "REQUEST_METHOD");
 	bool head = method != NULL && strcmp(method, "HEAD") == 0;
 
@@ -70,14 +75,23 @@ answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
 		if (status == 405)
 			response_header(&response, "Allow", "GET, HEAD, POST");
 	}
-	response_cgi(&response, head, out);
+	response_cgi(&response, head, &a->out);
 	if (!head && response.status != 304) {
-		file = response.file;
+		a->file = response.file;
 		response.file = NULL;
 	}
 	response_free(&response);
-	arena_free(arena);
-	return file;
+}
+
+/* It is out, and the connection ended: what is left is nobody's to wait for. */
+static void
+answered(struct shop *shop, struct answer *a)
+{
+	file_body_free(a->file);
+	text_free(&a->out);
+	if (a->arena != NULL)
+		shop_after(shop);
+	arena_free(a->arena);
 }
 
 /* ------------------------------------------------------------- plain CGI */
@@ -139,7 +153,7 @@ cgi_write_file(const struct file_body *file)
 	long n;
 
 	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0 &&
-	    cgi_write(piece, (size_t)n))
+	       cgi_write(piece, (size_t)n))
 		at += n;
 }
 
@@ -147,26 +161,32 @@ int
 cgi_serve(const struct settings *settings)
 {
 	static const struct response failed = {.body = {.failed = true}};
-	struct file_body *file = NULL;
-	struct text out = {0};
+	struct answer a = {0};
 	struct shop shop;
+	bool open = false;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (tpl_load(settings->templates) != 0 ||
 	    shop_open(&shop, settings) != 0) {
 		shop_log("%s", shop_error());
-		response_cgi(&failed, false, &out);
+		response_cgi(&failed, false, &a.out);
 	} else {
+		open = true;
 		confine(settings, shop.db, NULL, true);
-		file = answer(&shop, 0, cgi_get, cgi_read, environ, &out);
-		shop_close(&shop);
+		answer(&shop, 0, cgi_get, cgi_read, environ, &a);
 	}
 	cgi_drain();
 	/* Half an answer is worse than none: then the web server says 500. */
-	if (!out.failed && cgi_write(out.data, out.length) && file != NULL)
-		cgi_write_file(file);
-	file_body_free(file);
-	text_free(&out);
+	if (!a.out.failed && cgi_write(a.out.data, a.out.length) &&
+	    a.file != NULL)
+		cgi_write_file(a.file);
+	/* The web server waits for the end of these, not of the process.  Not
+	 * closed: no file of the database may get their numbers. */
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	dup2(STDERR_FILENO, STDIN_FILENO);
+	answered(&shop, &a);
+	if (open)
+		shop_close(&shop);
 	return 0;
 }
 
@@ -211,35 +231,31 @@ fcgi_write_file(const struct file_body *file, FCGX_Stream *out)
 	long n;
 
 	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0 &&
-	    FCGX_PutStr(piece, (int)n, out) == n)
+	       FCGX_PutStr(piece, (int)n, out) == n)
 		at += n;
 }
 
 /* The request that libfcgi has read. */
 static void
-fcgi_answer(struct shop *shop, FCGX_Request *request)
+fcgi_answer(struct shop *shop, FCGX_Request *request, struct answer *a)
 {
-	struct text out = {0};
-	struct file_body *file;
-
-	file = answer(shop, parameters_check(request->envp), fcgi_get,
-	    fcgi_read, request, &out);
-	if (out.failed) {
+	answer(shop, parameters_check(request->envp), fcgi_get, fcgi_read,
+	    request, a);
+	if (a->out.failed) {
 		FCGX_PutS(
 		    "Status: 503 Service Unavailable\r\n\r\n", request->out);
 	} else {
-		FCGX_PutStr(out.data, (int)out.length, request->out);
-		if (file != NULL)
-			fcgi_write_file(file, request->out);
+		FCGX_PutStr(a->out.data, (int)a->out.length, request->out);
+		if (a->file != NULL)
+			fcgi_write_file(a->file, request->out);
 	}
-	file_body_free(file);
-	text_free(&out);
 }
 
 void
 connection_serve(struct shop *shop, int fd)
 {
 	static const struct timeval limit = {.tv_sec = PEER_SECONDS};
+	struct answer a = {0};
 	FCGX_Request request;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -258,6 +274,7 @@ connection_serve(struct shop *shop, int fd)
 	request.keepConnection = 0;
 	/* Parameters that were cut off look complete, but for this. */
 	if (FCGX_GetError(request.in) == 0)
-		fcgi_answer(shop, &request);
+		fcgi_answer(shop, &request, &a);
 	FCGX_Finish_r(&request);
+	answered(shop, &a);
 }

@@ -294,9 +294,7 @@ page_show(struct visit *visit, struct page *page)
 	if (*visit->session.account != '\0' &&
 	    tracking_email_pending(visit->shop->db, visit->session.email))
 		page->tracking.unnamed = true;
-	if (strcmp(visit->request->method, "HEAD") != 0)
-		tracking_page(
-		    &page->tracking, visit->shop->db, visit->request->now);
+	page_tell_later(visit, page);
 	tracking_render(&page->tracking);
 	consent_put(visit, page);
 	tpl_num(page->layout, "CART_COUNT", units);
@@ -617,6 +615,7 @@ shop_handle(
 	    .rest = "",
 	    .exchange_id = ""};
 
+	shop->after = NULL;
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {
 		shop_log("%s %s: %s", request->method, path_logged(request),

@@ -45,6 +45,8 @@ int page_begin(struct visit *visit, struct page *page, const char *file,
     const char *title);
 /* Renders it with menu, cart count, tracking and headers; frees it. */
 int page_show(struct visit *visit, struct page *page);
+/* pages_after.c: its view, or its checkout, is told when the answer is out. */
+void page_tell_later(struct visit *visit, const struct page *page);
 void page_drop(struct page *page); /* frees one that is not shown */
 /* A page that says one thing.  ${url} NULL: no button. */
 int page_message(struct visit *visit, int status, const char *heading,

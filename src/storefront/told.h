@@ -38,7 +38,8 @@ void tracking_render(struct tracking *tracking);
 /* The answer of /cart/add as JSON: the payload for klaviyo.track. */
 char *tracking_added_payload(const struct tracking *tracking);
 /* tracking_onsite.c: what the server tells of, if t->side says so.  A page's
- * view and checkout, in a transaction of its own; what was added, in the open
+ * view and checkout, in a transaction of its own, once its answer is out
+ * (pages_after.c); what was added, in the open
  * transaction of the cart's change, with the cart as that left it.  A failure
  * drops the event. */
 void tracking_page(const struct tracking *t, struct db *db, int64_t now);

@@ -111,6 +111,7 @@ struct shop {
 	unsigned char secret[32];
 	const char *currency;   /* the database's */
 	char currency_text[4];
+	struct after *after;    /* of the last answer; its request's memory */
 };
 int shop_open(struct shop *shop, const struct settings *settings);
 void shop_close(struct shop *shop);
@@ -119,6 +120,9 @@ int secret_load(const struct settings *settings, unsigned char secret[32]);
 /* Answers one request; whatever fails becomes an error page. */
 void shop_handle(struct shop *shop, struct request *request,
     struct response *response);
+/* What is left to do once that answer is out (pages_after.c); to be called
+ * before the request's arena is freed. */
+void shop_after(struct shop *shop);
 /* ${prefix} and ${segment}, percent-encoded: a path that may stand in a URL. */
 char *url_path(struct arena *arena, const char *prefix, const char *segment);
 /* The address that brings a cart back on any device (pages_restore.c). */

@@ -391,6 +391,7 @@ ask(const char *path)
 	if (request_make(&request, arena, get, NULL, (void *)path) != 0)
 		return -1;
 	shop_handle(&shop, &request, &response);
+	shop_after(&shop);
 	response_cgi(&response, false, &out);
 	status = response.status != 0 ? response.status : 200;
 	if (response.file != NULL &&

@@ -208,6 +208,8 @@ ask(struct shop *shop, const char *method, const char *path, const char *body,
 	if (out->failed)
 		walk->status = 0; /* then the connection is closed */
 	response_free(&response);
+	if (arena)
+		shop_after(shop);
 	arena_free(arena);
 }
 

@@ -76,6 +76,7 @@ keep_feed(const char *path)
 	struct response response = {.status = 0};
 
 	shop_handle(&kit_shop, &request, &response);
+	shop_after(&kit_shop);
 	must(response.file != NULL);
 	response_free(&response);
 	arena_free(arena);

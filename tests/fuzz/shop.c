@@ -264,6 +264,7 @@ serve_one(struct given *given)
 	check_answer(&out);
 	text_free(&out);
 	response_free(&response);
+	shop_after(&kit_shop);
 	arena_free(arena);
 }
 

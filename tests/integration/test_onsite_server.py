@@ -2,6 +2,7 @@
 and their pages carry no track call; everybody else stays the browser's.  With
 the same walks in both modes, each event comes from exactly one side."""
 import base64
+import fcntl
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ CHROME = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
           "(KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36")
 PRODUCT = "/products/winnie-the-pooh"
 JSON = {"Accept": "application/json"}
+ALONE = {"STOREFRONT_THREADS": "1"}
 
 
 class Person(Visitor):
@@ -31,8 +33,12 @@ class Person(Visitor):
         self.headers = {"User-Agent": CHROME, **headers}
 
     def request(self, method, path, body=None, headers=None, follow=True):
-        return super().request(method, path, body,
-                               {**self.headers, **(headers or {})}, follow)
+        reply = super().request(method, path, body,
+                                {**self.headers, **(headers or {})}, follow)
+        # A page's events are queued when its answer is out; of one thread, the
+        # next request's answer comes after that.
+        self.shop.get("/healthz")
+        return reply
 
     def known(self):
         """By an address typed at the checkout."""
@@ -56,13 +62,13 @@ def quoted(data):
 
 @pytest.fixture(scope="module", params=["browser", "server"])
 def either(request):
-    with Shop("nginx", env={"KLAVIYO_ONSITE": request.param}) as shop:
+    with Shop("nginx", env={"KLAVIYO_ONSITE": request.param, **ALONE}) as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
 def shop():
-    with Shop("nginx", env={"KLAVIYO_ONSITE": "server"}) as shop:
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
         yield shop
 
 
@@ -163,7 +169,7 @@ def test_the_same_on_both_sides():
     """What the server tells has what the snippet has."""
     told = {}
     for mode in ("browser", "server"):
-        with Shop("nginx", env={"KLAVIYO_ONSITE": mode}) as shop:
+        with Shop("nginx", env={"KLAVIYO_ONSITE": mode, **ALONE}) as shop:
             person = Person(shop).cookied()
             pages = {"Viewed Product": person.get(PRODUCT),
                      "Added to Cart": add(person, shop, POOH, 2),
@@ -431,7 +437,7 @@ def queued_unsent(shop):
 
 @pytest.mark.parametrize("way", ["apache", "apache-fcgid", "apache-cgi"])
 def test_the_headers_arrive(way):
-    with Shop(way, env={"KLAVIYO_ONSITE": "server"}) as shop:
+    with Shop(way, env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
         person = Person(shop).cookied()
         silent(person.get(PRODUCT))
         for name in ("Sec-Purpose", "Purpose", "X-Moz"):
@@ -439,6 +445,7 @@ def test_the_headers_arrive(way):
                 name: "prefetch"}))["Viewed Product"]
         assert calls(person.get(PRODUCT, headers={
             "User-Agent": "curl/8"}))["Viewed Product"]
+        wait_for(lambda: queued(shop), "what is told after the answer")
         assert len(queued(shop)) == 1
 
 
@@ -457,7 +464,7 @@ def test_pages_of_the_known_are_theirs(shop):
 # ----------------------------------------------------------------- failures
 
 def test_a_full_queue_costs_nothing():
-    with Shop("nginx", env={"KLAVIYO_ONSITE": "server",
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server", **ALONE,
                             "KLAVIYO_OUTBOX_LIMIT": "4"}) as shop:
         person = Person(shop).cookied()
         for _ in range(6):
@@ -469,7 +476,7 @@ def test_a_full_queue_costs_nothing():
 
 
 def test_what_klaviyo_would_refuse_costs_nothing():
-    with Shop("nginx", env={"KLAVIYO_ONSITE": "server"}) as shop:
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
         # More than an event may hold in one text.
         shop.execute("UPDATE product SET title = ? WHERE handle = ?",
                      "B" * 110000, PRODUCT.rsplit("/", 1)[1])
@@ -485,7 +492,7 @@ def test_what_klaviyo_would_refuse_costs_nothing():
 
 
 def test_a_queue_that_is_gone_costs_nothing(shop):
-    with Shop("nginx", env={"KLAVIYO_ONSITE": "server"}) as broken:
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server", **ALONE}) as broken:
         person = Person(broken).cookied()
         fill_cart(person, broken, [(POOH, 1)])
         broken.execute("ALTER TABLE klaviyo_outbox RENAME TO gone")
@@ -504,6 +511,21 @@ def test_a_queue_that_is_gone_costs_nothing(shop):
         assert "left out" in broken.log("storefront")
 
 
+def test_no_page_waits_for_it(shop):
+    """The database is locked: the page comes all the same, and its events
+    are queued when the lock is gone."""
+    person = Person(shop).cookied()
+    with open(shop.db + ".lock", "r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        reply = shop.request("GET", PRODUCT, None, {
+            "Cookie": "__kla_id=" + person.cookies["__kla_id"],
+            **person.headers})
+        assert reply.status == 200
+        silent(reply)
+        assert queued(shop) == []
+    wait_for(lambda: queued(shop, "Viewed Product"), "its event")
+
+
 # ------------------------------------------------ never after Placed Order
 
 def sandbox_events(shop):
@@ -516,7 +538,7 @@ def test_nothing_of_a_cart_follows_its_order():
     """Klaviyo answers 500 for a while: the cart's events wait; then the cart
     is ordered, and they are never sent."""
     with Shop("nginx", sandbox=["--fault", "500"], worker=True,
-              env={"KLAVIYO_ONSITE": "server"}) as shop:
+              env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
         person = Person(shop).known()
         person.get(PRODUCT)
         add(person, shop, POOH, 2)
@@ -548,7 +570,7 @@ def test_by_the_worker_to_klaviyo():
     """The three events arrive, on one profile with the order, in bodies as
     Klaviyo describes them; so do both ways to be known, and the boxes."""
     with Shop("nginx", serve=False,
-              env={"KLAVIYO_ONSITE": "server"}) as shop:
+              env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
         record = shop.path("requests.jsonl")
         shop.start_sandbox(["--record", record])
         shop.start()
