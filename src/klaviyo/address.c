@@ -35,6 +35,26 @@ is_loopback(const char *host)
 	       ntohl(v4.s_addr) >> 24 == 127;
 }
 
+/* Where machines in a cloud are told their own secrets, and nobody else is. */
+static bool
+is_link_local(const char *host)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+	char plain[INET6_ADDRSTRLEN] = "";
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 16 == 0xa9fe;
+	if (*host == '[')
+		snprintf(plain, sizeof(plain), "%.*s",
+		    (int)strcspn(host + 1, "]%"), host + 1);
+	if (inet_pton(AF_INET6, plain, &v6) != 1)
+		return false;
+	return IN6_IS_ADDR_LINKLOCAL(&v6) ||
+	       (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 169 &&
+	           v6.s6_addr[13] == 254);
+}
+
 static bool
 has_part(CURLU *url, CURLUPart part)
 {
@@ -68,6 +88,10 @@ kl_address(const char *address, bool *loopback)
 	if (strcmp(scheme, "https") != 0 &&
 	    !(strcmp(scheme, "http") == 0 && *loopback)) {
 		kl_fail("api_url must be https, or http to a loopback address");
+		goto out;
+	}
+	if (is_link_local(host)) {
+		kl_fail("api_url must not be a link-local address");
 		goto out;
 	}
 	if (has_part(url, CURLUPART_USER) ||

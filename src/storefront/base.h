@@ -77,10 +77,12 @@ struct settings {
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
 	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */
 	const char *confine;    /* STOREFRONT_CONFINE: auto or off */
+	const char *csp;        /* STOREFRONT_CSP: enforce or report */
 	const char *list;       /* KLAVIYO_LIST: "" = the account's default */
 	const char *leads_email; /* STOREFRONT_LEADS_EMAIL: who is told of new
 	                            leads; "" = nobody */
 	bool https;             /* url begins with https: */
+	bool csp_report;        /* the pages' policy is only reported */
 };
 /* Reads and checks all; -1 names the setting, what is wrong and what to do. */
 int settings_load(struct settings *settings);

@@ -129,8 +129,23 @@ shop_close(struct shop *shop)
 
 /* ---------------------------------------------------------------- dispatching */
 
+/* The forms that do without a session's token: pages that are the same for
+ * everyone hold them, or, of a cart's link, one who has no session. */
+static bool
+has_token(const char *path)
+{
+	static const char *const without[] = {
+	    "/cart/add", "/consent", "/back-in-stock", "/cart/restore"};
+
+	for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
+		if (strcmp(path, without[i]) == 0)
+			return false;
+	return true;
+}
+
 /* Whether a POST comes from a page of this shop.  A browser says so itself in
- * Sec-Fetch-Site; an older one names the page's origin. */
+ * Sec-Fetch-Site; an older one names the page's origin.  One that says neither
+ * has to know the session's token. */
 static bool
 own_origin(const struct visit *visit)
 {
@@ -139,8 +154,9 @@ own_origin(const struct visit *visit)
 	if (*request->fetch_site != '\0')
 		return strcmp(request->fetch_site, "same-origin") == 0 ||
 		    strcmp(request->fetch_site, "none") == 0;
-	return *request->origin == '\0' ||
-	    strcmp(request->origin, visit->shop->settings->url) == 0;
+	return *request->origin == '\0'
+	    ? has_token(request->path)
+	    : strcmp(request->origin, visit->shop->settings->url) == 0;
 }
 
 /* The route of a path; *${allowed} gets the method of one that differs. */

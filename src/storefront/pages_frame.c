@@ -88,9 +88,15 @@ put_policy(struct visit *visit, struct page *page)
 	    ? ""
 	    : tracking_hosts(settings, visit->arena, false);
 
+	/* Who only wants to be told still lends nobody a frame or a base. */
+	if (settings->csp_report)
+		response_header(visit->response, "Content-Security-Policy",
+		    "base-uri 'none'; frame-ancestors 'none'");
 	/* strict-dynamic: what an allowed block adds may run; forms of
 	   klaviyo.js bring inline styles. */
-	response_header(visit->response, "Content-Security-Policy",
+	response_header(visit->response,
+	    settings->csp_report ? "Content-Security-Policy-Report-Only"
+	                         : "Content-Security-Policy",
 	    arena_printf(visit->arena,
 	        "default-src 'none'; script-src 'strict-dynamic'%s; "
 	        "connect-src 'self'%s; img-src 'self' data: https:%s; "

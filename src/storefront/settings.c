@@ -7,6 +7,7 @@
  */
 #include "storefront.h"
 
+#include <arpa/inet.h>
 #include <klaviyo.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,23 @@ check_url(const char *value)
 	return NULL;
 }
 
+/* The host of an address: all of it, 127.0.0.1.example.com is another. */
+static bool
+loopback(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+	size_t n = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+	char name[64];
+	struct in_addr v4;
+
+	if (n >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)n, host);
+	return strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 ||
+	    (inet_pton(AF_INET, name, &v4) == 1 &&
+	        ntohl(v4.s_addr) >> 24 == 127);
+}
+
 /* Klaviyo's addresses: https, or http to this machine (the sandbox). */
 static const char *
 check_klaviyo_url(const char *value)
@@ -76,8 +94,9 @@ check_klaviyo_url(const char *value)
 
 	if (wrong != NULL)
 		return wrong;
-	if (!starts(value, "https://") && !starts(value, "http://127.") &&
-	    !starts(value, "http://localhost") && !starts(value, "http://[::1]"))
+	if (strchr(value, '@') != NULL)
+		return "must have no user in it";
+	if (!starts(value, "https://") && !loopback(value))
 		return "must be https, or http to a loopback address";
 	return NULL;
 }
@@ -120,6 +139,15 @@ check_confine(const char *value)
 	    ? NULL
 	    : "must be auto, or off: the web process keeps all rights of its "
 	      "user";
+}
+
+static const char *
+check_csp(const char *value)
+{
+	return strcmp(value, "enforce") == 0 || strcmp(value, "report") == 0
+	    ? NULL
+	    : "must be enforce, or report: what the pages' policy forbids is "
+	      "told by the browser's console, and happens";
 }
 
 static const char *
@@ -241,6 +269,7 @@ static const struct setting {
         check_any},
     {"STOREFRONT_LEADS_EMAIL", AT(leads_email), "", check_leads_email},
     {"STOREFRONT_CONFINE", AT(confine), "auto", check_confine},
+    {"STOREFRONT_CSP", AT(csp), "enforce", check_csp},
     {"STOREFRONT_CURRENCY", AT(currency), "USD", check_currency},
     {"KLAVIYO_PUBLIC_KEY", AT(public_key), "", check_public_key},
     {"KLAVIYO_PRIVATE_KEY_FILE", AT(private_key_file), "", check_key_file},
@@ -292,6 +321,7 @@ settings_load(struct settings *settings)
 		    value;
 	}
 	settings->https = starts(settings->url, "https://");
+	settings->csp_report = strcmp(settings->csp, "report") == 0;
 	return 0;
 }
 

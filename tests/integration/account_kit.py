@@ -13,6 +13,17 @@ from harness import PATIENCE, Reply, Visitor
 from shop_kit import execute, one, rows, signed
 
 PASSWORD = "correct horse battery"
+# Where nobody may be led on to.
+NEXT = ["https://evil.example", "http:evil.example", "//evil.example",
+        "///evil.example", "/\\evil.example", "\\\\evil.example", "\\evil",
+        "/\t/evil.example", "/\n/evil.example", "javascript:alert(1)",
+        "data:text/html,x", "evil.example", "@evil.example", ".evil.example",
+        ":80", "?x", "#x", "", " /account", "/ evil", "/\u00e9vil",
+        "/a\r\nSet-Cookie: x=1", "/a\\b", "/\u2028", "/x" * 300,
+        "%2f%2fevil.example", "../x", "./x", "/\u007f", "/\\/evil.example",
+        "http://127.0.0.1@evil.example", "https:evil.example", "//",
+        "/\\", "ftp://x", "mailto:x", "//evil.example/%2f..", "x:y",
+        "//google.com/%2e%2e", "///"]
 people = itertools.count(1)
 clients = (f"127.{a}.{b}.{c}" for a in range(1, 250) for b in range(1, 250)
            for c in range(1, 250))

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from account_kit import (PASSWORD, Client, account_id, address, customer,
+from account_kit import (NEXT, PASSWORD, Client, account_id, address, customer,
                          forgot, later, login, register, reset_token, resets,
                          save)
 from harness import PUBLIC_KEY, SANITIZED, TREE, Shop, wait_for
@@ -239,18 +239,6 @@ def test_bad_bytes_are_refused(shop, value):
                          {"Content-Type": "application/x-www-form-urlencoded",
                           "Sec-Fetch-Site": "same-origin"})
     assert reply.status == 400
-
-
-NEXT = ["https://evil.example", "http:evil.example", "//evil.example",
-        "///evil.example", "/\\evil.example", "\\\\evil.example", "\\evil",
-        "/\t/evil.example", "/\n/evil.example", "javascript:alert(1)",
-        "data:text/html,x", "evil.example", "@evil.example", ".evil.example",
-        ":80", "?x", "#x", "", " /account", "/ evil", "/\u00e9vil",
-        "/a\r\nSet-Cookie: x=1", "/a\\b", "/\u2028", "/x" * 300,
-        "%2f%2fevil.example", "../x", "./x", "/\u007f", "/\\/evil.example",
-        "http://127.0.0.1@evil.example", "https:evil.example", "//",
-        "/\\", "ftp://x", "mailto:x", "//evil.example/%2f..", "x:y",
-        "//google.com/%2e%2e", "///"]
 
 
 def test_log_in_leads_only_to_the_shop_itself(shop):

@@ -9,8 +9,9 @@ import urllib.request
 import pytest
 
 from harness import Shop, wait_for
-from shop_kit import (Page, add, cart_lines, check_page, checkout, fill_cart,
-                      one, order_of, rows, send, state, stock, variant)
+from shop_kit import (ADDRESS, Page, add, cart_lines, check_page, checkout,
+                      execute, fill_cart, one, order_of, rows, send, state,
+                      stock, variant)
 
 POOH, TALE = "WINNIEPOOH", "TALEOFTWO"
 JSON = {"headers": {"Accept": "application/json"}}
@@ -333,3 +334,52 @@ def test_wrong_settings(shop, name, value):
     assert name in done.stderr and len(done.stderr.splitlines()) == 1
     assert "0123456789" not in done.stderr
     assert state(shop) == before
+
+
+def test_50_buyers_of_10_copies():
+    """At the same moment, on SQLite: ten have an order, forty are told."""
+    with Shop("nginx", engine="sqlite") as shop:
+        execute(shop, "UPDATE variant SET stock = 10, oversell = 0 "
+                "WHERE sku = 'WINNIEPOOH'")
+        buyers = [shop.visitor() for _ in range(50)]
+        for buyer in buyers:
+            fill_cart(buyer, shop, [("WINNIEPOOH", 1)])
+            buyer.get("/checkout")
+        barrier, replies = threading.Barrier(50), []
+
+        def buy(buyer):
+            barrier.wait()
+            replies.append(send(buyer, follow=False))
+        threads = [threading.Thread(target=buy, args=(b,)) for b in buyers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(r.status for r in replies) == [303] * 10 + [409] * 40
+        assert len({order_of(r) for r in replies if r.status == 303}) == 10
+        assert stock(shop, "WINNIEPOOH") == 0
+        assert one(shop, "SELECT COUNT(*) FROM orders") == 10
+        assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox") == 20
+
+
+def test_20_posts_of_one_form():
+    """At the same moment, on SQLite: one order, the same answer."""
+    with Shop("nginx", engine="sqlite") as shop:
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [("WINNIEPOOH", 2)])
+        visitor.get("/checkout")
+        form = {**visitor.form("/checkout"), **ADDRESS, "action": "order"}
+        cookie = {"Cookie": "sid=" + visitor.cookies["sid"]}
+        barrier, replies = threading.Barrier(20), []
+
+        def post():
+            barrier.wait()
+            replies.append(shop.post("/checkout", form, cookie))
+        threads = [threading.Thread(target=post) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {r.status for r in replies} == {303}
+        assert len({order_of(r) for r in replies}) == 1
+        assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox") == 2

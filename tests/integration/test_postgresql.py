@@ -131,7 +131,8 @@ def test_20_adds_to_one_cart(shop):
     visitor = shop.visitor()
     fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
     article = variant(shop, "WINNIEPOOH")
-    cookie = {"Cookie": "sid=" + visitor.cookies["sid"]}
+    cookie = {"Cookie": "sid=" + visitor.cookies["sid"],
+              "Origin": shop.url}
     replies = at_once([lambda: shop.post(
         "/cart/add", {"variant": article, "quantity": 1}, cookie)] * 20)
     assert {r.status for r in replies} == {303}

@@ -72,7 +72,10 @@ addresses(void **state)
 	    "https://a.klaviyo.com/#x", "ftp://127.0.0.1", "file:///etc/passwd",
 	    "http://[::2]:9", "http://128.0.0.1", "http://0.0.0.0",
 	    "https://a.klaviyo.com\r\nX: y", "https:// a.klaviyo.com",
-	    "http://[::ffff:128.0.0.1]"};
+	    "http://[::ffff:128.0.0.1]", "http://169.254.169.254",
+	    "https://169.254.169.254/latest", "https://2852039166",
+	    "https://0xa9fea9fe", "https://[fe80::1]", "https://[fe80::1%25lo]",
+	    "https://[::ffff:169.254.169.254]", "gopher://127.0.0.1"};
 	bool loopback;
 	char *base;
 
