@@ -78,8 +78,8 @@ loopback(const char *url)
 	char name[64];
 	struct in_addr v4;
 
-	if (n >= sizeof(name))
-		return false;
+	if (n >= sizeof(name) || strchr(":/", host[n]) == NULL)
+		return false; /* strchr() finds the end, too */
 	snprintf(name, sizeof(name), "%.*s", (int)n, host);
 	return strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 ||
 	    (inet_pton(AF_INET, name, &v4) == 1 &&

@@ -357,3 +357,30 @@ def test_tracking_off(shop):
         assert "klaviyo" not in str(reply.headers).lower(), path
         # The shop's own script is still there.
         assert len(page.scripts) == 1
+
+
+def unhashed(policy):
+    """Scripts name their shop's address."""
+    return re.sub(r"'sha256-[^']+'", "'sha256'", policy)
+
+
+def test_the_policy_is_a_setting():
+    """Reported only, it says the same; and what no tracking can need to break
+    stays forbidden."""
+    with Shop("nginx") as strict, \
+            Shop("nginx", env={"STOREFRONT_CSP": "report"}) as lax:
+        for path in ("/", "/products/winnie-the-pooh", "/account/login",
+                     "/nowhere"):
+            reply = strict.get(path)
+            wanted = unhashed(reply.header("content-security-policy"))
+            assert "script-src" in wanted
+            assert not reply.all("content-security-policy-report-only")
+            reply = lax.get(path)
+            assert unhashed(reply.header(
+                "content-security-policy-report-only")) == wanted
+            assert reply.header("content-security-policy") == \
+                "base-uri 'none'; frame-ancestors 'none'"
+            # Nobody is told of it over the net.
+            assert "report-" not in wanted
+        assert "STOREFRONT_CSP            environment report" in lax.run(
+            "doctor", check=False).stdout

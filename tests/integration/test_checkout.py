@@ -326,6 +326,17 @@ def test_wrong_calls(shop, arguments, code, says):
     ("KLAVIYO_PUBLIC_KEY", "a/b"), ("KLAVIYO_REVISION", "today"),
     ("KLAVIYO_API_URL", "http://a.klaviyo.com"),
     ("KLAVIYO_API_URL", "file:///etc"), ("KLAVIYO_CONSENT", "maybe"),
+    ("KLAVIYO_API_URL", "http://169.254.169.254"),
+    ("KLAVIYO_API_URL", "gopher://127.0.0.1:70"),
+    ("KLAVIYO_API_URL", "http://127.0.0.1.evil.example"),
+    ("KLAVIYO_API_URL", "http://127.0.0.1@evil.example"),
+    ("KLAVIYO_API_URL", "https://user@a.klaviyo.com"),
+    ("KLAVIYO_API_URL", "http://localhost.evil.example"),
+    ("KLAVIYO_API_URL", "http://[::1].evil.example"),
+    ("KLAVIYO_API_URL", "http://0x7f000001"), ("KLAVIYO_API_URL", "http://[::"),
+    ("KLAVIYO_ONSITE_URL", "http://127.evil.example"),
+    ("KLAVIYO_ONSITE_URL", "data:text/javascript,x"),
+    ("STOREFRONT_CSP", "off"), ("STOREFRONT_CSP", ""),
     ("KLAVIYO_PRIVATE_KEY_FILE", "pk_0123456789")])
 def test_wrong_settings(shop, name, value):
     before = state(shop)

@@ -416,7 +416,7 @@ def test_without_a_public_key():
         assert not banner(page)
         assert "Cookie settings" not in page.texts("a")
         assert shop.get("/consent").status == 404
-        assert shop.post("/consent", {"choice": "yes"}).status == 404
+        assert shop.visitor().post("/consent", {"choice": "yes"}).status == 404
 
 
 def test_settings_are_checked():
