@@ -354,7 +354,7 @@ def test_files_are_the_shops_own():
 
 RUNS = re.compile(
     r"\b(db_run|db_sql|run|sql|(?<!_)klaviyo_sqlite|klaviyo_pgsql|sqlite3_exec|"
-    r"sqlite3_prepare_v[23]|PQexec\w*|PQsendQuery\w*|PQprepare)\s*\(")
+    r"sqlite3_prepare_v[23]|PQexec|PQexecParams|PQsendQuery\w*|PQprepare)\s*\(")
 PRINTS = re.compile(r"\b(\w*printf|\w*text_add|str(?:cat|cpy|ncat))\s*\(")
 SQL = re.compile(
     r"\b(SELECT\s|INSERT INTO|UPDATE \w|DELETE FROM|CREATE (TABLE|INDEX)|"
