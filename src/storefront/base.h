@@ -51,6 +51,9 @@ void shop_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Valid UTF-8 without NUL or control characters but newline and tab. */
 bool utf8_clean(const char *text);
+/* Prints a text that somebody else wrote: what could command a terminal, or
+ * look like another line, is a question mark. */
+void print_tame(const char *text, size_t length);
 /* Lower-cased for searching (full Unicode case folding). */
 char *fold(struct arena *arena, const char *text);
 

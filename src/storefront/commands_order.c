@@ -70,12 +70,17 @@ show_order(struct db *db, struct arena *arena, const char *id)
 	if (load(db, arena, id, &o) != 0)
 		return -1;
 	print_order(arena, &o);
-	printf("%s\n", o.email);
-	for (const struct line *l = o.lines; l != NULL; l = l->next)
-		printf("%4lld: %d x %s%s%s  %s\n", (long long)l->id,
-		    l->quantity, l->title, *l->variant != '\0' ? ", " : "",
-		    l->variant,
+	print_tame(o.email, strlen(o.email));
+	putchar('\n');
+	for (const struct line *l = o.lines; l != NULL; l = l->next) {
+		printf("%4lld: %d x ", (long long)l->id, l->quantity);
+		print_tame(l->title, strlen(l->title));
+		if (*l->variant != '\0')
+			printf(", ");
+		print_tame(l->variant, strlen(l->variant));
+		printf("  %s\n",
 		    money_text(arena, l->price * l->quantity, o.currency));
+	}
 	return order_changes(db, arena, &o, print_change, &o);
 }
 

@@ -39,15 +39,8 @@ seconds_since(int64_t then, int64_t now)
 static void
 put(const char *before, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
-
 	fputs(before, stdout);
-	for (; *at != '\0'; at++) {
-		bool c1 = *at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-
-		at += c1;
-		putchar(c1 || *at < 0x20 || *at == 0x7f ? '?' : *at);
-	}
+	print_tame(text, strlen(text));
 	putchar('\n');
 }
 

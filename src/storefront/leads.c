@@ -30,15 +30,22 @@ print_row(void *arg, int n, const char *const col[])
 
 	(void)arg, (void)n;
 	utc_text(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", num(col[1]));
-	printf("%s  %s  %s %s <%s>%s%s\n", col[0], text, col[2], col[3], col[4],
-	    *col[5] != '\0' ? "  " : "", col[5]);
+	printf("%s  %s  ", col[0], text);
+	print_tame(col[2], strlen(col[2]));
+	putchar(' ');
+	print_tame(col[3], strlen(col[3]));
+	printf(" <");
+	print_tame(col[4], strlen(col[4]));
+	printf(">%s%s\n", *col[5] != '\0' ? "  " : "", col[5]);
 	while (*line != '\0') {
 		size_t length = strcspn(line, "\n");
 
-		printf("    %.*s\n", (int)length, line);
+		printf("    ");
+		print_tame(line, length);
+		putchar('\n');
 		line += length + (line[length] == '\n');
 	}
-	printf("\n");
+	putchar('\n');
 	return 0;
 }
 

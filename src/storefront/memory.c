@@ -328,6 +328,20 @@ utf8_clean(const char *text)
 	return u8_check(t, strlen(text)) == NULL;
 }
 
+void
+print_tame(const char *text, size_t length)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	for (const unsigned char *end = at + length; at < end; at++) {
+		bool c1 = *at == 0xc2 && at + 1 < end && at[1] >= 0x80 &&
+		          at[1] < 0xa0;
+
+		at += c1;
+		putchar(c1 || *at < 0x20 || *at == 0x7f ? '?' : *at);
+	}
+}
+
 /* Compatibility forms are composed as well, so that a decomposed or full-width
  * text is found by what one types. */
 char *

@@ -8,11 +8,11 @@ import urllib.parse
 
 import pytest
 
-from account_kit import (NEXT, PASSWORD, Client, address, customer, forgot,
-                         register, reset_token)
-from harness import PATIENCE, TREE, WAYS, Reply, Shop
-from shop_kit import (ADDRESS, Page, add, check_page, checkout, execute,
-                      fill_cart, one, order_of, rows, send, state, variant)
+from account_kit import (NEXT, PASSWORD, Client, address, customer, register,
+                         reset_token)
+from harness import PATIENCE, TREE, WAYS, Shop
+from shop_kit import (ADDRESS, Page, add, checkout, execute, fill_cart, one,
+                      order_of, rows, send, state, variant)
 
 POOH = "WINNIEPOOH"
 # The forms without a token, and why.  They insist on a header that names this
@@ -289,7 +289,8 @@ def test_nothing_typed_becomes_a_header(shop):
             "/account/reset/", "/cart/restore/", "/account/login?next=/",
             "/search?page=", "/products/winnie-the-pooh?notified=")]
         replies += [
-            visitor.post("/consent", {"choice": "yes", "return": "/a" + payload},
+            visitor.post("/consent", {"choice": "yes",
+                                      "return": "/a" + payload},
                          follow=False),
             Client(shop).post("/consent", {"choice": "yes" + payload},
                               follow=False),
@@ -346,7 +347,7 @@ def test_the_host_is_in_nothing(way):
                                         "email": email})
         ask("GET", "/account/reset/" + reset_token(shop, email))
         queued = rows(shop, "SELECT id, profile, event FROM klaviyo_outbox")
-        assert {f"Placed Order/{order}", f"Created Account/"} <= {
+        assert {f"Placed Order/{order}", "Created Account/"} <= {
             i if "Order" in i else i.partition("/")[0] + "/"
             for i, _, _ in queued}
         assert "evil.example" not in repr(queued)
@@ -355,7 +356,7 @@ def test_the_host_is_in_nothing(way):
                 rows(shop, f"SELECT * FROM {table}")), table
 
 
-# ----------------------------------------------------------------------- cookies
+# ---------------------------------------------------------------------- cookies
 
 FLAGS = {"HttpOnly", "SameSite=Lax", "Path=/"}
 

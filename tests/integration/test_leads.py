@@ -170,6 +170,19 @@ def test_hostile_words(shop):
     assert visitor.form("/contact")["message"].strip("\n") == HOSTILE
 
 
+def test_words_that_would_command_a_terminal(shop):
+    """U+009B is what ESC [ is: `storefront leads` shows neither, and each
+    message stays in its lines."""
+    email = address()
+    write(shop.visitor(), email=email, first_name="Jo\u009b31mhn",
+          message="\u009b2Jgone\u0085x\tand\nhere")
+    listed = shop.run("leads").stdout
+    assert not [c for c in listed if c < " " and c != "\n"
+                or "\x7f" <= c <= "\x9f"]
+    assert "Jo?31mhn Smith" in listed
+    assert "\n    ?2Jgone?x?and\n    here\n" in listed
+
+
 def test_a_lead_without_its_event_is_none(shop):
     before = one(shop, "SELECT COUNT(*) FROM lead")
     execute(shop, "ALTER TABLE klaviyo_outbox RENAME TO outbox_away")
