@@ -96,9 +96,9 @@ BUILD_PACKAGES = g++ libfcgi-dev libcurl4-openssl-dev libcjson-dev \
     libxml2-dev libunistring-dev libseccomp-dev libmicrohttpd-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
 TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
-    libapache2-mod-fcgid python3-pytest python3-selenium python3-jsonschema \
-    python3-pil chromium chromium-driver valgrind pkg-config faketime postgresql \
-    python3-psycopg2 openssl iproute2 systemd
+    libapache2-mod-fcgid python3-pytest python3-pytest-xdist python3-selenium \
+    python3-jsonschema python3-pil python3-psycopg2 chromium chromium-driver \
+    valgrind pkg-config faketime postgresql openssl iproute2 systemd
 
 # As root in somebody's tree (sudo make ..): packages as root, files as theirs.
 # Only tests of network namespaces stay root's.
@@ -271,16 +271,19 @@ ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py 
     back_in_stock.py consent.py onsite_server.py cart_links.py \
     catalogue_pages.py catalog_push.py outbox.py history_import.py \
     history_scale.py accounts.py account_security.py leads.py \
-    preview.py reconcile.py)
+    preview.py reconcile.py consent.py onsite_server.py cart_links.py \
+    back_in_stock.py)
+# Two at a time, each file's tests together and in order: most of them wait.
+PYTEST = /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
 	@$(OWNER) $(MAKE) --no-print-directory all units shims crash replay
-	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest -q \
-	    -p no:cacheprovider $(if $(OWNER),--ignore=$(AS_ROOT)) tests
+	@STOREFRONT_BUILD=$(BUILD) $(OWNER) $(PYTEST) \
+	    $(if $(OWNER),--ignore=$(AS_ROOT)) tests
 	@[ -z "$(OWNER)" ] || STOREFRONT_BUILD=$(BUILD) \
 	    /usr/bin/python3 -B -m pytest -q -p no:cacheprovider $(AS_ROOT)
-	@TEST_ENGINE=postgresql STOREFRONT_BUILD=$(BUILD) $(OWNER) \
-	    /usr/bin/python3 -m pytest -q -p no:cacheprovider $(ENGINES)
+	@TEST_ENGINE=postgresql STOREFRONT_BUILD=$(BUILD) $(OWNER) $(PYTEST) \
+	    $(ENGINES)
 
 # The tests that have a long form, in it; for hours, or a night.
 soak:

@@ -511,19 +511,21 @@ def test_a_queue_that_is_gone_costs_nothing(shop):
         assert "left out" in broken.log("storefront")
 
 
-def test_no_page_waits_for_it(shop):
+def test_no_page_waits_for_it():
     """The database is locked: the page comes all the same, and its events
     are queued when the lock is gone."""
-    person = Person(shop).cookied()
-    with open(shop.db + ".lock", "r+b") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        reply = shop.request("GET", PRODUCT, None, {
-            "Cookie": "__kla_id=" + person.cookies["__kla_id"],
-            **person.headers})
-        assert reply.status == 200
-        silent(reply)
-        assert queued(shop) == []
-    wait_for(lambda: queued(shop, "Viewed Product"), "its event")
+    with Shop("nginx", engine="sqlite",
+              env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
+        person = Person(shop).cookied()
+        with open(shop.db + ".lock", "r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            reply = shop.request("GET", PRODUCT, None, {
+                "Cookie": "__kla_id=" + person.cookies["__kla_id"],
+                **person.headers})
+            assert reply.status == 200
+            silent(reply)
+            assert queued(shop) == []
+        wait_for(lambda: queued(shop, "Viewed Product"), "its event")
 
 
 # ------------------------------------------------ never after Placed Order
