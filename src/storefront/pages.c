@@ -154,7 +154,8 @@ own_origin(const struct visit *visit)
 	if (*request->fetch_site != '\0')
 		return strcmp(request->fetch_site, "same-origin") == 0 ||
 		    strcmp(request->fetch_site, "none") == 0;
-	return *request->origin == '\0'
+	/* null is what a page without a referrer says: the reset's does. */
+	return *request->origin == '\0' || strcmp(request->origin, "null") == 0
 	    ? has_token(request->path)
 	    : strcmp(request->origin, visit->shop->settings->url) == 0;
 }

@@ -571,6 +571,22 @@ def test_reset(shop):
     assert '"UpdatedProperties":["Password"]' in told[0]
 
 
+def test_a_browser_that_does_not_say_where_it_is(shop):
+    """The link's page has no referrer, so its form has the origin "null"; where
+    there is no Sec-Fetch-Site either, the token is enough."""
+    for headers in ({"Origin": "null", "Sec-Fetch-Site": ""},
+                    {"Origin": "", "Sec-Fetch-Site": ""}):
+        email, path = ask(shop)
+        visitor = shop.visitor()
+        visitor.get(path)
+        form = {**visitor.form("/account/reset"), "password": NEW}
+        assert visitor.post("/account/reset", {**form, "token": "x"},
+                            headers=headers, follow=False).status == 403
+        assert visitor.post("/account/reset", form, headers=headers,
+                            follow=False).status == 303
+        login(visitor, email, NEW)
+
+
 def test_two_at_once_with_one_link(shop):
     for _ in range(3):
         email, path = ask(shop)
