@@ -94,18 +94,30 @@ class Search:
                     self.look("file " + os.path.relpath(path, shop.dir),
                               f.read())
 
-    def tables(self, path):
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
-            for table, in db.execute("SELECT name FROM sqlite_schema WHERE "
-                                     "type = 'table'").fetchall():
-                for state, where in (
-                        ((" unsent", "WHERE sent_at IS NULL"),
-                         (" sent", "WHERE sent_at IS NOT NULL"))
-                        if table == "klaviyo_outbox" else (("", ""),)):
-                    self.look(f"{os.path.basename(path)}: {table}{state}",
-                              repr(db.execute(
-                                  f"SELECT * FROM {table} {where}")
-                                  .fetchall()).encode())
+    def tables(self, name, query, tables):
+        for table, in query(tables):
+            for state, where in (((" unsent", "WHERE sent_at IS NULL"),
+                                  (" sent", "WHERE sent_at IS NOT NULL"))
+                                 if table == "klaviyo_outbox"
+                                 else (("", ""),)):
+                self.look(f"{name}: {table}{state}", repr(query(
+                    f"SELECT * FROM {table} {where}")).encode())
+
+    def databases(self, shop):
+        """The shop's, and its backup; of a server what it logs, too."""
+        if shop.server:
+            self.tables("shop.db", shop.query, "SELECT table_name FROM "
+                        "information_schema.tables "
+                        "WHERE table_schema = 'public'")
+            with open(shop.server.log, "rb") as f:
+                self.look("the server's log", f.read())
+            return
+        for name in ("shop.db", "copy.db"):
+            with sqlite3.connect(f"file:{shop.path(name)}?mode=ro",
+                                 uri=True) as db:
+                self.tables(name, lambda sql: db.execute(sql).fetchall(),
+                            "SELECT name FROM sqlite_schema "
+                            "WHERE type = 'table'")
 
     def pages(self, shop):
         """By somebody without a cookie."""
@@ -184,6 +196,7 @@ def walk(shop):
     fresh.submit("/account/reset", password=c["password by a link"])
     assert fresh.path == "/account/login?done=reset"
     assert shop.get(link).status == 410
+    register(shop.visitor(), mail.upper(), c["wrong password"])
 
     # A guest: known by a mail's link, writes, waits, buys, comes back.
     guest = shop.visitor()
@@ -218,7 +231,8 @@ def walk(shop):
                   ["order", "cancel", other], ["outbox", "status"],
                   ["outbox", "list"], ["feed", "json"], ["doctor"],
                   ["history", "sync", "--dry-run"],
-                  ["backup", shop.path("copy.db")]):
+                  *([] if shop.server else
+                    [["backup", shop.path("copy.db")]])):
         run = shop.run(*words, check=words[0] != "doctor")
         said.append(("output of " + " ".join(words[:2]).replace(
             shop.dir, ""), (run.stdout + run.stderr).encode()))
@@ -238,19 +252,21 @@ def everywhere(shop, canaries, said):
         search.look(place, text)
     search.processes(shop)
     search.pages(shop)
-    search.tables(shop.db)
-    search.tables(shop.path("copy.db"))
+    search.databases(shop)
     search.files(shop)
     return search
 
 
-@pytest.fixture(scope="module", params=["nginx", "apache"])
+@pytest.fixture(scope="module", params=[
+    ("nginx", "sqlite"), ("apache", "sqlite"), ("nginx", "postgresql")],
+    ids=" on ".join)
 def walked(request):
     """(shop, canaries, what was said): after the walk, all of it running."""
     limits = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
     try:
-        with Shop(request.param, serve=False, engine="sqlite", env={
+        way, engine = request.param
+        with Shop(way, serve=False, engine=engine, env={
                 "STOREFRONT_LEADS_EMAIL": "sales@klaviyo-demo.com"}) as shop:
             key = "pk_" + secrets.token_hex(17)
             os.chmod(shop.path("private.key"), 0o600)
@@ -269,13 +285,15 @@ def test_each_canary_is_only_where_it_belongs(walked):
     search = everywhere(shop, canaries, said)
     # It was looked for in all of these.
     assert {"file access.log", "file error.log", "file storefront.log",
-            "file worker.log", "file shop.db", "file shop.db-wal",
-            "environ of storefront", "arguments of storefront",
-            "page /feed/catalog.json", "output of doctor",
-            "shop.db: klaviyo_outbox sent"} <= search.places
+            "file worker.log", "environ of storefront",
+            "arguments of storefront", "page /feed/catalog.json",
+            "output of doctor", "shop.db: klaviyo_outbox sent"} | (
+        {"the server's log"} if shop.server else
+        {"file shop.db", "file shop.db-wal"}) <= search.places
     assert search.wrong() == {}
     for name, places in CERTAIN.items():
-        assert places <= search.found[name], name
+        assert {p for p in places if not (shop.server and "copy.db" in p)} \
+            <= search.found[name], name
     # Crashed, and looked at again: no core file, and no other trace.
     if not SANITIZED and not WRAP:
         for name in ("storefront", "worker"):
