@@ -309,6 +309,9 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 	if (*settings.public_key == '\0')
 		doctor_notes("public key",
 		    "KLAVIYO_PUBLIC_KEY is not set: pages carry no tracking");
+	if (settings.csp_report)
+		doctor_notes("the pages' policy",
+		    "only reported (STOREFRONT_CSP): what it forbids happens");
 	if (offline)
 		doctor_notes("Klaviyo", "not asked (--offline): keys, scopes "
 		                        "and its clock are not checked");

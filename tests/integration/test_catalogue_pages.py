@@ -382,5 +382,8 @@ def test_the_policy_is_a_setting():
                 "base-uri 'none'; frame-ancestors 'none'"
             # Nobody is told of it over the net.
             assert "report-" not in wanted
-        assert "STOREFRONT_CSP            environment report" in lax.run(
-            "doctor", check=False).stdout
+        said = lax.run("doctor", "--offline", check=False).stdout
+        assert "STOREFRONT_CSP            environment report" in said
+        assert "note  the pages' policy: only reported" in said
+        assert "policy" not in strict.run("doctor", "--offline",
+                                          check=False).stdout
