@@ -73,6 +73,7 @@ def get(port, path, method="GET", body=None, cookie=""):
     headers = {"Cookie": cookie} if cookie else {}
     if body:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
+        headers["Sec-Fetch-Site"] = "same-origin"
     connection.request(method, path, body, headers)
     reply = connection.getresponse()
     text = reply.read().decode()
