@@ -136,5 +136,6 @@ def test_without_javascript():
         b.at("/account/login")
         log_in(b, FIRST, PASSWORDS[0])
         b.click(".account-out button")
+        wait_for(lambda: b.driver.current_url == shop.url + "/", "home")
         b.open("/account")
         b.at("/account/login")
