@@ -73,6 +73,16 @@ kl_queue(const struct klaviyo_store *store, const struct kl_event *rows,
 	return kl_store_failed();
 }
 
+int
+kl_queue_one(const struct klaviyo_store *store, struct kl_event *row,
+    enum kl_worth worth, enum klaviyo_lane lane, int64_t now)
+{
+	int rc = kl_queue(store, row, 1, worth, lane, now);
+
+	kl_event_free(row);
+	return rc;
+}
+
 /* The unique_id of an order's line: order:line. */
 static int
 make_line(struct kl_event *event, const struct klaviyo_order *order, size_t i,
@@ -208,10 +218,8 @@ klaviyo_queue_change(const struct klaviyo_store *store,
 	if (properties != NULL &&
 	    kl_event_make(&event, klaviyo_metric_name(metric), unique_id,
 	        change->time, &order->profile, value, order->currency,
-	        properties, lane, now) == 0) {
-		rc = kl_queue(store, &event, 1, KL_WORTH_ORDER, lane, now);
-		kl_event_free(&event);
-	}
+	        properties, lane, now) == 0)
+		rc = kl_queue_one(store, &event, KL_WORTH_ORDER, lane, now);
 	free(unique_id);
 	return rc;
 }
@@ -248,7 +256,6 @@ klaviyo_queue_event(const struct klaviyo_store *store, const char *metric,
 	static const char field[] = "data.attributes.properties";
 	struct kl_event event;
 	cJSON *tree = NULL;
-	int rc;
 
 	if (properties != NULL && *properties != '\0') {
 		tree = kl_json_read(properties, KL_DEPTH, field);
@@ -263,7 +270,5 @@ klaviyo_queue_event(const struct klaviyo_store *store, const char *metric,
 	if (kl_event_make(&event, metric, unique_id, when, profile, value,
 	        currency, tree, lane, now) != 0)
 		return -1;
-	rc = kl_queue(store, &event, 1, kl_metric_worth(metric), lane, now);
-	kl_event_free(&event);
-	return rc;
+	return kl_queue_one(store, &event, kl_metric_worth(metric), lane, now);
 }

@@ -16,17 +16,6 @@ known(const char *text)
 	return text != NULL && *text != '\0';
 }
 
-/* Queues one row, and frees it. */
-static int
-queue_one(const struct klaviyo_store *store, struct kl_event *row,
-    enum kl_worth worth, int64_t now)
-{
-	int rc = kl_queue(store, row, 1, worth, KLAVIYO_REALTIME, now);
-
-	kl_event_free(row);
-	return rc;
-}
-
 /* ----------------------------------------------------------------- account */
 
 int
@@ -52,7 +41,8 @@ klaviyo_queue_account(const struct klaviyo_store *store,
 	    kl_event_make(&event, name, unique_id, when, profile, 0, NULL,
 	        properties, KLAVIYO_REALTIME, now) != 0)
 		return -1;
-	return queue_one(store, &event, kl_metric_worth(name), now);
+	return kl_queue_one(
+	    store, &event, kl_metric_worth(name), KLAVIYO_REALTIME, now);
 }
 
 int
@@ -66,7 +56,8 @@ klaviyo_queue_reset(const struct klaviyo_store *store, const char *id,
 	        KLAVIYO_REALTIME, now) != 0)
 		return -1;
 	event.kind = KL_KIND_RESET;
-	return queue_one(store, &event, kl_metric_worth(name), now);
+	return kl_queue_one(
+	    store, &event, kl_metric_worth(name), KLAVIYO_REALTIME, now);
 }
 
 /* ------------------------------------------------------------------- email */
@@ -102,7 +93,8 @@ klaviyo_queue_email(const struct klaviyo_store *store, const char *id,
 		kl_event_free(&row);
 		return -1;
 	}
-	return queue_one(store, &row, KL_WORTH_PLAIN, now);
+	return kl_queue_one(
+	    store, &row, KL_WORTH_PLAIN, KLAVIYO_REALTIME, now);
 }
 
 /* ------------------------------------------------------------------- leads */

@@ -21,15 +21,6 @@ known(const char *text)
 	return text != NULL && *text != '\0';
 }
 
-static int
-queue_one(const struct klaviyo_store *store, struct kl_event *row, int64_t now)
-{
-	int rc = kl_queue(store, row, 1, KL_WORTH_PLAIN, KLAVIYO_REALTIME, now);
-
-	kl_event_free(row);
-	return rc;
-}
-
 /* {"${name}": ${value}}, which is taken. */
 static cJSON *
 around(const char *name, cJSON *value)
@@ -149,7 +140,8 @@ klaviyo_queue_subscription(const struct klaviyo_store *store,
 	        s->unsubscribe ? "Unsubscription" : "Subscription", s->id,
 	        kl_person(subscriber(s)), all, s->email) != 0)
 		return -1;
-	return queue_one(store, &row, now);
+	return kl_queue_one(
+	    store, &row, KL_WORTH_PLAIN, KLAVIYO_REALTIME, now);
 }
 
 /* ----------------------------------------------------------- back in stock */
@@ -195,5 +187,6 @@ klaviyo_queue_back_in_stock(const struct klaviyo_store *store, const char *id,
 	if (kl_row_make(&row, KL_KIND_BACK_IN_STOCK, "Back in Stock", id,
 	        waiting(profile), all, profile->email) != 0)
 		return -1;
-	return queue_one(store, &row, now);
+	return kl_queue_one(
+	    store, &row, KL_WORTH_PLAIN, KLAVIYO_REALTIME, now);
 }
