@@ -712,6 +712,39 @@ struct klaviyo_status {
 KLAVIYO_API int klaviyo_outbox_status(const struct klaviyo_store *store,
     int64_t now, struct klaviyo_status *status);
 
+/* How many unsent events are how old: counts those younger than ${limit}[0]
+   seconds, younger than ${limit}[1] .., and all others.  ${limit} rises. */
+enum { KLAVIYO_AGES = 5 };
+KLAVIYO_API int klaviyo_outbox_ages(const struct klaviyo_store *store,
+    int64_t now, const int64_t limit[KLAVIYO_AGES - 1],
+    int64_t count[KLAVIYO_AGES]);
+
+/* What went wrong with events that wait for another attempt, or are dead: each
+   error once, with how many events have it, most first; at most ${limit}.
+   Strings are borrowed for the call; ${each} returns 0 to go on. */
+struct klaviyo_trouble {
+	const char *state;      /* "waiting" or "dead" */
+	const char *error;      /* Klaviyo's words, or the network's */
+	int64_t events, oldest; /* how many; created_at of the oldest */
+};
+typedef int klaviyo_trouble_each(
+    void *arg, const struct klaviyo_trouble *trouble);
+KLAVIYO_API int klaviyo_outbox_troubles(const struct klaviyo_store *store,
+    int limit, klaviyo_trouble_each *each, void *arg);
+
+/* The last hours, for plots: fills ${n} spans of ${step} seconds, the first
+   beginning at ${since}.  Of dead and dropped events nothing is known here. */
+struct klaviyo_span {
+	int64_t begin;
+	int64_t queued;  /* in the span; sent since, or still waiting */
+	int64_t sent;
+	int64_t waiting; /* at the span's end */
+	int64_t slowest; /* of those sent, historical ones left out: the
+	                    longest time in the queue, in seconds */
+};
+KLAVIYO_API int klaviyo_outbox_spans(const struct klaviyo_store *store,
+    int64_t since, int64_t step, int n, struct klaviyo_span *span);
+
 /* ---------------------------------------------------------------- delivery */
 
 /*

@@ -65,10 +65,11 @@ list_row(void *rowarg, int n, const char *const col[])
 	return 0;
 }
 
-#define LISTED                                                                 \
-	" id, state, lane, created_at, due_at, sent_at, attempts, error,"      \
-	" profile, event, kind FROM"
-#define LISTED_STATE                                                           \
+/* An id is looked up, and what is unsent, or ended otherwise, has an index; all
+   that may be would be a walk through years of sent ids. */
+#define LISTED(where, order)                                                   \
+	"SELECT id, state, lane, created_at, due_at, sent_at, attempts,"       \
+	" error, profile, event, kind FROM"                                    \
 	" (SELECT id, lane, created_at, due_at, sent_at, attempts, error,"     \
 	" profile, event, kind,"                                               \
 	" CASE WHEN sent_at IS NOT NULL THEN 'sent'"                           \
@@ -76,7 +77,25 @@ list_row(void *rowarg, int n, const char *const col[])
 	" WHEN due_at IS NULL THEN 'dead'"                                     \
 	" WHEN claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)"              \
 	" AND due_at <= CAST($4 AS BIGINT) THEN 'claimed'"                     \
-	" ELSE 'waiting' END AS state FROM klaviyo_outbox"
+	" ELSE 'waiting' END AS state FROM klaviyo_outbox" where               \
+	") AS entry WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)"            \
+	" AND (CAST($2 AS TEXT) IS NULL OR id = $2)" order                     \
+	" LIMIT CAST($5 AS BIGINT)"
+#define OLDEST " ORDER BY created_at, id"
+
+static const char *
+listing_of(const char *state, const char *id)
+{
+	if (id != NULL)
+		return LISTED(" WHERE id = $2", "");
+	if (state == NULL)
+		return LISTED("", OLDEST);
+	if (strcmp(state, "sent") == 0)
+		return LISTED(" WHERE sent_at IS NOT NULL", OLDEST);
+	if (strcmp(state, "waiting") == 0 || strcmp(state, "claimed") == 0)
+		return LISTED(" WHERE due_at IS NOT NULL", OLDEST);
+	return LISTED(" WHERE due_at IS NULL AND sent_at IS NULL", OLDEST);
+}
 
 int
 klaviyo_outbox_list(const struct klaviyo_store *store, const char *state,
@@ -87,20 +106,8 @@ klaviyo_outbox_list(const struct klaviyo_store *store, const char *state,
 	const char *args[] = {state, id, num(&t, now),
 	    num(&far, now + KL_LEASE_MAX), num(&l, limit)};
 
-	/* An id is looked up; all that may be, or NULL, would be a walk. */
-	return store->sql(store->conn,
-	           id != NULL ? "SELECT" LISTED LISTED_STATE
-	                        " WHERE id = $2) AS entry"
-	                        " WHERE (CAST($1 AS TEXT) IS NULL"
-	                        " OR state = $1)"
-	                        " LIMIT CAST($5 AS BIGINT)"
-	                      : "SELECT" LISTED LISTED_STATE ") AS entry"
-	                        " WHERE (CAST($1 AS TEXT) IS NULL"
-	                        " OR state = $1)"
-	                        " AND CAST($2 AS TEXT) IS NULL"
-	                        " ORDER BY created_at, id"
-	                        " LIMIT CAST($5 AS BIGINT)",
-	           5, args, list_row, &listing) < 0
+	return store->sql(store->conn, listing_of(state, id), 5, args,
+	           list_row, &listing) < 0
 	           ? -1
 	           : 0;
 }

@@ -54,6 +54,13 @@ no_entry(void *arg, const struct klaviyo_entry *entry)
 	return -1;
 }
 
+static int
+no_trouble(void *arg, const struct klaviyo_trouble *trouble)
+{
+	(void)arg, (void)trouble;
+	return -1;
+}
+
 static void
 daily_work(void **state)
 {
@@ -61,6 +68,9 @@ daily_work(void **state)
 	struct kl_lease a, b;
 	struct kl_claim *list;
 	struct kl_settlement done = {.outcome = KL_SENT};
+	const int64_t limits[KLAVIYO_AGES - 1] = {60, 300, 1800, 7200};
+	int64_t ages[KLAVIYO_AGES];
+	struct klaviyo_span spans[2];
 	struct klaviyo_status status;
 	char other[256];
 
@@ -91,6 +101,14 @@ daily_work(void **state)
 	assert_int_equal(klaviyo_outbox_drop(&s, "x", NOW), 0);
 	assert_int_equal(
 	    klaviyo_outbox_list(&s, NULL, "x", NOW, 1, no_entry, NULL), 0);
+	assert_int_equal(
+	    klaviyo_outbox_list(&s, "dead", NULL, NOW, 0, no_entry, NULL), 0);
+	assert_int_equal(
+	    klaviyo_outbox_list(&s, "claimed", NULL, NOW, 0, no_entry, NULL),
+	    0);
+	assert_int_equal(klaviyo_outbox_ages(&s, NOW, limits, ages), 0);
+	assert_int_equal(klaviyo_outbox_troubles(&s, 9, no_trouble, NULL), 0);
+	assert_int_equal(klaviyo_outbox_spans(&s, NOW - 600, 300, 2, spans), 0);
 	assert_int_equal(klaviyo_outbox_drop(&s, NULL, NOW), 0);
 	assert_int_equal(kl_lease_leave(&s, &a), 0);
 	assert_int_equal(kl_lease_hold(&s, &b, NOW, other, sizeof(other)), 1);
