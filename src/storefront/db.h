@@ -42,4 +42,14 @@ struct db {
 	char name[256];             /* the address, fit to be shown */
 };
 
+/* --------------------------------------------------- db_wal.c: SQLite's log */
+
+struct db_wal {
+	int last; /* how the last checkpoint went */
+};
+/* After a COMMIT on ${conn}, an sqlite3 *, that left ${pages} in the log; leaves
+ * its busy timeout changed. */
+void db_wal_committed(
+    struct db_wal *wal, void *conn, const char *name, int pages);
+
 #endif

@@ -41,14 +41,13 @@
 #include <unistd.h>
 
 #define GATE_WAIT_MS 5000
-#define CHECKPOINT_PAGES 1000
 
 struct connection {
 	struct db db; /* first: the one is the other */
 	sqlite3 *conn;
-	int gate;       /* the lock file's descriptor, this connection's own */
-	bool inside;    /* holds the gate */
-	int checkpoint; /* how the last one went */
+	int gate;    /* the lock file's descriptor, this connection's own */
+	bool inside; /* holds the gate */
+	struct db_wal wal;
 };
 
 /* ------------------------------------------------------------ the write gate
@@ -317,24 +316,13 @@ sqlite_close(struct db *db)
 	free(c);
 }
 
-/* After a COMMIT: copies the log into the file, now and then.  As SQLite does
-   by itself, but that its failure is not a secret: the log grows meanwhile. */
+/* After a COMMIT, which has succeeded whatever comes of this. */
 static int
 on_commit(void *arg, sqlite3 *conn, const char *name, int pages)
 {
-	struct connection *c = arg;
-	int rc;
-
-	if (pages < CHECKPOINT_PAGES)
-		return SQLITE_OK;
-	rc = sqlite3_wal_checkpoint_v2(
-	    conn, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	if (rc != c->checkpoint && rc != SQLITE_OK && rc != SQLITE_BUSY)
-		shop_log("the database's log, %d pages, cannot be copied into "
-		         "it and grows: %s",
-		    pages, sqlite3_errmsg(conn));
-	c->checkpoint = rc;
-	return SQLITE_OK; /* the COMMIT has succeeded */
+	db_wal_committed(&((struct connection *)arg)->wal, conn, name, pages);
+	sqlite3_busy_timeout(conn, GATE_WAIT_MS);
+	return SQLITE_OK;
 }
 
 static int
