@@ -139,7 +139,7 @@ units: $(UNITS)
 	    sh $(ON_POSTGRES)
 
 # What tests/crash preloads into the programs: disks that fail, and their log.
-SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault \
+SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault heap \
          condwait)
 shims: $(SHIMS)
 
