@@ -6,6 +6,7 @@
 #   make soak       the crash tests and others in their long form (SOAK=1)
 #   make lint       clang-tidy, gcc -fanalyzer and cppcheck find nothing in src
 #   make fuzz       each fuzz target for FUZZ_SECONDS=60 (FUZZ="form csv": those)
+#   make bench      the goals of speed, each with its figure, in 15 minutes
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make SAN=address,undefined BUILD=build-asan     a sanitizer build
 #
@@ -299,14 +300,20 @@ soak:
 	    -v -rP -p no:cacheprovider $$(grep -rl --include='test_*.py' SOAK \
 	    tests)
 
-# The product page beside what nginx and FastCGI can do at all.
+# The goals of speed, each with its figure: tests/bench/bench.py.  It installs
+# what it measures against (BENCH="pages checkout": those parts alone).
+BENCH_PACKAGES = $(RUN_PACKAGES) python3 wrk php-fpm php-cli \
+    php-sqlite3 php-apcu
+NODE_PACKAGES  = nodejs npm libnode-dev
 $(BUILD)/bench/fixed: tests/bench/fixed.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -pthread -o $@ $< -lfcgi
 bench:
-	@sh www/packages.sh $(TEST_PACKAGES) wrk
+	@sh www/packages.sh $(BENCH_PACKAGES) \
+	    $$(command -v npm > /dev/null || echo $(NODE_PACKAGES))
 	@$(OWNER) $(MAKE) --no-print-directory -s all $(BUILD)/bench/fixed
-	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 tests/bench/bench.py
+	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -B \
+	    tests/bench/bench.py $(BENCH)
 
 # The README's picture, from the real thing.
 picture: all

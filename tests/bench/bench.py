@@ -1,110 +1,90 @@
 #!/usr/bin/python3
 """
-bench.py - the product page beside what nginx and FastCGI can do at all.
+bench.py - measures the goals, and prints each with its figure, pass or short.
 
-Side by side in one run, round by round, at 16 connections: nginx serving a
-static file; a FastCGI program that writes a fixed page of the same size
-(fixed.c); our product page, for a visitor without a cart and for one with.
-Medians of the rounds; processor time is that of nginx and the program, from
-/proc.  Prints a Markdown table; the ratios are to the fixed page.
+    make bench                      # all of it, in less than 15 minutes
+    make bench BENCH="pages checkout"    # these parts
+    BENCH_LONG=1 make bench         # with an outbox of 10,000,000 rows
+
+Everything on one machine, side by side in one run, with real nginx: a part is a
+module with rows(stage), which yields the lines of its tables as they come
+(table.py).  What is compared is measured in turn, round by round, and each
+figure is a ratio (loads.py); peers do the same work on the same data, and give
+the same page to the byte (stage.py, peers.py).
+
+Ends with 0 when it ran to its end, whatever it found: the tables are the result.
 """
+import importlib
 import os
+import platform
 import re
-import statistics
 import subprocess
 import sys
+import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
-from harness import BUILD, Shop, answers  # noqa: E402
+import table  # noqa: E402
+from stage import Stage  # noqa: E402
 
-ROUNDS, SECONDS, CONNECTIONS = 5, 3, 16
-PAGE = "/products/winnie-the-pooh"
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def processor(pids):
-    """Seconds of processor time that processes have used."""
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/stat") as f:
-            fields = f.read().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+PARTS = ("pages", "checkout")
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [int(p) for p in f.read().split()]
+def said(*command):
+    """The first line that a program says of itself."""
+    try:
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+    except FileNotFoundError:
+        return "none"
+    return done.stdout.strip().split("\n")[0]
 
 
-def load(url, pids, cookie=""):
-    """One round: requests a second, processor microseconds a request."""
-    before = processor(pids)
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s",
-         *(["-H", "Cookie: " + cookie] if cookie else []), url],
-        capture_output=True, text=True, check=True).stdout
-    used = processor(pids) - before
-    bad = re.search(r"Non-2xx.*|Socket errors.*", done)
-    assert not bad, bad.group(0)
-    requests = int(re.search(r"(\d+) requests in", done).group(1))
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done).group(1))
-    return rate, used / requests * 1e6
+def machine():
+    with open("/proc/cpuinfo") as f:
+        model = re.search(r"model name\s*: (.*)", f.read())
+    with open("/proc/meminfo") as f:
+        memory = int(re.search(r"MemTotal:\s+(\d+)", f.read()).group(1))
+    load = " ".join(f"{n:.2f}" for n in os.getloadavg())
+    return (f"{os.cpu_count()} cores ({model.group(1) if model else '?'}), "
+            f"{memory / 2**20:.0f} GiB, Linux {platform.release()}; "
+            f"{said('nginx', '-v').replace('nginx version: ', '')}, "
+            f"{said('php', '--version').split(' (')[0]}, "
+            f"Node {said('node', '--version')}, "
+            f"{' '.join(said('wrk', '--version').split()[:2])}; "
+            f"load before: {load}")
 
 
-def fixed_shop(page):
-    """nginx before fixed.c, the static page beside it."""
-    shop = Shop("nginx", serve=False)
-    shop.mkdir("static")
-    shop.write("static/fixed.html", page)
-    shop.conf("nginx.conf")
-    path = shop.path("nginx.conf")
-    text = re.sub(r"(?m)^(\s*root )\S+;$", rf"\1{shop.path('static')};",
-                  open(path).read())
-    shop.conf = lambda name: shop.write(name, text)
-    program = shop.reach(os.path.join(BUILD, "bench"), ["fixed"])
-    shop.spawn("fixed", [os.path.join(program, "fixed"), shop.socket,
-                         shop.path("static/fixed.html")],
-               lambda: answers(shop.socket))
-    shop.start_nginx()
-    return shop
+def run(parts):
+    """Prints the parts' tables; returns (all rows, the parts that broke)."""
+    rows, broken = [], []
+    with Stage() as stage:
+        for part in parts:
+            try:
+                for row in importlib.import_module(part).rows(stage):
+                    rows.append(row)
+                    print(table.line(row), flush=True)
+            except Exception:
+                traceback.print_exc()
+                broken.append(part)
+    return rows, broken
 
 
 def main():
-    with Shop("nginx") as ours:
-        page = ours.get(PAGE).text
-        visitor = ours.visitor()
-        visitor.get(PAGE)
-        visitor.submit("/cart/add", quantity="1")
-        cookie = "; ".join(f"{n}={v}" for n, v in visitor.cookies.items())
-        fixed = fixed_shop(page)
-        try:
-            nginx = [p for s in (fixed, ours)
-                     for p in children(s.programs["nginx"].pid)]
-            pids = nginx + [fixed.programs["fixed"].pid,
-                            ours.programs["storefront"].pid]
-            rows = [("nginx, a static file", fixed.url + "/fixed.html", ""),
-                    ("FastCGI, a fixed page", fixed.url + "/x", ""),
-                    ("product page", ours.url + PAGE, ""),
-                    ("product page, with a cart", ours.url + PAGE, cookie)]
-            results = {name: [] for name, _, _ in rows}
-            for _ in range(ROUNDS):
-                for name, url, with_cookie in rows:
-                    results[name].append(load(url, pids, with_cookie))
-        finally:
-            fixed.programs.pop("fixed").kill()
-            fixed.stop(quietly=True)
-    median = {name: [statistics.median(r[i] for r in rounds) for i in (0, 1)]
-              for name, rounds in results.items()}
-    base = median["FastCGI, a fixed page"]
-    print(f"{CONNECTIONS} connections, a page of {len(page.encode())} bytes, "
-          f"medians of {ROUNDS} rounds, {os.cpu_count()} cores\n")
-    print("| | requests/s | ratio | processor µs a request | ratio |")
-    print("|---|---|---|---|---|")
-    for name, (rate, micro) in median.items():
-        print(f"| {name} | {rate:.0f} | {rate / base[0]:.2f} "
-              f"| {micro:.0f} | {micro / base[1]:.2f} |")
+    begun = time.monotonic()
+    parts = sys.argv[1:] or PARTS
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        sys.exit(f"bench.py: no part {unknown[0]}; there are "
+                 f"{', '.join(PARTS)}")
+    print(machine(), flush=True)
+    rows, broken = run(parts)
+    passed, short = table.count(rows)
+    print(f"\n{passed} goals passed, {short} short, in "
+          f"{(time.monotonic() - begun) / 60:.1f} minutes")
+    if broken:
+        sys.exit(f"bench.py: did not run to its end: {', '.join(broken)}")
 
 
 if __name__ == "__main__":

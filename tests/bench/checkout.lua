@@ -1,0 +1,36 @@
+-- checkout.lua - wrk posts the checkout's form, each visitor once.
+--
+--	wrk .. -s checkout.lua URL -- FILE
+--
+-- FILE has a visitor a line: cookie, form's token, form's key.  When all have
+-- ordered, the run ends before its time.
+local requests, at = {}, 0
+
+function init(args)
+	local origin = string.match(wrk.scheme .. "://" .. wrk.headers["Host"],
+	    "^[^/]+//[^/]+")
+	local form = "&action=order&email=ada%%40klaviyo-demo.com&phone=" ..
+	    "&first_name=Ada&last_name=Lovelace" ..
+	    "&address1=12+St+James+Square&address2=&city=London&region=" ..
+	    "&zip=SW1Y+4JH&country=GB&billing_same=1&discount=" ..
+	    "&shipping=standard&payment=approve"
+
+	form = string.gsub(form, "%%%%", "%%")
+	for line in io.lines(args[1]) do
+		local cookie, token, key = string.match(line, "(%S+) (%S+) (%S+)")
+		requests[#requests + 1] = wrk.format("POST", "/checkout", {
+			["Cookie"] = "sid=" .. cookie, ["Origin"] = origin,
+			["Sec-Fetch-Site"] = "same-origin", ["Content-Type"] =
+			    "application/x-www-form-urlencoded",
+		}, "token=" .. token .. "&key=" .. key .. form)
+	end
+end
+
+function request()
+	at = at + 1
+	if at > #requests then
+		wrk.thread:stop()
+		at = #requests
+	end
+	return requests[at]
+end

@@ -1,0 +1,126 @@
+"""
+loads.py - puts load on a server and says what it took.
+
+    target = Target("PHP", url, pids)          # pids(): whose processor time
+    load(target, 16, 2)                        # one round: a Load
+    interleaved([a, b, c], 16)                 # rounds of each in turn
+    ratio(results, "ours", "PHP", "rate")      # median of the rounds' ratios
+
+wrk with one thread makes the requests; it is not counted.  Processor time is
+that of the web server's workers and of the program behind it, from /proc.
+Ratios are taken round by round, between neighbours, so that what else the
+machine does falls on both; of them the median counts.
+
+Promises: an answer that is an error, or a connection that broke, ends the
+bench: what fails fast is not fast.
+"""
+import os
+import re
+import statistics
+import subprocess
+import urllib.request
+from collections import namedtuple
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "2"))
+TICK = os.sysconf("SC_CLK_TCK")
+
+Load = namedtuple("Load", "rate micro p50 p99 requests")
+
+
+class Target:
+    """What is asked for, and by whom; pids(): whose processor time it is."""
+
+    def __init__(self, name, url, pids, cookie=""):
+        self.name, self.url, self.pids = name, url, pids
+        self.cookie = cookie
+
+    def before(self, seconds):
+        """Ahead of a round: wrk's further options, and its script's words."""
+        return (["-H", "Cookie: " + self.cookie] if self.cookie else []), []
+
+    def after(self, done, connections):
+        """After a round: checks what came of it; False: it does not count."""
+        return True
+
+
+def processor(pids):
+    """Seconds of processor time that processes have used."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(p) for p in f.read().split()]
+
+
+def milliseconds(text):
+    value, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    return float(value) * {"us": 1e-3, "ms": 1, "s": 1e3, "m": 6e4}[unit]
+
+
+def parse(said):
+    """(requests, rate, p50, p99) of wrk's words; fails on any error."""
+    bad = re.search(r"Non-2xx.*|Socket errors.*", said)
+    assert not bad, bad.group(0)
+    requests = int(re.search(r"(\d+) requests in", said).group(1))
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
+    p50, p99 = (milliseconds(re.search(rf"(?m)^\s+{n}%\s+(\S+)",
+                                       said).group(1)) for n in (50, 99))
+    return requests, rate, p50, p99
+
+
+def load(target, connections, seconds=SECONDS):
+    """One round."""
+    seconds = max(1, round(seconds))
+    while True:
+        options, script = target.before(seconds)
+        pids = target.pids()
+        used = -processor(pids)
+        said = subprocess.run(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout",
+             "60s", "--latency", *options, target.url, *script],
+            capture_output=True, text=True, check=True).stdout
+        used += processor(pids)
+        requests, rate, p50, p99 = parse(said)
+        if requests == 0:  # slower than the round is long
+            rate, p50, p99 = 1 / seconds, seconds * 1e3, seconds * 1e3
+            with urllib.request.urlopen(target.url, timeout=60):
+                pass  # what is still being done is not the next one's
+        done = Load(rate, used / max(1, requests) * 1e6, p50, p99, requests)
+        if target.after(done, connections):
+            return done
+
+
+def interleaved(targets, connections, rounds=ROUNDS, seconds=SECONDS):
+    """{name: [Load of each round]}; a first one, not counted, warms up."""
+    results = {target.name: [] for target in targets}
+    for target in targets:
+        load(target, connections, 1)
+    for _ in range(rounds):
+        for target in targets:
+            results[target.name].append(load(target, connections, seconds))
+    return results
+
+
+def median(results, name, what):
+    return statistics.median(getattr(r, what) for r in results[name])
+
+
+def ratio(results, one, other, what):
+    return statistics.median(
+        getattr(a, what) / getattr(b, what)
+        for a, b in zip(results[one], results[other]))
+
+
+def words(results, name):
+    """A target's medians, to be read."""
+    rate, micro, p50, p99 = (median(results, name, what) for what in
+                             ("rate", "micro", "p50", "p99"))
+    return (f"{rate:,.0f}/s, {micro:.0f} µs, p50 {p50:.2f} ms, "
+            f"p99 {p99:.2f} ms")

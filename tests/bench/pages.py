@@ -1,0 +1,78 @@
+"""
+pages.py - the product page: beside what nginx and FastCGI can do at all, and
+beside the same page by PHP-FPM and Node.
+
+What is measured at once is measured interleaved.  Peers keep of a page what the
+storefront keeps, and see a changed price at the next request, as it does; in the
+last table they keep only the menu and the related products, and make the page
+for each request.
+"""
+from loads import Target, interleaved, median, ratio, words
+from table import goal, head, told
+
+CONNECTIONS = (16, 64)
+
+
+def ours(stage, cookie=False):
+    made = ""
+    if cookie:
+        token, _, _ = stage.visitors(stage.ours, stage.sign, 1)[0]
+        made = "sid=" + token
+        page = stage.ours.get(stage.page, {"Cookie": made})
+        assert page.header("cache-control") == "private, no-store", page
+        assert "<span data-cart-number>3<" in page.text, page.text
+    return Target("ours, with a cart" if cookie else "ours",
+                  stage.ours.url + stage.page, stage.ours_pids, made)
+
+
+def peer(stage, name):
+    shop = stage.peer(name)
+    return Target(name, shop.url + stage.page, shop.pids)
+
+
+def beside_fixed(stage, connections):
+    fixed = stage.peer("fixed")
+    results = interleaved([
+        Target("fixed", fixed.url + "/x", fixed.pids),
+        ours(stage), ours(stage, cookie=True)], connections)
+    yield head(f"Product page of {stage.size:,} bytes, {connections} connections, "
+               "beside a fixed page")
+    yield told("a FastCGI program that writes a fixed page", "",
+               words(results, "fixed"))
+    for name, least in (("ours", 0.90), ("ours, with a cart", 0.75)):
+        yield goal(f"{name}: requests/s", ratio(results, name, "fixed",
+                                                "rate"),
+                   at_least=least, note=words(results, name))
+        if name == "ours":
+            yield goal("ours: processor time a request",
+                       ratio(results, name, "fixed", "micro"), at_most=1.25)
+
+
+def beside_peers(stage, connections, kept=""):
+    php, node = "php" + kept, "node" + kept
+    results = interleaved([ours(stage), peer(stage, php), peer(stage, node)],
+                          connections)
+    yield head(f"Product page, {connections} connections, beside PHP-FPM and "
+               "Node, which keep " + ("the menu and the related products"
+                                      if kept else "of it what we keep"))
+    yield told("ours", "", words(results, "ours"))
+    for name, least in ((php, 4.5), (node, 3)):
+        yield goal(f"requests/s of {name}",
+                   ratio(results, "ours", name, "rate"), at_least=least,
+                   note=words(results, name))
+    best = min((php, node), key=lambda name: median(results, name, "p99"))
+    yield goal(f"p99 of {best}, the better one",
+               ratio(results, "ours", best, "p99"), at_most=1)
+
+
+def rows(stage):
+    for name in ("fixed", "php", "node", "php parts", "node parts"):
+        stage.peer(name)
+    for connections in CONNECTIONS:
+        yield from beside_fixed(stage, connections)
+    for connections in CONNECTIONS:
+        yield from beside_peers(stage, connections)
+    for connections in CONNECTIONS:
+        yield from beside_peers(stage, connections, " parts")
+    stage.end("php parts")
+    stage.end("node parts")
