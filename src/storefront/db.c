@@ -1,21 +1,17 @@
 /*
- * db.c - the shop's database: opening, creating, transactions.
+ * db.c - the shop's database: opening, transactions.  Its tables are made by
+ * db_schema.c.
  *
  * The address says which engine: the connections themselves are db_sqlite.c's.
  * The library's statements run on the same connection, in the same transaction,
  * through the same function as the shop's.
  *
- * Does not know what the tables mean, beyond what a new shop is seeded with.
+ * Does not know what the tables mean.
  */
 #include "db.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* 1: before there was a sender's lease; 2: before changes of orders; 3: before
-   accounts.  `storefront init` brings an older shop to this version: so far by
-   making the tables that are missing. */
-#define SCHEMA_VERSION "4"
 
 static const struct engine *const engines[] = {&db_pgsql, &db_sqlite};
 
@@ -133,13 +129,13 @@ connect_to(const char *address, bool create)
 void
 db_close(struct db *db)
 {
-	char *script;
+	struct script *scripts;
 
 	if (db == NULL)
 		return;
-	script = db->script;
+	scripts = db->scripts;
 	db->engine->close(db);
-	free(script);
+	db_scripts_free(scripts);
 }
 
 static int
@@ -165,14 +161,18 @@ db_open_at(const char *address)
 		shop_fail("%s is no shop (STOREFRONT_DB): `storefront init` "
 		          "makes one (%s)",
 		    db->name, strdupa(shop_error()));
-	else if (num(version) < num(SCHEMA_VERSION))
-		shop_fail("%s has schema version %s, this program knows %s: "
+	else if (*version == '\0')
+		shop_fail("%s is no shop yet: `storefront init` was cut; run "
+		          "it again",
+		    db->name);
+	else if (num(version) < db_schema_version())
+		shop_fail("%s has schema version %s, this program knows %d: "
 		          "`storefront init` brings it up to date",
-		    db->name, version, SCHEMA_VERSION);
-	else if (strcmp(version, SCHEMA_VERSION) != 0)
-		shop_fail("%s has schema version %s, this program knows %s: "
+		    db->name, version, db_schema_version());
+	else if (num(version) > db_schema_version())
+		shop_fail("%s has schema version %s, this program knows %d: "
 		          "use the program that made it, or a newer one",
-		    db->name, version, SCHEMA_VERSION);
+		    db->name, version, db_schema_version());
 	else
 		return db;
 	db_close(db);
@@ -216,122 +216,6 @@ db_open(const struct settings *settings)
 /* ------------------------------------------------------------------ creating
  */
 
-/* Runs the statements of a text: each ends with ';' at a line's end. */
-static int
-run_script(struct db *db, const char *script)
-{
-	char *next, *end;
-
-	/* A statement's text must live as long as the connection. */
-	next = db->script = strdup(script);
-	if (next == NULL)
-		return shop_fail("out of memory");
-	for (; (end = strstr(next, ";\n")) != NULL; next = end + 2) {
-		*end = '\0';
-		if (db_run(db, NULL, NULL, next) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Amounts are written in hundredths, and scaled to the shop's currency. */
-static int
-seed(struct db *db, const char *currency)
-{
-	static const struct {
-		const char *code, *name, *when;
-		int price, free_from, position;
-	} methods[] = {
-	    {"standard", "Standard delivery", "3 to 5 working days", 495, 5000,
-	        1},
-	    {"express", "Express delivery", "the next working day", 1295, 0, 2},
-	    {"collect", "Collect from the shop", "ready within two hours", 0, 0,
-	        3},
-	};
-	static const struct {
-		const char *code, *kind;
-		int value, minimum;
-	} discounts[] = {
-	    {"WELCOME10", "percent", 10, 0},
-	    {"FIVEOFF", "amount", 500, 2500},
-	    {"FREESHIP", "shipping", 0, 0},
-	};
-	int64_t scale = 1;
-
-	for (int i = klaviyo_exponent(currency); i > 0; i--)
-		scale *= 10;
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-		if (db_run(db, NULL, NULL,
-		        "INSERT INTO shipping_method (code, name, whenthere, "
-		        "price, free_from, position) "
-		        "VALUES ($1, $2, $3, $4, $5, $6) "
-		        "ON CONFLICT DO NOTHING",
-		        methods[i].code, methods[i].name, methods[i].when,
-		        NUM(methods[i].price * scale / 100),
-		        methods[i].free_from == 0
-		            ? NULL
-		            : NUM(methods[i].free_from * scale / 100),
-		        NUM(methods[i].position)) < 0)
-			return -1;
-	for (size_t i = 0; i < sizeof(discounts) / sizeof(*discounts); i++) {
-		int64_t value = discounts[i].value;
-
-		if (strcmp(discounts[i].kind, "amount") == 0)
-			value = value * scale / 100;
-		if (db_run(db, NULL, NULL,
-		        "INSERT INTO discount (code, kind, value, minimum) "
-		        "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-		        discounts[i].code, discounts[i].kind, NUM(value),
-		        NUM(discounts[i].minimum * scale / 100)) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* The currency is the database's once it is set: its prices are in it. */
-static int
-settle_currency(struct db *db, const char *currency)
-{
-	char had[16] = "", version[16] = "";
-
-	if (db_run(db, NULL, NULL,
-	        "INSERT INTO meta (name, value) VALUES ('schema', $1), "
-	        "('currency', $2) ON CONFLICT DO NOTHING",
-	        SCHEMA_VERSION, currency) < 0 ||
-	    db_run(db, copy_value, version,
-	        "SELECT value FROM meta WHERE name = 'schema'") < 0 ||
-	    db_run(db, copy_value, had,
-	        "SELECT value FROM meta WHERE name = 'currency'") < 0)
-		return -1;
-	if (strcmp(had, currency) != 0)
-		return shop_fail("this shop's prices are in %s; "
-		                 "STOREFRONT_CURRENCY says %s: unset it, or "
-		                 "init another database",
-		    had, currency);
-	if (num(version) > num(SCHEMA_VERSION))
-		return shop_fail("this shop has schema version %s, this "
-		                 "program knows %s: use a newer one",
-		    version, SCHEMA_VERSION);
-	return db_run(db, NULL, NULL,
-	           "UPDATE meta SET value = $1 WHERE name = 'schema'",
-	           SCHEMA_VERSION) < 0
-	           ? -1
-	           : 0;
-}
-
-/* The transaction that makes the tables, or finds them. */
-static int
-make_shop(struct db *db, const char *currency)
-{
-	if (db_begin(db) != 0)
-		return -1;
-	if (run_script(db, schema_sql) == 0 &&
-	    settle_currency(db, currency) == 0 && seed(db, currency) == 0)
-		return db_commit(db);
-	db_rollback(db);
-	return -1;
-}
-
 struct db *
 db_create_at(const char *address, const char *currency)
 {
@@ -339,11 +223,7 @@ db_create_at(const char *address, const char *currency)
 
 	if (db == NULL)
 		return NULL;
-	/* A transaction of its own, and first: the schema's number, which
-	   db_open() asks for, stands for all of it. */
-	if (klaviyo_outbox_create(&db->store) != 0)
-		shop_fail("%s", klaviyo_error());
-	else if (make_shop(db, currency) == 0)
+	if (db_make(db, currency) == 0)
 		return db;
 	db_close(db);
 	return NULL;

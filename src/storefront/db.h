@@ -34,10 +34,12 @@ struct engine {
 
 extern const struct engine db_sqlite, db_pgsql;
 
+struct script;
+
 struct db {
 	const struct engine *engine;
 	struct klaviyo_store store; /* the engine's sql on this connection */
-	char *script;               /* texts of statements run from a script */
+	struct script *scripts;     /* texts of statements run from a script */
 	bool again, unknown;        /* the engine's answers; see storefront.h */
 	char name[256];             /* the address, fit to be shown */
 };
@@ -51,5 +53,16 @@ struct db_wal {
  * its busy timeout changed. */
 void db_wal_committed(
     struct db_wal *wal, void *conn, const char *name, int pages);
+
+/* ---------------------------------------------------------------- db_schema.c */
+
+/* Texts put into the program by embed.S. */
+extern const char schema_3_sql[], schema_4_sql[];
+/* The version of the tables that this program knows. */
+int db_schema_version(void);
+/* Makes a shop of an empty database, or brings an older one up; -1 with
+ * shop_error(). */
+int db_make(struct db *db, const char *currency);
+void db_scripts_free(struct script *script);
 
 #endif

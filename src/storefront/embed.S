@@ -6,6 +6,18 @@ schema_sql:
 	.incbin "src/storefront/schema.sql"
 	.byte 0
 	.size schema_sql, . - schema_sql
+	.global schema_3_sql
+	.type schema_3_sql, %object
+schema_3_sql:
+	.incbin "src/storefront/schema_3.sql"
+	.byte 0
+	.size schema_3_sql, . - schema_3_sql
+	.global schema_4_sql
+	.type schema_4_sql, %object
+schema_4_sql:
+	.incbin "src/storefront/schema_4.sql"
+	.byte 0
+	.size schema_4_sql, . - schema_4_sql
 	.global demo_csv
 	.type demo_csv, %object
 demo_csv:

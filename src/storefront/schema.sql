@@ -1,4 +1,6 @@
--- The shop's tables.  One statement each, ended by a semicolon at a line's end.
+-- The shop's tables, as a new shop has them.  A change here is also a step in
+-- db_schema.c, which an older shop takes: schema_N.sql, with a number of its own.
+-- One statement each, ended by a semicolon at a line's end.
 -- Money is in minor units of meta's currency, times are Unix seconds.
 
 CREATE TABLE IF NOT EXISTS meta (
