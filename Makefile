@@ -305,13 +305,14 @@ soak:
 BENCH_PACKAGES = $(RUN_PACKAGES) python3 wrk php-fpm php-cli \
     php-sqlite3 php-apcu
 NODE_PACKAGES  = nodejs npm libnode-dev
-$(BUILD)/bench/fixed: tests/bench/fixed.c
+BENCHES := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+$(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -D_GNU_SOURCE -pthread -o $@ $< -lfcgi
+	$(CC) $(CFLAGS) -D_GNU_SOURCE $(WARN) -pthread -o $@ $< -lfcgi -lcurl
 bench:
 	@sh www/packages.sh $(BENCH_PACKAGES) \
 	    $$(command -v npm > /dev/null || echo $(NODE_PACKAGES))
-	@$(OWNER) $(MAKE) --no-print-directory -s all $(BUILD)/bench/fixed
+	@$(OWNER) $(MAKE) --no-print-directory -s all $(BENCHES)
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -B \
 	    tests/bench/bench.py $(BENCH)
 

@@ -7,8 +7,8 @@ bench.py - measures the goals, and prints each with its figure, pass or short.
     BENCH_LONG=1 make bench         # with an outbox of 10,000,000 rows
 
 Everything on one machine, side by side in one run, with real nginx: a part is a
-module with rows(stage), which yields the lines of its tables as they come
-(table.py).  What is compared is measured in turn, round by round, and each
+module beside this one with rows(stage), which yields the lines of its tables as
+they come (table.py).  What is compared is measured in turn, round by round, and each
 figure is a ratio (loads.py); peers do the same work on the same data, and give
 the same page to the byte (stage.py, peers.py).
 
@@ -25,10 +25,40 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
+import peers  # noqa: E402
 import table  # noqa: E402
 from stage import Stage  # noqa: E402
 
-PARTS = ("pages", "checkout")
+# In this order, then what else has rows().
+ORDER = ("pages", "checkout", "klaviyo", "growth", "deliver", "history", "feed")
+
+
+def parts_there():
+    """The modules beside this one that have rows()."""
+    found = []
+    for file in sorted(os.listdir(HERE)):
+        if file.endswith(".py"):
+            with open(os.path.join(HERE, file)) as f:
+                if re.search(r"(?m)^def rows\(", f.read()):
+                    found.append(file[:-3])
+    return sorted(found, key=lambda name: (
+        ORDER.index(name) if name in ORDER else len(ORDER)))
+
+
+PARTS = parts_there()
+
+
+def rows_of(part, stage):
+    """A part's rows.  One that needs no stage gives (what, goal, figure,
+    passed), below a heading of its first line."""
+    module = importlib.import_module(part)
+    if module.rows.__code__.co_argcount:
+        yield from module.rows(stage)
+        return
+    first = " ".join(module.__doc__.split("\n\n")[0].split())
+    yield table.head(first.partition(" - ")[2].partition(":")[0].rstrip("."))
+    for what, limit, figure, passed in module.rows():
+        yield table.Row(what, limit, figure, "pass" if passed else "short", "")
 
 
 def said(*command):
@@ -59,10 +89,13 @@ def machine():
 def run(parts):
     """Prints the parts' tables; returns (all rows, the parts that broke)."""
     rows, broken = [], []
+    for name in sorted(os.listdir(HERE)):
+        if os.path.exists(os.path.join(HERE, name, "package.json")):
+            peers.install(name)
     with Stage() as stage:
         for part in parts:
             try:
-                for row in importlib.import_module(part).rows(stage):
+                for row in rows_of(part, stage):
                     rows.append(row)
                     print(table.line(row), flush=True)
             except Exception:

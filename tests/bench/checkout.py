@@ -10,11 +10,13 @@ and is not there ends the bench.
 import os
 import re
 import sqlite3
+import time
 from contextlib import closing
 
 import fixture
 import peers
 from loads import SECONDS, Target, interleaved, median, ratio, words
+from stage import PRODUCTS
 from table import goal, head, told
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,27 +33,37 @@ def counted(shop):
             "order_line), (SELECT COUNT(*) FROM klaviyo_outbox)").fetchone()
 
 
+def settled(shop):
+    """The same, when what was still being done is done."""
+    found = None
+    while found != (found := counted(shop)):
+        time.sleep(0.1)
+    return found
+
+
 class Buyers(Target):
     """Orders at one shop; how many there were is checked round by round."""
 
-    def __init__(self, name, stage, shop, sign, pids, most=MOST):
+    def __init__(self, name, stage, shop, sign, pids, products=PRODUCTS):
         super().__init__(name, shop.url + "/checkout", pids)
         self.stage, self.shop, self.sign = stage, shop, sign
-        self.most, self.had, self.made = most, None, 0
+        self.products = products  # the first so many are bought
+        self.most, self.had, self.made = MOST, None, 0
 
     def before(self, seconds):
         self.made = int(self.most * seconds)
-        made = self.stage.visitors(self.shop, self.sign, self.made)
+        made = self.stage.visitors(self.shop, self.sign, self.made,
+                                   self.products)
         path = self.shop.write("visitors.txt", "".join(
             " ".join(visitor) + "\n" for visitor in made))
-        self.had = counted(self.shop)
+        self.had = settled(self.shop)
         return (["-s", os.path.join(HERE, "checkout.lua")], ["--", path])
 
     def after(self, done, connections):
         """Orders that were answered are there, with lines and events; at most
         those that wrk did not wait for are there besides."""
         orders, lines, events = (now - then for now, then in zip(
-            counted(self.shop), self.had))
+            settled(self.shop), self.had))
         if orders >= self.made - connections:
             self.most *= 2  # too few: the round had nothing to do at its end
             return False

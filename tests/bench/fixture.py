@@ -3,7 +3,7 @@ fixture.py - the data of the bench: a catalogue, visitors with carts, rows that
 wait in the outbox.  The same in each run: a number goes in, no chance.
 
     write_csv(path, 10_000)        # Shopify's product CSV, for init --catalog
-    grow(db, 1_000_000)            # the same products by SQL, which is faster
+    grow(db, 100)                  # a hundred times as many products, by SQL
     visitors(db, mac, 5000)        # sessions with a cart: who may place orders
     outbox(db, 100_000)            # sent and waiting events
 
@@ -172,40 +172,40 @@ def visitors(db, first, n, sign, lines=3, products=10_000):
 
 # ----------------------------------------------------------------- more rows
 
-def grow(db, products):
-    """Adds products up to number ${products}, as init would have."""
+def grow(db, times):
+    """Makes the catalogue ${times} as large: each product is copied under other
+    ids and handles; those of one copy are beside each other."""
     have = db.execute("SELECT COUNT(*) FROM product").fetchone()[0]
-    now = int(time.time())
-
-    def all_products():
-        for i in range(have, products):
-            ident, handle, title, body, vendor, _, image = product(i)
-            words = title.lower().replace(" & ", " ")
-            yield (ident, handle, title, "\n\n".join(body), vendor, image,
-                   f"A {title}", i + 1, f"\t{words}\t\n{vendor}\n", now)
-
-    def all_variants():
-        for i in range(have, products):
-            for n, (name, sku, price, was, stock) in enumerate(variants(i)):
-                yield str(BASE + i), name, sku, price, was, stock, n + 1
-
-    def all_categories():
-        for i in range(have, products):
-            for n, shelf in enumerate(product(i)[5]):
-                yield (str(BASE + i), shelf.lower().replace(" ", "-"), shelf,
-                       n + 1)
+    copies = ("WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 "
+              f"FROM n WHERE k < {int(times) - 1}) ")
+    ident = f"CAST(CAST({{}} AS INTEGER) + {have} * k AS TEXT)"
     with db:
-        db.executemany("INSERT INTO product (id, handle, title, body, vendor, "
-                       "image, image_alt, published, position, search, "
-                       "changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
-                       all_products())
-        db.executemany("INSERT INTO variant (product, name, sku, price, "
-                       "compare_at, stock, oversell, position) "
-                       "VALUES (?, ?, ?, ?, ?, ?, 0, ?)", all_variants())
-        db.executemany("INSERT INTO product_category (product, slug, "
-                       "name, position) VALUES (?, ?, ?, ?)",
-                       all_categories())
+        db.execute(
+            copies + "INSERT INTO product (id, handle, title, body, vendor, "
+            "image, image_alt, published, position, search, changed_at) "
+            f"SELECT {ident.format('id')}, handle || '-' || k, "
+            "title || ' ' || k, body, vendor, image, image_alt, published, "
+            f"position + {have} * k, title, changed_at FROM n, product")
+        db.execute(
+            copies + "INSERT INTO variant (product, name, sku, price, "
+            "compare_at, stock, oversell, position) "
+            f"SELECT {ident.format('product')}, name, sku || '-' || k, price, "
+            "compare_at, stock, oversell, position FROM n, variant")
+        db.execute(
+            copies + "INSERT INTO product_category (product, slug, name, "
+            f"position) SELECT {ident.format('product')}, slug, name, "
+            "position FROM n, product_category")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def shrink(db, products):
+    """Leaves the first ${products} of the catalogue."""
+    with db:
+        for column, table in (("product", "product_category"),
+                              ("product", "variant"), ("id", "product")):
+            db.execute(f"DELETE FROM {table} WHERE CAST({column} AS INTEGER) "
+                       ">= ?", (BASE + products,))
+    db.execute("VACUUM")
 
 
 def outbox(db, rows):

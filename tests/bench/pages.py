@@ -51,7 +51,7 @@ def beside_fixed(stage, connections):
 def beside_peers(stage, connections, kept=""):
     php, node = "php" + kept, "node" + kept
     results = interleaved([ours(stage), peer(stage, php), peer(stage, node)],
-                          connections)
+                          connections, rounds=3)
     yield head(f"Product page, {connections} connections, beside PHP-FPM and "
                "Node, which keep " + ("the menu and the related products"
                                       if kept else "of it what we keep"))

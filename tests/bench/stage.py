@@ -11,6 +11,7 @@ for byte and header for header (the ETag's text is each one's own); all that was
 started is ended.
 """
 import os
+import shutil
 import sys
 import tempfile
 
@@ -50,6 +51,8 @@ class Stage:
         self.ours = self.shops["ours"] = Uncached(
             "nginx", catalog=self.csv.name, engine="sqlite")
         self.sign = fixture.Ours(self.ours.path("secret"))
+        self.pristine = self.ours.path("pristine.db")
+        self.ours.execute(f"VACUUM INTO '{self.pristine}'")
         self.size = len(self.ours.get(self.page).body)
         self.first = {}  # number of each shop's next visitor
 
@@ -75,6 +78,22 @@ class Stage:
                              if n not in ("date", "etag")}
                             for reply in (ours, theirs))
             assert ours == theirs, (name, ours, theirs)
+
+    def another(self, name, change=None, **more):
+        """A storefront with the catalogue as it was at first, after change(db);
+        to be started by start()."""
+        shop = self.shops[name] = Uncached("nginx", serve=False, init=False,
+                                           engine="sqlite", **more)
+        shutil.copyfile(self.pristine, shop.db)
+        shutil.copyfile(self.ours.path("secret"), shop.path("secret"))
+        with fixture.writing(shop.db) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            if change:
+                change(db)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for file in ("shop.db", "shop.db.lock", "secret"):
+            shop._own(shop.path(file))
+        return shop
 
     def visitors(self, shop, sign, n, products=PRODUCTS):
         """New ones with carts: fixture.visitors()."""

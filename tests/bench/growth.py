@@ -1,0 +1,212 @@
+"""
+growth.py - what a page, an order and a delivery pass cost when the shop has
+grown: 100, 10,000 and 1,000,000 products; an outbox of 0, 100,000 and 1,000,000
+rows, and with BENCH_LONG=1 of 10,000,000.
+
+Costs are processor time, which says the same on a machine that does other
+things.  Of the costs at all sizes the largest is held against the smallest.
+"""
+import math
+import os
+import statistics
+import subprocess
+import time
+
+import fixture
+import peers
+from checkout import Buyers
+from loads import Target, interleaved, median
+from stage import PRODUCTS
+from table import goal, head
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LONG = bool(os.environ.get("BENCH_LONG"))
+CONNECTIONS = 16
+PAGES = 200  # products that are looked at, spread over the catalogue
+PASS = 300   # events of a delivery pass: fewer than Klaviyo's window holds
+ROUNDS = 3
+WITHIN = 1.20
+
+
+def pids_of(shop):
+    return lambda: peers.nginx_pids(shop, "storefront")
+
+
+class Pages(Target):
+    """Looks at many products in turn."""
+
+    def __init__(self, name, shop, products):
+        super().__init__(name, shop.url + "/", pids_of(shop))
+        step = max(1, products // PAGES)
+        # Of one form each, so that their pages are of one size.
+        self.handles = [handle for handle, in shop.query(
+            "SELECT handle FROM product p WHERE position % ?1 = 0 AND "
+            "(SELECT COUNT(*) FROM variant WHERE product = p.id) = 3 "
+            "ORDER BY position LIMIT ?2", step, PAGES)]
+        self.path = shop.write("paths.txt", "".join(
+            f"/products/{handle}\n" for handle in self.handles))
+
+    def before(self, seconds):
+        return ["-s", os.path.join(HERE, "paths.lua")], ["--", self.path]
+
+
+def spread(costs):
+    if any(map(math.isnan, costs.values())):
+        return math.nan
+    return max(costs.values()) / min(costs.values())
+
+
+def line(costs, unit):
+    return ", ".join(f"{size}: {cost:,.0f} {unit}"
+                     for size, cost in costs.items())
+
+
+def costs(results, names, what="micro"):
+    return {name: median(results, name, what) for name in names}
+
+
+def processor_once(shop, *command):
+    """Processor seconds of a storefront command that runs to its end."""
+    more = {}
+    if shop.user:
+        more = {"user": shop.user.pw_uid, "group": shop.user.pw_gid,
+                "extra_groups": []}
+    process = subprocess.Popen(
+        shop.storefront(*command), cwd=shop.dir, text=True,
+        env={**shop.env, **shop.secrets}, stdout=subprocess.PIPE, **more)
+    said = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, said
+    return used.ru_utime + used.ru_stime, said
+
+
+# ------------------------------------------------------------------- products
+
+def start_ups(shops):
+    """Milliseconds until each serves: median of a few, in turn."""
+    took = {name: [] for name in shops}
+    for _ in range(5):
+        for name, shop in shops.items():
+            if "storefront" in shop.programs:
+                shop.end("storefront")
+            begun = time.monotonic()
+            shop.start_serve()
+            took[name].append((time.monotonic() - begun) * 1e3)
+    return {name: statistics.median(times) for name, times in took.items()}
+
+
+def first_views(shop, handles):
+    """Processor microseconds of a page that nobody has looked at since the
+    start: 20 of them, after the first page of all; NaN: it does not answer."""
+    shop.get(f"/products/{handles[0]}")
+    used = -cpu_ns(shop)
+    for handle in handles[1:21]:
+        if shop.get(f"/products/{handle}").status != 200:
+            return math.nan
+    return (used + cpu_ns(shop)) / 20 / 1e3
+
+
+def cpu_ns(shop):
+    """Of the storefront's threads, to the nanosecond."""
+    pid, total = shop.programs["storefront"].pid, 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+def products(stage):
+    sizes = {"100": 100, f"{PRODUCTS:,}": PRODUCTS, "1,000,000": 1_000_000}
+    change = {"100": lambda db: fixture.shrink(db, 100),
+              "1,000,000": lambda db: fixture.grow(db, 1_000_000 // PRODUCTS)}
+    shops = {name: stage.another("products " + name, change.get(name))
+             for name in sizes}
+    started = start_ups(shops)
+    pages = {}
+    for name, shop in shops.items():
+        shop.start_nginx()
+        pages[name] = Pages(name, shop, sizes[name])
+    first = {name: first_views(shop, pages[name].handles)
+             for name, shop in shops.items()}
+    yield head("Growth: 100, 10,000 and 1,000,000 products, the largest cost "
+               "to the smallest")
+    yield goal("start, until it serves", spread(started), at_most=WITHIN,
+               note=line(started, "ms"))
+    yield goal("a page that is looked at for the first time", spread(first),
+               at_most=WITHIN, note=line(first, "µs"))
+    seen = costs(interleaved(pages.values(), CONNECTIONS, ROUNDS), sizes)
+    yield goal("a page", spread(seen), at_most=WITHIN, note=line(seen, "µs"))
+    orders = costs(interleaved(
+        [Buyers(name, stage, shop, stage.sign, pids_of(shop), products=100)
+         for name, shop in shops.items()], CONNECTIONS, ROUNDS), sizes)
+    yield goal("an order", spread(orders), at_most=WITHIN,
+               note=line(orders, "µs"))
+    for name in sizes:
+        stage.end("products " + name)
+
+
+# --------------------------------------------------------------------- outbox
+
+def queue(shop, n, number):
+    """Copies of an order's events, due now."""
+    with fixture.writing(shop.db) as db, db:
+        db.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+            "WHERE i < ?1) INSERT INTO klaviyo_outbox (id, kind, lane, "
+            "profile, event, created_at, due_at) SELECT 'Placed Order/pass' || "
+            "?2 || 'n' || i, kind, lane, profile, REPLACE(event, "
+            "SUBSTR(m.id, 14), 'pass' || ?2 || 'n' || i), ?3, ?3 FROM n, "
+            "(SELECT * FROM klaviyo_outbox WHERE id LIKE 'Placed Order/%' "
+            "AND event LIKE '%OrderId%' LIMIT 1) m",
+            (n, number, int(time.time())))
+
+
+def empty(shop):
+    """What the orders queued is sent, for the outbox."""
+    with fixture.writing(shop.db) as db, db:
+        db.execute("UPDATE klaviyo_outbox SET due_at = NULL, sent_at = "
+                   "created_at WHERE due_at < ?", (int(time.time()) + 60,))
+
+
+def passes(shops):
+    """Milliseconds of processor time of a pass with PASS events."""
+    took = {name: [] for name in shops}
+    for number in range(ROUNDS):
+        for name, shop in shops.items():
+            queue(shop, PASS, number)
+            used, said = processor_once(shop, "worker", "--once")
+            assert said.startswith(f"{PASS} sent"), said
+            took[name].append(used * 1e3)
+    return {name: statistics.median(times) for name, times in took.items()}
+
+
+def outbox(stage):
+    sizes = {"0": 0, "100,000": 100_000, "1,000,000": 1_000_000}
+    if LONG:
+        sizes["10,000,000"] = 10_000_000
+    shops = {}
+    for name, size in sizes.items():
+        shops[name] = stage.another(
+            "outbox " + name, lambda db, n=size: fixture.outbox(db, n))
+        shops[name].start_sandbox(["--rate", "off"])
+        shops[name].start()
+    orders = costs(interleaved(
+        [Buyers(name, stage, shop, stage.sign, pids_of(shop))
+         for name, shop in shops.items()], CONNECTIONS, ROUNDS), sizes)
+    yield head("Growth: an outbox of " + ", ".join(sizes) + " rows" + (
+        "" if LONG else " (with BENCH_LONG=1, of 10,000,000, too)"))
+    yield goal("an order", spread(orders), at_most=WITHIN,
+               note=line(orders, "µs"))
+    for shop in shops.values():
+        empty(shop)
+    took = passes(shops)
+    yield goal(f"a delivery pass of {PASS} events", spread(took),
+               at_most=WITHIN, note=line(took, "ms"))
+    for name in sizes:
+        stage.end("outbox " + name)
+
+
+def rows(stage):
+    yield from products(stage)
+    yield from outbox(stage)
