@@ -8,6 +8,8 @@
 #   make fuzz       each fuzz target for FUZZ_SECONDS=60 (FUZZ="form csv": those)
 #   make bench      the goals of speed, each with its figure, in 15 minutes
 #   make install    PREFIX=/usr/local DESTDIR=
+#   make sanitize   every test, in a build of each of
+#                   SANITIZERS="address,undefined thread"; no report is passed
 #   make SAN=address,undefined BUILD=build-asan     a sanitizer build
 #
 # Compiler, flags and BUILD may be given on the command line.
@@ -29,13 +31,19 @@ STRICT    = -Wconversion -Wsign-conversion -Wformat=2 -Wcast-qual -Wcast-align \
 CPPFLAGS += -D_GNU_SOURCE -Isrc/klaviyo -Isrc/storefront \
             -I/usr/include/libxml2 -I/usr/include/postgresql \
             -DVERSION='"$(VERSION)"' -DDATADIR='"$(DATADIR)"'
+comma    := ,
 ifdef SAN
 SANFLAGS  = -fsanitize=$(SAN) -fno-omit-frame-pointer
+# gcc's shared libubsan, beside libasan, takes that one's function for where
+# reports go: log_path has no effect.
+ifeq ($(findstring clang,$(CC))$(filter undefined,$(subst $(comma), ,$(SAN))),undefined)
+SANLINK   = -static-libubsan -Wl,--exclude-libs,libubsan.a
+endif
 endif
 C        = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -fPIC -fvisibility=hidden -MMD -MP $(SANFLAGS)
 CXXC     = $(CXX) -std=c++17 $(CPPFLAGS) $(CXXFLAGS) $(WARN) -MMD -MP $(SANFLAGS)
-LINK     = $(CXX) $(CXXFLAGS) $(LDFLAGS) $(SANFLAGS) -pthread
+LINK     = $(CXX) $(CXXFLAGS) $(LDFLAGS) $(SANFLAGS) $(SANLINK) -pthread
 
 KLAVIYO_LIBS    = -lcurl -lcjson -lsqlite3 -lpq -lsodium
 STOREFRONT_LIBS = -lfcgi -lctemplate -lcsv -lxml2 -lunistring -lseccomp \
@@ -120,7 +128,6 @@ PARTS  = $(filter-out $(BUILD)/obj/storefront/main.c.o,$(STOREFRONT))
 WRAPS  = -Wl,--wrap=malloc,--wrap=calloc,--wrap=strdup
 # The functions that a test says, in its first comment, it replaces.
 REPLACE = $(patsubst %,-Wl$(comma)--wrap=%,$(shell sed -n 's/^ \* Replaces: //p' $<))
-comma  := ,
 
 $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
 	@mkdir -p $(@D)
@@ -177,7 +184,7 @@ FUZZ_SAN  = address,undefined,float-cast-overflow,float-divide-by-zero
 ENGINE    = $(BUILD)/tests/fuzz/replay.o
 replay:
 	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) BUILD=$(BUILD)/replay \
-	    SAN=$(FUZZ_SAN) fuzzers misled
+	    SAN=$(FUZZ_SAN) fuzzers misled planted
 fuzzers: $(FUZZERS)
 
 # Targets that must fail: tests/fuzz/wrong says why, and which functions are
@@ -200,6 +207,17 @@ $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/tests/fuzz/%.o \
     $(filter %.a %.o,$(FUZZED))
 	$(LINK) -o $@ $@.o $(REPLACE) $(FUZZED)
+# Faults for a sanitizer, in the storefront and alone: test_sanitize.py.
+planted: $(BUILD)/tests/sanitize/storefront
+$(BUILD)/tests/sanitize/alone: tests/sanitize/planted.c
+	@mkdir -p $(@D)
+	$(C) -DALONE -o $@.o -c $<
+	$(LINK) -o $@ $@.o
+$(BUILD)/tests/sanitize/storefront: tests/sanitize/planted.c \
+    $(BUILD)/obj/storefront/main.c.o $(BUILD)/libparts.a $(BUILD)/libklaviyo.a
+	@mkdir -p $(@D)
+	$(C) -o $@.o -c $<
+	$(LINK) -o $@ $@.o $(REPLACE) $(filter %.c.o %.a,$^) $(STOREFRONT_LIBS)
 TARGET = $(shell sed -n 's/^ \* Target: //p' $<)
 $(BUILD)/tests/fuzz/wrong/%: tests/fuzz/wrong/%.c $(FUZZERS)
 	@mkdir -p $(@D)
@@ -292,6 +310,27 @@ test:
 	@TEST_ENGINE=postgresql STOREFRONT_BUILD=$(BUILD) $(OWNER) $(PYTEST) \
 	    $(ENGINES)
 
+# The same with every sanitizer.  In such a build programs are slow: who waits
+# for them may wait longer.  sanitize.py goes on after a failure, and says what
+# there was.
+SANITIZERS ?= address,undefined thread
+sanitize:
+	@sh www/packages.sh $(TEST_PACKAGES)
+	@failed=; for san in $(SANITIZERS); do \
+	    $(MAKE) --no-print-directory SAN=$$san sanitized \
+	        BUILD=$(BUILD)-$${san%%,*} || failed="$$failed $$san"; \
+	done; [ -z "$$failed" ] || { echo "make sanitize:$$failed" >&2; exit 1; }
+SLOWLY = $(OWNER) env STOREFRONT_BUILD=$(BUILD) STOREFRONT_PATIENCE=300
+sanitized:
+	@$(OWNER) $(MAKE) --no-print-directory -s all shims crash replay \
+	    $(UNITS)
+	@/usr/bin/python3 -B tests/sanitize/sanitize.py \
+	    $(SLOWLY) $(MAKE) --no-print-directory units --- \
+	    $(SLOWLY) $(PYTEST) -rs $(if $(OWNER),--ignore=$(AS_ROOT)) tests --- \
+	    $(if $(OWNER),$(filter-out $(OWNER),$(SLOWLY)) /usr/bin/python3 -B \
+	    -m pytest -q -p no:cacheprovider $(AS_ROOT) ---) \
+	    $(SLOWLY) TEST_ENGINE=postgresql $(PYTEST) -rs $(ENGINES)
+
 # The tests that have a long form, in it; for hours, or a night.
 soak:
 	@sh www/packages.sh $(TEST_PACKAGES)
@@ -352,8 +391,9 @@ uninstall:
 	rm -rf $(DESTDIR)$(DATADIR)
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread
 
-.PHONY: all run units crash shims replay fuzzers misled fuzz test lint linted soak bench \
+.PHONY: all run units crash shims replay fuzzers misled planted fuzz test \
+    sanitize sanitized lint linted soak bench \
     picture install uninstall clean
 .DELETE_ON_ERROR:

@@ -47,9 +47,12 @@ BUILD = os.path.abspath(os.environ.get("STOREFRONT_BUILD",
 WRAP = shlex.split(os.environ.get("STOREFRONT_WRAP", ""))
 try:
     with open(os.path.join(BUILD, "storefront"), "rb") as program:
-        SANITIZED = b"__asan_init" in program.read()  # slow, and large
+        text = program.read()
+        SANITIZED = ("address" if b"__asan_init" in text else "thread"
+                     if b"__tsan_init" in text else "")  # slow, and large
+        del text
 except OSError:
-    SANITIZED = False
+    SANITIZED = ""
 # Generous: a loaded machine under valgrind is slow, and no test that passes
 # waits this long.
 PATIENCE = float(os.environ.get("STOREFRONT_PATIENCE", "60"))
@@ -318,6 +321,13 @@ class Shop:
         self.mkdir("fcgid")
         define = {"apache-fcgid": ["-D", "FCGID"],
                   "apache-cgi": ["-D", "CGI"]}.get(self.way, [])
+        # What the shipped configuration knows nothing of.
+        with open(self.path("apache.conf"), "a") as conf:
+            for name in self.env if define else ():
+                if name.endswith("SAN_OPTIONS"):
+                    conf.write(f"FcgidInitialEnv {name} {self.env[name]}\n"
+                               if self.way == "apache-fcgid"
+                               else f"PassEnv {name}\n")
         return self.spawn(
             "apache", ["apache2", "-d", self.dir, "-f", "apache.conf",
                        "-D", "FOREGROUND", *define],

@@ -14,7 +14,7 @@ import warnings
 import pytest
 
 import harness
-from harness import PRIVATE_KEY, SANITIZED, WRAP, Shop, wait_for
+from harness import PRIVATE_KEY, Shop, wait_for
 from shop_kit import checkout, fill_cart
 
 # What is forbidden: by seccomp and landlock together, by landlock alone, by
@@ -85,10 +85,6 @@ CGI = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST",
        "SERVER_PROTOCOL": "HTTP/1.1", "REQUEST_URI": "/cart/add",
        "DOCUMENT_URI": "/cart/add", "CONTENT_LENGTH": "9",
        "CONTENT_TYPE": "application/x-www-form-urlencoded"}
-
-# They need what is forbidden, and are not confined: test_says_what_it_does.
-pytestmark = pytest.mark.skipif(
-    SANITIZED or bool(WRAP), reason="NOT CONFINED: this is no plain build")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import SANITIZED, TREE, WRAP, Shop, wait_for
+from harness import TREE, Shop, wait_for
 from shop_kit import checkout, fill_cart
 
 WWW = os.path.join(TREE, "www")
@@ -140,11 +140,6 @@ def filtered(monkeypatch, tmp_path):
         yield within
 
 
-plain = pytest.mark.skipif(SANITIZED or bool(WRAP),
-                           reason="NOT CONFINED: this is no plain build")
-
-
-@plain
 def test_the_web_unit_leaves_what_the_shop_needs(filtered):
     """What it confines itself with included."""
     assert not {"mount", "ptrace", "bpf", "setuid", "keyctl", "reboot"
@@ -160,7 +155,6 @@ def test_the_web_unit_leaves_what_the_shop_needs(filtered):
         assert shop.get("/account/login").status == 200
 
 
-@plain
 def test_the_workers_unit_leaves_what_it_needs(filtered):
     filtered("storefront-worker.service")
     with Shop("nginx", sandbox=True, worker=True) as shop:
