@@ -246,6 +246,11 @@ class Shop:
                 continue
             assert len(lines) == 1, f"{name}: {old} is in {lines}"
             text = text.replace(old, new)
+        if SANITIZED:  # and slow: a web server waits longer for it, too
+            text, n = re.subn(r"(?m)^(\s*(?:fastcgi_read_timeout|Timeout|"
+                              r"ProxyTimeout|FcgidIOTimeout)) 20(?!\d)",
+                              rf"\1 {PATIENCE:.0f}", text)
+            assert n in (1, 3), f"{name}: {n} timeouts"
         return self.write(name, text)
 
     # ---------------------------------------------------------- programs

@@ -349,7 +349,9 @@ def test_a_hundred_at_once(shop):
             answers = list(pool.map(attempt, clients))
         after = peak(busy.programs["storefront"])
         states = [a.status for a in answers]
-        assert set(states) == {422, 429}
+        # So slow a program may have no turn to write within its 5 seconds.
+        late = {503} if SANITIZED else set()
+        assert {422, 429} <= set(states) <= {422, 429} | late
         for a in answers:
             if a.status == 429:
                 assert int(a.header("retry-after")) >= 1
