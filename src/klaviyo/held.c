@@ -4,7 +4,7 @@
  *
  * Promises: believes nothing of what it reads: an answer of another shape is an
  * error, never a crash.  A next page is asked for only at the address of the
- * options.
+ * options, and pages that lead in a circle are an error.
  *
  * Does not compare: that is the host's.
  */
@@ -54,20 +54,66 @@ get(struct klaviyo *klaviyo, const char *path)
 	return tree;
 }
 
-/* Goes from ${path}, which is taken, to the next page; NULL: it was the last
-   one, or *${failed}. */
-static char *
-next_page(char *path, const cJSON *tree, bool *failed)
+/* A listing, page by page.  Each link is compared with one from before: the
+   first, the second, the fourth, the eighth .. (Brent's way), so that a circle
+   of any length is found, and two links are kept. */
+struct listing {
+	char *path;    /* of the page to ask for; NULL: there is none left */
+	char *mark;    /* the link from before */
+	int64_t since; /* links since that */
+	int64_t far;   /* .. at which another one is taken */
+};
+
+static void
+listing_end(struct listing *l)
+{
+	free(l->path);
+	free(l->mark);
+	*l = (struct listing){.path = NULL};
+}
+
+/* Takes ${path}, which may be NULL: out of memory. */
+static int
+listing_begin(struct listing *l, char *path)
+{
+	*l = (struct listing){.path = path, .far = 1};
+	if (path && (l->mark = kl_copy(path)))
+		return 0;
+	listing_end(l);
+	return -1;
+}
+
+static int
+goes_round(struct listing *l, const char *next)
+{
+	char *mark;
+
+	if (strcmp(next, l->mark) == 0)
+		return kl_fail("Klaviyo's pages lead in a circle: the next one "
+		               "was there before");
+	if (++l->since < l->far)
+		return 0;
+	if (!(mark = kl_copy(next)))
+		return -1;
+	free(l->mark);
+	l->mark = mark;
+	l->since = 0;
+	l->far *= 2;
+	return 0;
+}
+
+/* Goes from the page that ${tree} is to the next one, if there is one. */
+static int
+next_page(struct listing *l, const cJSON *tree)
 {
 	const char *next = text_of(member(tree, "links"), "next");
-	char *copy = NULL;
+	char *path = NULL;
 
-	if (strcmp(next, path) == 0)
-		*failed = kl_fail("Klaviyo's next page is the same again");
-	else if (*next && !(copy = kl_copy(next)))
-		*failed = true;
-	free(path);
-	return copy;
+	if (*next && (goes_round(l, next) || !(path = kl_copy(next))))
+		return -1;
+	free(l->path);
+	l->path = path;
+	return 0;
 }
 
 int
@@ -121,20 +167,20 @@ look_for_metric(const cJSON *tree, const char *name, char **id, bool *by_api)
 static int
 find_metric(struct klaviyo *klaviyo, const char *name, char **id)
 {
-	char *path =
-	    kl_copy("/api/metrics?fields%5Bmetric%5D=name,integration");
-	bool failed = !path, by_api = false;
+	struct listing l;
+	bool failed, by_api = false;
 	cJSON *tree;
 
 	*id = NULL;
-	while (path && !failed && !by_api) {
-		tree = get(klaviyo, path);
-		failed = !tree || look_for_metric(tree, name, id, &by_api);
-		if (!failed)
-			path = next_page(path, tree, &failed);
+	failed = listing_begin(
+	    &l, kl_copy("/api/metrics?fields%5Bmetric%5D=name,integration"));
+	while (l.path && !failed && !by_api) {
+		tree = get(klaviyo, l.path);
+		failed = !tree || look_for_metric(tree, name, id, &by_api) ||
+		         next_page(&l, tree);
 		cJSON_Delete(tree);
 	}
-	free(path);
+	listing_end(&l);
 	if (failed) {
 		free(*id);
 		*id = NULL;
@@ -226,7 +272,8 @@ klaviyo_held(struct klaviyo *klaviyo, enum klaviyo_metric metric, int64_t since,
     int64_t until, klaviyo_held_each *each, void *arg)
 {
 	const char *name = klaviyo_metric_name(metric);
-	char *id = NULL, *path = NULL;
+	struct listing l = {.path = NULL};
+	char *id = NULL;
 	bool failed = false;
 	int64_t n = 0;
 	cJSON *tree;
@@ -235,16 +282,15 @@ klaviyo_held(struct klaviyo *klaviyo, enum klaviyo_metric metric, int64_t since,
 		return kl_fail("there is no such metric");
 	if (find_metric(klaviyo, name, &id))
 		return -1;
-	if (id && !(path = events_path(id, since, until)))
+	if (id && listing_begin(&l, events_path(id, since, until)))
 		failed = true;
-	while (path && !failed) {
-		tree = get(klaviyo, path);
-		failed = !tree || tell_page(tree, each, arg, &n);
-		if (!failed)
-			path = next_page(path, tree, &failed);
+	while (l.path && !failed) {
+		tree = get(klaviyo, l.path);
+		failed = !tree || tell_page(tree, each, arg, &n) ||
+		         next_page(&l, tree);
 		cJSON_Delete(tree);
 	}
-	free(path);
+	listing_end(&l);
 	free(id);
 	return failed ? -1 : n;
 }

@@ -487,12 +487,6 @@ bad_pages(void **state)
 		assert_true(*klaviyo_error());
 		assert_int_equal(server->requests, 2);
 	}
-	/* A page that is its own next one. */
-	server_script(200, "",
-	    "{\"data\":[],\"links\":{\"next\":\"/api/events?page=9\"}}");
-	rule(0, "/api/metrics", -1, 200, "{\"data\":[" PLACED "]}");
-	assert_int_equal(held(), -1);
-	says("the same again");
 	/* Stopped by the host. */
 	server_script(200, "",
 	    "{\"data\":[" EVENT("o1", "2026-07-14T03:33:20Z") "," EVENT(
@@ -509,6 +503,44 @@ bad_pages(void **state)
 	says("events:read");
 }
 
+/* Pages of events, of which the last leads back to page ${back}. */
+static void
+circle(int length, int back)
+{
+	char line[32], body[128];
+
+	server_script(500, "", "");
+	rule(0, "/api/metrics", -1, 200, "{\"data\":[" PLACED "]}");
+	rule(1, "/api/events?filter", -1, 200,
+	    "{\"data\":[],\"links\":{\"next\":\"/api/events?p=0;\"}}");
+	for (int i = 0; i < length; i++) {
+		snprintf(line, sizeof(line), "/api/events?p=%d;", i);
+		snprintf(body, sizeof(body),
+		    "{\"data\":[],\"links\":{\"next\":\"/api/events?p=%d;\"}}",
+		    i + 1 < length ? i + 1 : back);
+		rule(2 + i, line, -1, 200, body);
+	}
+	assert_int_equal(held(), -1);
+	says("in a circle");
+	assert_true(server->requests <= 2 + 3 * length);
+	/* The metric's own listing, likewise. */
+	rule(0, "/api/metrics", -1, 200,
+	    "{\"data\":[],\"links\":{\"next\":\"/api/metrics?p=1\"}}");
+	server->requests = 0;
+	assert_int_equal(held(), -1);
+	says("in a circle");
+	assert_in_range(server->requests, 2, 3);
+}
+
+static void
+circles(void **state)
+{
+	(void)state;
+	for (int length = 1; length <= 5; length++)
+		for (int back = 0; back < length; back++)
+			circle(length, back);
+}
+
 int
 main(void)
 {
@@ -516,7 +548,8 @@ main(void)
 	const struct CMUnitTest tests[] = {TEST(replies), TEST(refused),
 	    TEST(passes), TEST(told_to_wait), TEST(patience),
 	    TEST(nobody_there), TEST(too_long), TEST(elsewhere), TEST(pace),
-	    TEST(account), TEST(pages), TEST(which_metric), TEST(bad_pages)};
+	    TEST(account), TEST(pages), TEST(which_metric), TEST(bad_pages),
+	    TEST(circles)};
 
 	return cmocka_run_group_tests_name(
 	    "ask", tests, server_start, server_stop);
