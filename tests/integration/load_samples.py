@@ -2,6 +2,7 @@
 load_samples.py - what the programs of a shop hold while it is under load, and
 whether that is flat.
 
+    shop.start_serve(env=heap_told(shop)) # so that "heap" is among it
     watch = Watch(shop, requests, .5)     # a thread that takes samples
     watch.stop()                          # [{"n": requests, "storefront": ..}]
     complaints(samples, LIMITS)           # what grew, in words; [] = nothing
@@ -24,6 +25,8 @@ import statistics
 import sys
 import threading
 import time
+
+from harness import BUILD, SANITIZED
 
 PROGRAMS = ("storefront", "worker", "nginx", "sandbox")
 
@@ -50,6 +53,16 @@ def pids(shop, name):
         return [pid]
     with open(f"/proc/{pid}/task/{pid}/children") as f:
         return [int(p) for p in f.read().split()]
+
+
+def heap_told(shop):
+    """The environment in which a program tells what it has allocated."""
+    if SANITIZED:  # its own functions allocate
+        return {}
+    library = os.path.join(shop.reach(os.path.join(
+        BUILD, "tests", "crash"), ("heap.so",)), "heap.so")
+    assert os.path.exists(library), f"{library}: `make shims` makes it"
+    return {"LD_PRELOAD": library, "HEAP_DIR": shop.mkdir("heap")}
 
 
 def heap(path):

@@ -27,10 +27,10 @@ import pytest
 
 import harness
 from harness import BUILD, SANITIZED, Shop, wait_for
-from load_samples import PROGRAMS, Watch, complaints, holds, quarters
+from load_samples import (PROGRAMS, Watch, complaints, heap_told, holds,
+                          quarters)
 
 sys.path.insert(0, os.path.join(harness.TREE, "tests", "crash"))
-from faultkit import preload, shim  # noqa: E402
 from loop import Crashing  # noqa: E402
 
 SOAK = os.environ.get("SOAK") == "1"
@@ -180,8 +180,7 @@ def loaded(minutes=0, judged=JUDGED, program=None, **more):
         path, handles = catalogue(shop)
         shop.run("init", "--catalog", path)
         shop.start_sandbox(["--rate", "off", "--keep", "1000"])
-        told = {} if SANITIZED else preload(shim(shop, "heap"),
-                                            HEAP_DIR=shop.mkdir("heap"))
+        told = heap_told(shop)
         shop.start_serve(env=told)
         shop.start_nginx()
         shop.start_worker(env=told)
