@@ -54,6 +54,7 @@ enum order_result {
 	ORDER_CONFLICT,   /* the same key with another body */
 	ORDER_SOLD_OUT,   /* a line's stock is gone: ${sold_out} names it */
 	ORDER_CART_CHANGED, /* the cart is not what was shown */
+	ORDER_TOO_OFTEN,    /* of the address in it; order_place() never says so */
 };
 /*
  * Places an order of a cart: order, lines, stock, cart emptied.  Within a

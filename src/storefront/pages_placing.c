@@ -3,7 +3,9 @@
  *
  * Promises: the order, its lines, its stock and its events are one transaction,
  * and the answer follows the commit; the same form sent twice makes one order,
- * and another form under the same key is refused.
+ * and another form under the same key is refused; orders and declined payments
+ * are counted by the address that was typed, for a stranger can type anybody's
+ * (throttle.c).
  *
  * The payment is a stand-in that approves or declines as asked: no card number
  * is ever typed here.
@@ -104,6 +106,20 @@ show_again(struct visit *visit, struct checkout *c, int status)
 	return checkout_show(visit, c, status);
 }
 
+/* 429: the form again, and nothing is stored. */
+static int
+too_often_page(struct visit *visit, struct checkout *c, int retry)
+{
+	c->trouble = arena_printf(visit->arena,
+	    "Very many orders were sent with this e-mail address. Nothing was "
+	    "ordered this time: please send the form again in %d %s, or give "
+	    "another address",
+	    retry > 90 ? (retry + 59) / 60 : 1,
+	    retry > 90 ? "minutes" : "minute");
+	response_header(visit->response, "Retry-After", NUM(retry));
+	return checkout_show(visit, c, 429);
+}
+
 static int
 conflict_page(struct visit *visit)
 {
@@ -157,6 +173,19 @@ subscribe(struct visit *visit, const struct checkout *c)
 	return c->by_sms ? tracking_subscribe(settings, db, &by_sms, now) : 0;
 }
 
+/* A token of the address, within the transaction that it is for. */
+static enum order_result
+count_order(struct visit *visit, const struct checkout *c)
+{
+	int retry, counted = throttle_count(visit->shop, THROTTLE_ORDER,
+	               account_key(visit->arena, c->value[EMAIL]),
+	               visit->request->now, &retry);
+
+	if (counted < 0)
+		return ORDER_FAILED;
+	return counted == 0 ? ORDER_TOO_OFTEN : ORDER_PLACED;
+}
+
 /* Order, lines, stock, events: one transaction. */
 static enum order_result
 place_once(struct visit *visit, struct checkout *c, const char *body_hash,
@@ -181,6 +210,8 @@ place_once(struct visit *visit, struct checkout *c, const char *body_hash,
 		result = ORDER_FAILED;
 	if (result == ORDER_PLACED && identify(visit, c) != 0)
 		result = ORDER_FAILED;
+	if (result == ORDER_PLACED)
+		result = count_order(visit, c);
 	if (result != ORDER_PLACED) {
 		db_rollback(db);
 		return result;
@@ -225,9 +256,27 @@ place(struct visit *visit, struct checkout *c)
 	case ORDER_CART_CHANGED:
 		return changed_page(visit, c,
 		    "Your cart has changed meanwhile: please look again");
+	case ORDER_TOO_OFTEN:
+		return too_often_page(visit, c, 1);
 	default:
 		return -1;
 	}
+}
+
+/* Nothing is ordered, but whoever is behind the address may hear of it. */
+static int
+decline(struct visit *visit, struct checkout *c)
+{
+	int retry, taken = throttle_take(visit->shop, THROTTLE_ORDER,
+	               account_key(visit->arena, c->value[EMAIL]),
+	               visit->request->now, &retry);
+
+	if (taken != 1)
+		return taken < 0 ? -1 : too_often_page(visit, c, retry);
+	checkout_refuse(c, PAYMENT,
+	    "The payment was declined. Nothing was ordered; please try another "
+	    "way to pay");
+	return show_again(visit, c, 402);
 }
 
 /* The answer when this form's order is there already; 1: it is not. */
@@ -255,7 +304,7 @@ checkout_post(struct visit *visit)
 {
 	const char *action = field(&visit->request->form, "action");
 	struct checkout c = {0};
-	int checked = form_checked(visit), before;
+	int checked = form_checked(visit), before, retry;
 
 	if (checked != 1)
 		return checked;
@@ -281,11 +330,12 @@ checkout_post(struct visit *visit)
 	if (cart_changed(&c))
 		return changed_page(visit, &c,
 		    "Your cart has changed meanwhile: please look again");
-	if (strcmp(c.value[PAYMENT], "decline") == 0) {
-		checkout_refuse(&c, PAYMENT,
-		    "The payment was declined. Nothing was ordered; please "
-		    "try another way to pay");
-		return show_again(visit, &c, 402);
-	}
+	if (strcmp(c.value[PAYMENT], "decline") == 0)
+		return decline(visit, &c);
+	before = throttle_look(visit->shop, THROTTLE_ORDER,
+	    account_key(visit->arena, c.value[EMAIL]), visit->request->now,
+	    &retry);
+	if (before != 1)
+		return before < 0 ? -1 : too_often_page(visit, &c, retry);
 	return place(visit, &c);
 }

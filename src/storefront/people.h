@@ -104,11 +104,18 @@ enum throttle {
 	THROTTLE_CONTACT_CLIENT,
 	THROTTLE_NOTIFY,          /* of an address, by anybody */
 	THROTTLE_NOTIFY_CLIENT,
+	THROTTLE_ORDER,           /* of an address, by anybody */
 	THROTTLES
 };
 /* Takes a token of ${who}'s: 1; 0, there is none for ${retry} seconds; -1.  Own
  * transaction; counts at once, on all hosts. */
 int throttle_take(struct shop *shop, enum throttle what, const char *who,
+    int64_t now, int *retry);
+/* The same within a transaction that does what is counted: it counts if that is
+ * committed.  So that one who is refused costs no transaction, look first. */
+int throttle_look(struct shop *shop, enum throttle what, const char *who,
+    int64_t now, int *retry);
+int throttle_count(struct shop *shop, enum throttle what, const char *who,
     int64_t now, int *retry);
 /* Gives it back, because the try was right.  Within a transaction. */
 int throttle_give(struct shop *shop, enum throttle what, const char *who);

@@ -41,6 +41,9 @@ static const struct limit {
     /* Each is a mail, too, but only when the shop buys in. */
     [THROTTLE_NOTIFY] = {"notify", 10, 600},
     [THROTTLE_NOTIFY_CLIENT] = {"notify client", 20, 30},
+    /* Each is a mail of thanks, some more of what becomes of it, and no
+       client's limit: many order from behind one address. */
+    [THROTTLE_ORDER] = {"order", 20, 360},
 };
 
 static const char *
@@ -106,31 +109,51 @@ sweep(struct db *db, int64_t now)
 }
 
 int
-throttle_take(struct shop *shop, enum throttle what, const char *who,
+throttle_look(struct shop *shop, enum throttle what, const char *who,
     int64_t now, int *retry)
 {
-	const struct limit *limit = &limits[what];
-	struct db *db = shop->db;
 	int64_t full_at = 0;
+	char key[24];
+
+	bucket(shop, what, who, key);
+	if (db_run(shop->db, number_row, &full_at,
+	        "SELECT full_at FROM throttle WHERE key = $1", key) < 0)
+		return -1;
+	return token_there(&limits[what], full_at, now, retry);
+}
+
+int
+throttle_count(struct shop *shop, enum throttle what, const char *who,
+    int64_t now, int *retry)
+{
 	char key[24];
 	int taken;
 
 	bucket(shop, what, who, key);
-	/* One who is refused costs no write. */
-	if (db_run(db, number_row, &full_at,
-	        "SELECT full_at FROM throttle WHERE key = $1", key) < 0)
+	taken = take(shop->db, &limits[what], key, now);
+	if (taken < 0 || sweep(shop->db, now) != 0)
 		return -1;
-	if (!token_there(limit, full_at, now, retry))
-		return 0;
-	if (db_begin(db) != 0)
-		return -1;
-	taken = take(db, limit, key, now);
-	if (taken < 0 || sweep(db, now) != 0 || db_commit(db) != 0) {
-		db_rollback(db);
-		return -1;
-	}
 	/* 0: others were faster. */
 	*retry = taken > 0 ? 0 : 1;
+	return taken;
+}
+
+int
+throttle_take(struct shop *shop, enum throttle what, const char *who,
+    int64_t now, int *retry)
+{
+	/* One who is refused costs no write. */
+	int taken = throttle_look(shop, what, who, now, retry);
+
+	if (taken != 1)
+		return taken;
+	if (db_begin(shop->db) != 0)
+		return -1;
+	taken = throttle_count(shop, what, who, now, retry);
+	if (taken < 0 || db_commit(shop->db) != 0) {
+		db_rollback(shop->db);
+		return -1;
+	}
 	return taken;
 }
 

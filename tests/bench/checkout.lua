@@ -9,20 +9,20 @@ local requests, at = {}, 0
 function init(args)
 	local origin = string.match(wrk.scheme .. "://" .. wrk.headers["Host"],
 	    "^[^/]+//[^/]+")
-	local form = "&action=order&email=ada%%40klaviyo-demo.com&phone=" ..
+	local form = "&action=order&phone=" ..
 	    "&first_name=Ada&last_name=Lovelace" ..
 	    "&address1=12+St+James+Square&address2=&city=London&region=" ..
 	    "&zip=SW1Y+4JH&country=GB&billing_same=1&discount=" ..
 	    "&shipping=standard&payment=approve"
 
-	form = string.gsub(form, "%%%%", "%%")
 	for line in io.lines(args[1]) do
 		local cookie, token, key = string.match(line, "(%S+) (%S+) (%S+)")
 		requests[#requests + 1] = wrk.format("POST", "/checkout", {
 			["Cookie"] = "sid=" .. cookie, ["Origin"] = origin,
 			["Sec-Fetch-Site"] = "same-origin", ["Content-Type"] =
 			    "application/x-www-form-urlencoded",
-		}, "token=" .. token .. "&key=" .. key .. form)
+		}, "token=" .. token .. "&key=" .. key .. "&email=ada" ..
+		    #requests .. "%40klaviyo-demo.com" .. form)
 	end
 end
 

@@ -21,8 +21,8 @@ import time
 import pytest
 
 from faultkit import (Placed, fill, order, orders, outbox, preload, rows,
-                      sandbox, sandbox_fault, seeded, send, shim, stocked,
-                      whole)
+                      sandbox, sandbox_fault, seeded, send, shim,
+                      somebody, stocked, whole)
 from harness import Shop, wait_for
 
 DAY = 86400
@@ -86,7 +86,8 @@ def test_events_flow_whatever_the_clock_does(shop, workers):
         lines = fill(visitor, shop, rng)  # under the former clock
         shop.clock.set(ahead)
         if ahead < 364 * DAY:  # a session does not live for a year
-            placed.append(Placed(send(visitor, follow=False), lines))
+            placed.append(Placed(send(
+                visitor, follow=False, email=somebody(visitor)), lines))
         placed.append(order(shop.visitor(), shop, rng))
         when, = rows(shop, "SELECT time FROM orders WHERE id = ?",
                      placed[-1].id)

@@ -22,7 +22,7 @@ import pytest
 
 from faultkit import (SOAK, Persistent, Placed, data_file, fill, intact,
                       order, orders, outbox, rows, sandbox, sandbox_fault,
-                      seeded, send, shims, stocked, whole)
+                      seeded, send, shims, somebody, stocked, whole)
 from harness import Shop, wait_for
 
 WRITES, SYNCS = 1, 2
@@ -72,7 +72,8 @@ def try_to_order(visitor, **fields):
     """Posts the checkout that is open; its form can be posted again."""
     form = visitor.form("/checkout")
     page = visitor.page
-    reply = send(visitor, follow=False, **fields)
+    reply = send(visitor, follow=False,
+                 **{"email": somebody(visitor), **fields})
     visitor.page = page
     assert visitor.form("/checkout") == form
     return reply

@@ -16,7 +16,7 @@ import threading
 import pytest
 
 from faultkit import (SOAK, Customers, Placed, fill, order, orders, outbox,
-                      rows, sandbox, seeded, send, stocked, whole)
+                      rows, sandbox, seeded, send, somebody, stocked, whole)
 from harness import Shop, wait_for
 
 
@@ -63,7 +63,7 @@ class Posts:
             thread.start()
 
     def send(self, visitor):
-        reply = send(visitor, follow=False)
+        reply = send(visitor, follow=False, email=somebody(visitor))
         visitor.page, visitor.path = self.forms[visitor]
         self.replies[visitor] = reply
 

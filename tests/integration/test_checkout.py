@@ -257,7 +257,9 @@ def seconds_of_orders(shop, n=40):
         fill_cart(visitor, shop, [(sku, 1)])
         visitor.get("/checkout")
         begin = time.monotonic()
-        assert send(visitor, follow=False).status == 303
+        # One address's orders are counted.
+        email = visitor.form("/checkout")["key"][:20] + "@klaviyo-demo.com"
+        assert send(visitor, follow=False, email=email).status == 303
         taken.append(time.monotonic() - begin)
     return statistics.median(taken)
 
@@ -345,6 +347,85 @@ def test_wrong_settings(shop, name, value):
     assert name in done.stderr and len(done.stderr.splitlines()) == 1
     assert "0123456789" not in done.stderr
     assert state(shop) == before
+
+
+# ------------------------------------------------- one address, many orders
+
+def ordered(shop, email, **fields):
+    visitor = shop.visitor()
+    fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
+    visitor.get("/checkout")
+    return visitor, send(visitor, follow=False, email=email, **fields)
+
+
+def test_an_address_is_not_flooded():
+    """Each order is a mail to an address that anybody can type: twenty, and
+    then one in six minutes.  A declined payment counts like one."""
+    email = "Many.Orders@Klaviyo-Demo.com"
+    with Shop("nginx") as shop:
+        execute(shop, "UPDATE variant SET stock = 1000")
+        first = shop.visitor()
+        fill_cart(first, shop, [("WINNIEPOOH", 1)])
+        first.get("/checkout")
+        form = {**first.form("/checkout"), **ADDRESS, "email": email,
+                "action": "order"}
+        placed = order_of(first.post("/checkout", form, follow=False))
+        assert ordered(shop, email, payment="decline")[1].status == 402
+        for n in range(18):
+            assert ordered(shop, email.swapcase() if n % 2 else email)[
+                1].status == 303
+        visitor = shop.visitor()
+        fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
+        page = visitor.get("/checkout")
+        before = state(shop)
+        for fields in ({}, {"payment": "decline"}, {"newsletter": "1"}):
+            visitor.page = page
+            reply = send(visitor, follow=False, email=email, **fields)
+            assert reply.status == 429
+            assert 300 < int(reply.header("retry-after")) <= 360
+            text = check_page(reply).text
+            assert "Very many orders were sent with this e-mail address" in text
+            assert "again in 6 minutes, or give another address" in text
+            # What was typed is kept, and nothing is stored.
+            assert visitor.form("/checkout")["email"] == email
+            assert state(shop) == before
+        # A form that is an order already is that order.
+        again = first.post("/checkout", form, follow=False)
+        assert again.status == 303 and order_of(again) == placed
+        # Others are not concerned; nor is a form with a mistake.
+        visitor.page = page
+        assert send(visitor, follow=False, email=email,
+                    city="").status == 422
+        visitor.page = page
+        assert send(visitor, follow=False,
+                    email="another@klaviyo-demo.com").status == 303
+        execute(shop, "UPDATE throttle SET full_at = full_at - 360")
+        assert ordered(shop, email)[1].status == 303
+        assert ordered(shop, email)[1].status == 429
+
+
+def test_an_address_is_not_flooded_at_once():
+    """26 at the same moment: no more than twenty."""
+    with Shop("nginx") as shop:
+        execute(shop, "UPDATE variant SET stock = 1000")
+        buyers = [shop.visitor() for _ in range(26)]
+        for buyer in buyers:
+            fill_cart(buyer, shop, [("WINNIEPOOH", 1)])
+            buyer.get("/checkout")
+        barrier, replies = threading.Barrier(26), []
+
+        def buy(buyer):
+            barrier.wait()
+            replies.append(send(buyer, follow=False).status)
+        threads = [threading.Thread(target=buy, args=(b,)) for b in buyers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        # As many more as six minutes passed meanwhile: none.
+        assert sorted(replies) == [303] * 20 + [429] * 6
+        assert one(shop, "SELECT COUNT(*) FROM orders") == 20
+        assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox") == 40
 
 
 def test_50_buyers_of_10_copies():

@@ -249,6 +249,8 @@ THREATS = [
      "no row before there is a cart",
      [SECURITY + "test_a_thousand_resets_are_three_mails_an_hour",
       SECURITY + "test_registrations_from_one_client",
+      CHECKOUT + "test_an_address_is_not_flooded",
+      CHECKOUT + "test_an_address_is_not_flooded_at_once",
       "integration/test_leads.py::test_an_address_is_not_flooded",
       "integration/test_leads.py::test_a_client_is_not_heard_for_ever",
       "integration/test_back_in_stock.py::test_not_too_often",

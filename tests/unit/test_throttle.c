@@ -78,6 +78,40 @@ three_an_hour(void **state)
 		assert_true(at[i] - at[i - 3] >= 3600);
 }
 
+/* Within a transaction it counts if that is committed. */
+static void
+counted(void **state)
+{
+	int retry;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		assert_int_equal(
+		    throttle_look(&shop, THROTTLE_ORDER, "e", NOW, &retry), 1);
+		assert_int_equal(db_begin(db), 0);
+		assert_int_equal(
+		    throttle_count(&shop, THROTTLE_ORDER, "e", NOW, &retry), 1);
+		db_rollback(db);
+	}
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(db_begin(db), 0);
+		assert_int_equal(
+		    throttle_count(&shop, THROTTLE_ORDER, "e", NOW, &retry), 1);
+		assert_int_equal(db_commit(db), 0);
+	}
+	/* Another was faster, between the look and this. */
+	assert_int_equal(db_begin(db), 0);
+	assert_int_equal(
+	    throttle_count(&shop, THROTTLE_ORDER, "e", NOW, &retry), 0);
+	assert_int_equal(retry, 1);
+	db_rollback(db);
+	assert_int_equal(
+	    throttle_look(&shop, THROTTLE_ORDER, "e", NOW, &retry), 0);
+	assert_int_equal(retry, 360);
+	assert_int_equal(
+	    throttle_look(&shop, THROTTLE_ORDER, "e", NOW + 360, &retry), 1);
+}
+
 static void
 given_back(void **state)
 {
@@ -206,6 +240,7 @@ main(void)
 	    cmocka_unit_test(three_an_hour),
 	    cmocka_unit_test(given_back),
 	    cmocka_unit_test(clocks),
+	    cmocka_unit_test(counted),
 	    cmocka_unit_test(swept),
 	    cmocka_unit_test(who_is_one),
 	    cmocka_unit_test(where_to),
