@@ -90,6 +90,32 @@ def outbox(shop):
     return {"waiting": waiting, "claimed": claimed, "dead": dead}
 
 
+class Stalls:
+    """The longest that a small file's sync took beside the shop's: what the
+    machine itself made everybody wait."""
+
+    def __init__(self, shop):
+        self.path, self.longest = shop.path("sync"), 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        with open(self.path, "wb", buffering=0) as f:
+            before = time.monotonic()
+            while not self.over.wait(.2):
+                f.write(b"x")
+                os.fsync(f.fileno())
+                now = time.monotonic()
+                self.longest = max(self.longest, now - before - .2)
+                before = now
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+        return self.longest
+
+
 def size(path):
     try:
         return os.stat(path).st_size

@@ -16,7 +16,8 @@ request and status, the orders whose confirmation was read, what was wrong, the
 times of all answers.  FILE has the number of answers so far, 8 bytes, always.
 
 Promises: what is not expected is told, with the request, and ends the visitor;
-an order is in "orders" exactly if its redirect was read.
+an order is in "orders" exactly if its redirect was read.  Who is asked to come
+again (503, Retry-After) does, and "come again" has how often.
 """
 import array
 import collections
@@ -145,6 +146,19 @@ class Connection:
 
     def ask(self, what, path, *fine, fields=None, **headers):
         """One request; its answer, whose status is one of ${fine}."""
+        while True:
+            answer = self.once(what, path, fields, headers)
+            wait = answer.header("retry-after")
+            if answer.status != 503 or not wait:
+                break
+            with self.books.lock:
+                self.books.answers["come again"] += 1
+            time.sleep(int(wait))
+        if answer.status not in fine:
+            raise Wrong(f"{what} {path}: {answer.head!r} {answer.body[:300]!r}")
+        return answer
+
+    def once(self, what, path, fields, headers):
         if fields is None:
             data = self.head("GET", path, **headers)
         else:
@@ -162,8 +176,6 @@ class Connection:
                 self.cookies[name.decode()] = value.decode()
         if answer.header("connection").lower() == "close":
             self.close()
-        if answer.status not in fine:
-            raise Wrong(f"{what} {path}: {answer.head!r} {answer.body[:300]!r}")
         return answer
 
 

@@ -27,7 +27,7 @@ import pytest
 
 import harness
 from harness import BUILD, SANITIZED, Shop, wait_for
-from load_samples import (PROGRAMS, Watch, complaints, heap_told, holds,
+from load_samples import (PROGRAMS, Stalls, Watch, complaints, heap_told, holds,
                           quarters)
 
 sys.path.insert(0, os.path.join(harness.TREE, "tests", "crash"))
@@ -44,7 +44,7 @@ LATER = .1                   # of the long form's time is for warming up
 # What the samples may grow by; kB, descriptors, threads, rows.  A leak of 1 KB
 # a request is 2,200 kB between the quarters of LEAKING: allocated; the resident
 # pages may long have had room for it.
-LIMITS = {("storefront", "heap"): 1000, ("worker", "heap"): 500,
+LIMITS = {("storefront", "heap"): 1500, ("worker", "heap"): 500,
           ("worker", "rss"): 2500, ("worker", "private"): 2500,
           ("nginx", "rss"): 1500, ("nginx", "private"): 1500,
           ("storefront", "descriptors"): 8, ("nginx", "descriptors"): 8,
@@ -58,11 +58,15 @@ if SANITIZED:
               if what[1] not in ("heap", "rss", "private")}
 CONNECTIONS = 64        # that worker and sandbox may keep to each other
 LOG_MB = 24             # SQLite's log: db_wal.c begins it anew at 8
+# A shop that has waited 5 s for its database asks to come again.  It may, if the
+# machine let others wait for so long, too.
+STALL_SECONDS = 2.5
 SAYS = {"storefront": r"storefront: (confined by|serving on) .*",
         "worker": r"storefront: worker: (delivering|\d+ sent, 0 to be tried "
                   r"again, 0 refused|ended)",
         "sandbox": r"klaviyo-sandbox: listening on .*", "nginx": "",
         "error": ""}
+WAITED = "the database is busy|the database answers again|left out: the data"
 
 
 def catalogue(shop):
@@ -143,7 +147,9 @@ class Operator:
         placed = self.shop.query("SELECT id FROM orders WHERE status = 'placed'"
                                  " ORDER BY time DESC LIMIT 5")
         if placed:
-            self.shop.run("order", "fulfill", self.rng.choice(placed)[0])
+            run = self.shop.run("order", "fulfill",
+                                self.rng.choice(placed)[0], check=False)
+            assert run.returncode == 0 or re.search(WAITED, run.stderr), run
         if self.turn % 20 == 1:
             self.shop.run("backup", self.shop.path("copy"), "--force")
 
@@ -187,11 +193,12 @@ def loaded(minutes=0, judged=JUDGED, program=None, **more):
         for page in ("/", "/feed/catalog.json", "/feed/catalog.xml"):
             assert shop.get(page).status == 200
         before = {name: holds(shop, name) for name in PROGRAMS}
-        traffic = Traffic(shop, handles)
+        stalls, traffic = Stalls(shop), Traffic(shop, handles)
         try:
             samples = busy(shop, traffic, minutes, judged)
         finally:
             met = traffic.end()
+            traffic.stall = stalls.stop()
             print("\n".join(met["wrong"]))
         shop.wait_delivered()
         yield shop, samples, traffic, before
@@ -207,6 +214,7 @@ def tell(shop, samples, traffic):
           f"{times[len(times) * 99 // 100] * 1000:.0f} ms, longest "
           f"{times[-1] * 1000:.0f} ms")
     print(json.dumps(dict(sorted(met["answers"].items()))))
+    print(f"the machine's longest stall {traffic.stall:.1f} s")
     for program in PROGRAMS:
         for what in samples[0][program]:
             first, last = quarters(samples, program, what)
@@ -257,9 +265,11 @@ def check_books(shop, met):
         assert status["counts"][outcome] == 0, status
 
 
-def check_logs(shop):
+def check_logs(shop, stalled):
     for name, says in SAYS.items():
         for line in shop.log(name).splitlines():
+            if stalled and re.search(WAITED, line):
+                continue
             assert re.fullmatch(says, line), f"{name}.log: {line}"
 
 
@@ -269,10 +279,12 @@ def test_load(engine):
     with loaded(minutes, engine=engine) as (shop, samples, traffic, before):
         tell(shop, samples, traffic)
         assert not traffic.met["wrong"]
+        stalled = traffic.stall > STALL_SECONDS
+        assert stalled or "come again" not in traffic.met["answers"]
         assert not complaints(samples, LIMITS)
         check_calm(shop, before)
         check_books(shop, traffic.met)
-        check_logs(shop)
+        check_logs(shop, stalled)
         if not shop.server:
             assert max(s["files"]["wal"] for s in samples) < LOG_MB << 20
 
