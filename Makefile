@@ -8,6 +8,8 @@
 #   make fuzz       each fuzz target for FUZZ_SECONDS=60 (FUZZ="form csv": those)
 #   make bench      the goals of speed, each with its figure, in 15 minutes
 #   make install    PREFIX=/usr/local DESTDIR=
+#   make deb        the Debian packages, in build/deb
+#   make abi        note what klaviyo.h now promises to linked programs
 #   make sanitize   every test, in a build of each of
 #                   SANITIZERS="address,undefined thread"; no report is passed
 #   make SAN=address,undefined BUILD=build-asan     a sanitizer build
@@ -107,7 +109,8 @@ RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
 TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-pytest-xdist python3-selenium \
     python3-jsonschema python3-pil python3-psycopg2 chromium chromium-driver \
-    valgrind pkg-config faketime postgresql openssl iproute2 systemd
+    valgrind pkg-config faketime postgresql openssl iproute2 systemd mandoc \
+    clang dpkg-dev lintian init-system-helpers
 
 # As root in somebody's tree (sudo make ..): packages as root, files as theirs.
 # Only tests of network namespaces stay root's.
@@ -362,38 +365,89 @@ picture: all
 
 # --------------------------------------------------------------------- install
 
-INSTALL = install -D -m
-install: all
-	$(INSTALL) 755 $(BUILD)/storefront $(DESTDIR)$(PREFIX)/bin/storefront
-	$(INSTALL) 755 $(BUILD)/klaviyo-sandbox \
-	    $(DESTDIR)$(PREFIX)/bin/klaviyo-sandbox
-	$(INSTALL) 644 src/klaviyo/klaviyo.h \
-	    $(DESTDIR)$(PREFIX)/include/klaviyo.h
-	$(INSTALL) 644 $(BUILD)/libklaviyo.a $(DESTDIR)$(LIBDIR)/libklaviyo.a
-	$(INSTALL) 755 $(BUILD)/libklaviyo.so \
-	    $(DESTDIR)$(LIBDIR)/libklaviyo.so.$(VERSION)
-	ln -sf libklaviyo.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libklaviyo.so
-	$(INSTALL) 644 $(BUILD)/klaviyo.pc \
-	    $(DESTDIR)$(LIBDIR)/pkgconfig/klaviyo.pc
-	for file in www/nginx.conf www/apache.conf www/storefront* src/storefront/tracking*.c \
-	    templates/*.tpl templates/klaviyo/*.tpl www/htdocs/* \
-	    www/htdocs/images/*; do \
-	    [ ! -f $$file ] || $(INSTALL) 644 $$file \
-	        $(DESTDIR)$(DATADIR)/$${file#www/} || exit 1; done
+# What is installed, as MODE:FROM:TO, for install and uninstall.  What names the
+# place of the others is written for it.
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+USERDIR  ?= $(PREFIX)/lib/sysusers.d
+MANDIR   ?= $(PREFIX)/share/man
+PLACED    = $(BUILD)/placed
+SHARED    = $(wildcard templates/*.tpl templates/klaviyo/*.tpl \
+            src/storefront/tracking*.c)
+HTDOCS    = $(patsubst www/%,%,$(shell find www/htdocs -type f))
+UNITS_WWW = storefront.service storefront.socket storefront-worker.service \
+            storefront-batch.service storefront-batch.timer
+INSTALLED = 755:$(BUILD)/storefront:$(PREFIX)/bin/storefront \
+    755:$(BUILD)/klaviyo-sandbox:$(PREFIX)/bin/klaviyo-sandbox \
+    644:src/klaviyo/klaviyo.h:$(PREFIX)/include/klaviyo.h \
+    644:$(BUILD)/libklaviyo.a:$(LIBDIR)/libklaviyo.a \
+    644:$(BUILD)/libklaviyo.so:$(LIBDIR)/libklaviyo.so.$(VERSION) \
+    link:libklaviyo.so.$(VERSION):$(LIBDIR)/$(SONAME) \
+    link:$(SONAME):$(LIBDIR)/libklaviyo.so \
+    644:$(BUILD)/klaviyo.pc:$(LIBDIR)/pkgconfig/klaviyo.pc \
+    644:src/klaviyo/klaviyo.3:$(MANDIR)/man3/klaviyo.3 \
+    644:src/storefront/storefront.8:$(MANDIR)/man8/storefront.8 \
+    644:src/sandbox/klaviyo-sandbox.1:$(MANDIR)/man1/klaviyo-sandbox.1 \
+    $(foreach f,nginx.conf nginx-site.conf apache.conf storefront.cron,\
+        644:$(PLACED)/$f:$(DATADIR)/$f) \
+    644:www/storefront-postgresql.conf:$(DATADIR)/storefront-postgresql.conf \
+    $(foreach f,$(UNITS_WWW),644:$(PLACED)/$f:$(UNITDIR)/$f) \
+    644:www/storefront.sysusers:$(USERDIR)/storefront.conf \
+    $(foreach f,$(SHARED),644:$f:$(DATADIR)/$f) \
+    $(foreach f,$(HTDOCS),644:www/$f:$(DATADIR)/$f)
 
+$(PLACED)/%: www/% $(BUILD)/prefix
+	@mkdir -p $(@D)
+	sed -e 's|/usr/local/share/storefront|$(DATADIR)|g' \
+	    -e 's|/usr/local/bin|$(PREFIX)/bin|g' $< > $@
+# The part of it for an nginx that has other sites, too.
+$(PLACED)/nginx-site.conf: $(PLACED)/nginx.conf
+	sed -n -e '1i# The shop as one site of nginx: sites-available/storefront.' \
+	    -e '/^\t# (http)/,/request_time/{s/^\t//;s/(http) //;p;}' \
+	    -e '/^\tserver {/,/^\t}/{s/^\t//;p;}' \
+	    -e '/listen /a\	access_log /var/log/nginx/storefront.access.log storefront;' \
+	    $< > $@
+
+placed: $(patsubst %,$(PLACED)/%,nginx.conf nginx-site.conf apache.conf \
+    storefront.cron $(UNITS_WWW))
+install: all placed
+	@for each in $(INSTALLED); do \
+	    to=$(DESTDIR)$${each##*:}; from=$${each%:*}; from=$${from#*:}; \
+	    case $$each in \
+	    link:*) mkdir -p "$${to%/*}" && ln -sf "$$from" "$$to";; \
+	    *) install -D -m "$${each%%:*}" "$$from" "$$to";; \
+	    esac || exit 1; done
+	@echo "installed below $(DESTDIR)$(PREFIX)"
+
+# What install has put there and nothing else; its own directories if empty.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/storefront \
-	    $(DESTDIR)$(PREFIX)/bin/klaviyo-sandbox \
-	    $(DESTDIR)$(PREFIX)/include/klaviyo.h \
-	    $(DESTDIR)$(LIBDIR)/libklaviyo.* \
-	    $(DESTDIR)$(LIBDIR)/pkgconfig/klaviyo.pc
-	rm -rf $(DESTDIR)$(DATADIR)
+	@for each in $(INSTALLED); do rm -f "$(DESTDIR)$${each##*:}" || exit 1; done
+	@[ ! -d $(DESTDIR)$(DATADIR) ] || find $(DESTDIR)$(DATADIR) -depth \
+	    -type d -empty -delete
+
+# libklaviyo0, libklaviyo-dev, klaviyo-storefront, klaviyo-sandbox: build/deb/.
+# Of the objects that are built already, with PREFIX=/usr in a build of its own.
+DEB_PACKAGES = $(BUILD_PACKAGES) dpkg-dev lintian init-system-helpers mandoc
+DEB       = $(BUILD)/deb
+MULTIARCH = $(shell dpkg-architecture -qDEB_HOST_MULTIARCH)
+deb:
+	@sh www/packages.sh $(DEB_PACKAGES)
+	@$(OWNER) $(MAKE) --no-print-directory -s debs
+debs: all
+	@rm -rf $(DEB)/stage && mkdir -p $(DEB)/build
+	@cp -a $(BUILD)/obj $(BUILD)/libklaviyo.* $(DEB)/build/
+	@$(MAKE) --no-print-directory -s install BUILD=$(DEB)/build PREFIX=/usr \
+	    LIBDIR=/usr/lib/$(MULTIARCH) UNITDIR=/lib/systemd/system \
+	    DESTDIR=$(DEB)/stage
+	@sh www/debian/build.sh $(DEB) $(VERSION)
+
+# What programs linked with the library rest on, after a change of klaviyo.h.
+abi:
+	/usr/bin/python3 tests/abi.py > src/klaviyo/klaviyo.abi
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread
 
 .PHONY: all run units crash shims replay fuzzers misled planted fuzz test \
     sanitize sanitized lint linted soak bench \
-    picture install uninstall clean
+    picture placed install uninstall deb debs abi clean
 .DELETE_ON_ERROR:

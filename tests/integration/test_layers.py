@@ -2,9 +2,11 @@
 Klaviyo's names may be spelled.  It reads the sources, and runs nothing."""
 import os
 import re
+import subprocess
 
 import pytest
 
+import abi
 from harness import TREE
 
 SRC = os.path.join(TREE, "src")
@@ -193,3 +195,105 @@ def test_only_one_file_writes_headers_with_values():
         for literal in texts(text):
             assert not re.match(r"(Set-Cookie|Location|ETag|Allow):",
                                 literal), f"{name}: {literal}"
+
+
+# ------------------------------------------- what is written is what is there
+
+def page(room, name):
+    return open(os.path.join(SRC, room, name), encoding="utf-8").read()
+
+
+def table(room, name, pattern):
+    found = re.findall(pattern, ROOMS[room][name], re.M)
+    assert found, f"the table of {name} has another form"
+    return set(found)
+
+
+@pytest.mark.parametrize("room, name", [
+    ("klaviyo", "klaviyo.3"), ("storefront", "storefront.8"),
+    ("sandbox", "klaviyo-sandbox.1")])
+def test_mandoc_finds_nothing_in_the_pages(room, name):
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning",
+                           os.path.join(SRC, room, name)],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stdout + done.stderr, done.stdout
+
+
+def test_klaviyo_3_has_the_whole_surface():
+    """Every function and callback, with its parameters; every struct; and no
+    other."""
+    text = page("klaviyo", "klaviyo.3")
+    header = abi.header()
+    said = {}
+    for result, how, rest in re.findall(
+            r"^\.Ft (.*)\n\.F([no]) ((?:.*\n)(?:\.Fa .*\n)*)", text, re.M):
+        name = rest.split()[0]
+        arguments = re.findall(r'"(.*?)"', rest) if how == "o" or '"' in rest \
+            else rest.split()[1:]
+        said[name] = f"{result}{'' if result.endswith('*') else ' '}" \
+                     f"{name}({', '.join(arguments)})"
+    declared = {**abi.functions(header),
+                **{name: "typedef " + one for name, one in
+                   abi.callbacks(header).items()}}
+    assert said == declared, \
+        "klaviyo.3's SYNOPSIS is not klaviyo.h: write it there, too"
+    described = text[text.index(".Sh DESCRIPTION"):text.index(".Sh EXAMPLES")]
+    words = set(re.findall(r"\bklaviyo_\w+", described))
+    # Some are described together: klaviyo_queue_* ..
+    assert not set(declared) - words, "not in klaviyo.3's DESCRIPTION"
+    assert not words - set(declared) - set(abi.structs(header)) - {
+        "klaviyo_queue_"}, "klaviyo.3 names what is not there"
+    assert not set(abi.structs(header)) - words, "not in klaviyo.3"
+
+
+def test_storefront_8_has_every_command_setting_and_route():
+    text = page("storefront", "storefront.8")
+    parts = dict(re.findall(r"^\.Sh (.*)\n((?:(?!\.Sh ).*\n)*)", text, re.M))
+    commands = table("storefront", "main.c", r'^    \{"([a-z]+)",')
+    assert set(re.findall(r"^\.It Cm (\w+)", parts["COMMANDS"], re.M)) == \
+        commands, "main.c's table, and storefront.8"
+    for name, file in (("outbox", "commands_outbox.c"),
+                       ("order", "commands_order.c")):
+        verbs = table("storefront", file, r'^    \{"([a-z-]+)",')
+        if name == "order":
+            verbs |= {"list", "show"}
+        assert set(re.findall(rf"^\.It Cm {name} ([\w-]+)", parts["COMMANDS"],
+                              re.M)) == verbs, f"{name}, and storefront.8"
+    settings = table("storefront", "settings.c",
+                     r'^    \{"((?:STOREFRONT|KLAVIYO)_\w+)", ')
+    assert set(re.findall(r"^\.It Ev (\w+)", parts["ENVIRONMENT"], re.M)) == \
+        settings, "settings.c's table, and storefront.8"
+    routes = table("storefront", "pages.c", r'^    \{"(?:GET|POST)", "(.*?)"')
+    assert set(re.findall(r"Pa (/\S*)", parts["ROUTES"])) == routes, \
+        "pages.c's table, and storefront.8"
+    assert set(re.findall(r"^\.It ([012])$", parts["EXIT STATUS"], re.M)) == \
+        set("012")
+
+
+def test_klaviyo_sandbox_1_has_every_option():
+    options = table("sandbox", "main.c", r'^\s*"  (--[a-z-]+)[ ,]')
+    said = {"-" + name for name in re.findall(
+        r"Fl (-[a-z-]+)", re.search(r"^\.It Fl.*^\.El", page(
+            "sandbox", "klaviyo-sandbox.1"), re.M | re.S)[0])}
+    assert said - {"--version"} == options - {"--version"}
+
+
+def test_the_abi_is_the_one_that_is_listed():
+    with open(abi.LIST, encoding="utf-8") as file:
+        listed = file.read().splitlines()
+    said = abi.difference(listed, abi.lines())
+    assert said is None, said
+
+
+def test_a_changed_abi_is_noticed():
+    """What it says of what was added, and of what was changed."""
+    now = abi.lines()
+    added = abi.difference(now[:-1], now)
+    assert "`make abi`" in added and "raise SONAME" not in added
+    size = [line for line in now if line.startswith("struct klaviyo_item:")][0]
+    changed = [line.replace(size, size + " and more") for line in now]
+    assert "raise SONAME" in abi.difference(now, changed)
+    assert "raise SONAME" in abi.difference(now + ["function gone()"], now)
+    raised = ["soname libklaviyo.so.99", *changed[1:]]
+    assert "raise SONAME" not in abi.difference(now, raised)
+    assert abi.difference(now, now) is None

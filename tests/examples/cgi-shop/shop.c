@@ -6,6 +6,9 @@
  *	GET  ?             the product's page, with the snippets
  *	POST email=..      an order: row and events in one transaction
  *	shop deliver       what is queued goes out (from cron)
+ *
+ * Environment: SHOP_DB, its file; KLAVIYO_PUBLIC_KEY, KLAVIYO_ONSITE_URL and
+ * KLAVIYO_API_URL, the last two to point it at klaviyo-sandbox; DEMO_KEY.
  */
 #include <klaviyo.h>
 #include <sqlite3.h>
@@ -19,19 +22,55 @@ static const struct klaviyo_item pooh = {.product_id = "1111",
     .sku = "WINNIEPOOH", .name = "Winnie the Pooh", .brand = "Kids Books",
     .url = "https://books.klaviyo-demo.com/pooh",
     .image_url = "https://books.klaviyo-demo.com/pooh.png",
-    .categories = shelf, .ncategories = 2, .price = 999, .quantity = 1};
+    .categories = shelf, .ncategories = 2, .price = 999,
+    .compare_at_price = 1299, .quantity = 1};
+
+/* klaviyo.js, and before it the queue that holds what is said until it is
+   there.  No key: no tracking, and the page is the same otherwise. */
+static void
+loader(void)
+{
+	char *url = klaviyo_script_url(
+	    getenv("KLAVIYO_ONSITE_URL"), getenv("KLAVIYO_PUBLIC_KEY"));
+
+	printf("<script>window._klOnsite = window._klOnsite || []</script>\n");
+	if (url != NULL)
+		printf("<script async src=\"%s\"></script>\n", url);
+	free(url);
+}
+
+/* One call of klaviyo's.  A failure costs the snippet, not the page. */
+static void
+snippet(const char *call, char *json)
+{
+	if (json != NULL)
+		printf("<script>_klOnsite.push([%s, %s])</script>\n", call, json);
+	free(json);
+}
 
 static int
 page(void)
 {
-	char *viewed = klaviyo_viewed_product(&pooh, "USD");
+	printf("Content-Type: text/html; charset=utf-8\r\n\r\n"
+	       "<!DOCTYPE html>\n<title>%s</title>\n", pooh.name);
+	loader();
+	snippet("\"track\", \"Viewed Product\"",
+	    klaviyo_viewed_product(&pooh, "USD"));
+	snippet("\"trackViewedItem\"", klaviyo_viewed_item(&pooh, "USD"));
+	return printf("<h1>%s</h1>\n<form method=post>"
+	              "<input name=email type=email required>"
+	              "<button>Buy</button></form>\n", pooh.name);
+}
 
-	printf("Content-Type: text/html\r\n\r\n<h1>%s</h1>\n", pooh.name);
-	if (viewed != NULL) /* a failure costs the snippet, not the page */
-		printf("<script>klaviyo.track(\"Viewed Product\", %s)</script>",
-		    viewed);
-	free(viewed);
-	return 0;
+/* Whoever has just typed their address is known by it. */
+static int
+thanks(const struct klaviyo_order *o)
+{
+	printf("Content-Type: text/html; charset=utf-8\r\n\r\n"
+	       "<!DOCTYPE html>\n<title>Thank you</title>\n");
+	loader();
+	snippet("\"identify\"", klaviyo_identify(&o->profile));
+	return printf("<h1>Thank you: %s</h1>\n", o->id);
 }
 
 static int
@@ -43,7 +82,15 @@ order(const struct klaviyo_store *store, sqlite3 *db)
 	    .profile = {.email = email}};
 	unsigned char random[16];
 
-	if (scanf("email=%100[a-z.@-]", email) != 1)
+	/* A form's @ is %40; a real shop decodes the rest, too. */
+	if (scanf("email=%100[A-Za-z0-9.%@-]", email) == 1 &&
+	    strstr(email, "%40") != NULL) {
+		char *at = strstr(email, "%40");
+
+		*at = '@';
+		memmove(at + 1, at + 3, strlen(at + 3) + 1);
+	}
+	if (strchr(email, '@') == NULL)
 		return printf("Status: 400\r\n\r\nAn e-mail address, please\n");
 	sqlite3_randomness(sizeof(random), random);
 	for (int i = 0; i < 16; i++)
@@ -57,7 +104,7 @@ order(const struct klaviyo_store *store, sqlite3 *db)
 		fprintf(stderr, "order: %s\n", klaviyo_error());
 		return printf("Status: 503\r\n\r\nPlease try again\n");
 	}
-	return printf("Content-Type: text/plain\r\n\r\nThank you: %s\n", id);
+	return thanks(&o);
 }
 
 static int
