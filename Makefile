@@ -110,7 +110,7 @@ TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-pytest-xdist python3-selenium \
     python3-jsonschema python3-pil python3-psycopg2 chromium chromium-driver \
     valgrind pkg-config faketime postgresql openssl iproute2 systemd mandoc \
-    clang dpkg-dev lintian init-system-helpers
+    clang dpkg-dev lintian init-system-helpers fakeroot
 
 # As root in somebody's tree (sudo make ..): packages as root, files as theirs.
 # Only tests of network namespaces stay root's.

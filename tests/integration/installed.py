@@ -4,7 +4,7 @@
         usr.path("bin", "storefront")
         usr.cc("shop.c", "shop", "-lsqlite3")           # or usr.cxx
         with usr.sandbox("--rate", "off") as sandbox:   # sandbox_fixture's
-            with serve_cgi(usr, program, env) as url: ..
+            with serve_cgi(program, env) as url: ..
         check_nothing_to_fault(browser, sandbox, "Placed Order", ..)
 
 The build is copied: another PREFIX must not remake the one that other tests
@@ -81,14 +81,19 @@ class Installed:
         return {os.path.relpath(os.path.join(folder, name), self.path())
                 for folder, _, names in os.walk(self.stage) for name in names}
 
-    def pkg_config(self, *arguments):
-        return run("pkg-config", *arguments, "klaviyo", env={
+    @property
+    def pkg_config_env(self):
+        return {
             "PKG_CONFIG_SYSROOT_DIR": self.stage, "PKG_CONFIG_LIBDIR": "",
             "PKG_CONFIG_PATH": self.path("lib", "pkgconfig") + ":" +
             run("pkg-config", "--variable", "pc_path",
                 "pkg-config").stdout.strip(),
             "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1",
-            "PKG_CONFIG_ALLOW_SYSTEM_LIBS": "1"}).stdout.split()
+            "PKG_CONFIG_ALLOW_SYSTEM_LIBS": "1"}
+
+    def pkg_config(self, *arguments):
+        return run("pkg-config", *arguments, "klaviyo",
+                   env=self.pkg_config_env).stdout.split()
 
     def cc(self, source, program, *libraries, compiler=("cc", "-std=c11")):
         """In the folder of ${program}, which need have nothing of ours."""
@@ -120,15 +125,15 @@ class Installed:
 
 
 @contextlib.contextmanager
-def serve_cgi(program, env):
-    """A web server that runs ${program} for each request, as RFC 3875 says:
-    its address."""
+def serve_cgi(program, env, folder=None):
+    """A web server that runs ${program} for each request, in the folder, as
+    RFC 3875 says: its address."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             path, _, query = self.path.partition("?")
             done = subprocess.run(
-                [program], input=self.rfile.read(length),
+                [program], input=self.rfile.read(length), cwd=folder,
                 capture_output=True, timeout=PATIENCE * 5, check=False, env={
                     **os.environ, **env, "GATEWAY_INTERFACE": "CGI/1.1",
                     "REQUEST_METHOD": self.command, "DOCUMENT_URI": path,
