@@ -30,7 +30,8 @@ import table  # noqa: E402
 from stage import Stage  # noqa: E402
 
 # In this order, then what else has rows().
-ORDER = ("pages", "checkout", "klaviyo", "growth", "deliver", "history", "feed")
+ORDER = ("pages", "checkout", "klaviyo", "growth", "deliver", "history", "feed",
+         "memory")
 
 
 def parts_there():

@@ -2,7 +2,8 @@
 --
 --	wrk .. -s checkout.lua URL -- FILE
 --
--- FILE has a visitor a line: cookie, form's token, form's key.  When all have
+-- FILE has a visitor a line: cookie, form's token, form's key, which begins with
+-- 26 digits that are nobody else's; so is the address that it makes.  When all have
 -- ordered, the run ends before its time.
 local requests, at = {}, 0
 
@@ -22,7 +23,7 @@ function init(args)
 			["Sec-Fetch-Site"] = "same-origin", ["Content-Type"] =
 			    "application/x-www-form-urlencoded",
 		}, "token=" .. token .. "&key=" .. key .. "&email=ada" ..
-		    #requests .. "%40klaviyo-demo.com" .. form)
+		    string.sub(key, 15, 26) .. "%40klaviyo-demo.com" .. form)
 	end
 end
 

@@ -25,6 +25,8 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2"))
 TICK = os.sysconf("SC_CLK_TCK")
 
+served = {}  # requests that each server has answered, by its address
+
 Load = namedtuple("Load", "rate micro p50 p99 requests")
 
 
@@ -88,6 +90,8 @@ def load(target, connections, seconds=SECONDS):
             capture_output=True, text=True, check=True).stdout
         used += processor(pids)
         requests, rate, p50, p99 = parse(said)
+        server = "/".join(target.url.split("/")[:3])
+        served[server] = served.get(server, 0) + requests
         if requests == 0:  # slower than the round is long
             rate, p50, p99 = 1 / seconds, seconds * 1e3, seconds * 1e3
             with urllib.request.urlopen(target.url, timeout=60):

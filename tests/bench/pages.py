@@ -7,6 +7,8 @@ storefront keeps, and see a changed price at the next request, as it does; in th
 last table they keep only the menu and the related products, and make the page
 for each request.
 """
+import peers
+from harness import Shop
 from loads import Target, interleaved, median, ratio, words
 from table import goal, head, told
 
@@ -65,14 +67,46 @@ def beside_peers(stage, connections, kept=""):
                ratio(results, "ours", best, "p99"), at_most=1)
 
 
+def beside_static(stage, connections):
+    """With the shipped nginx settings, whatever they keep."""
+    shop = stage.shops.get("shipped")
+    if shop is None:
+        shop = stage.another("shipped", kind=Shop)
+        shop.start()
+    kept = Target("kept", shop.url + stage.page,
+                  lambda: peers.nginx_pids(shop, "storefront"))
+    fixed = stage.peer("fixed")
+    results = interleaved([Target("static", fixed.url + "/fixed.html",
+                                  fixed.pids), kept], connections)
+    own_page(stage, shop)
+    yield head(f"Product page, {connections} connections, with the shipped "
+               "nginx settings, beside a static file")
+    yield told("nginx, a file of the same size", "", words(results, "static"))
+    yield goal("ours: requests/s", ratio(results, "kept", "static", "rate"),
+               at_least=0.80, note=words(results, "kept"))
+
+
+def own_page(stage, shop):
+    """Who has a cart has a page of their own, and nobody else has it."""
+    cookie = "sid=" + stage.visitors(shop, stage.sign, 1)[0][0]
+    page = shop.get(stage.page, {"Cookie": cookie})
+    assert page.header("cache-control") == "private, no-store", page
+    assert "<span data-cart-number>3<" in page.text, page.text
+    page = shop.get(stage.page)
+    assert "<span data-cart-number>0<" in page.text, page.text
+    assert "klaviyo.track(" in page.text, page.text
+
+
 def rows(stage):
     for name in ("fixed", "php", "node", "php parts", "node parts"):
         stage.peer(name)
     for connections in CONNECTIONS:
         yield from beside_fixed(stage, connections)
     for connections in CONNECTIONS:
+        yield from beside_static(stage, connections)
+    for connections in CONNECTIONS:
         yield from beside_peers(stage, connections)
     for connections in CONNECTIONS:
         yield from beside_peers(stage, connections, " parts")
-    stage.end("php parts")
-    stage.end("node parts")
+    for name in ("php parts", "node parts", "shipped"):
+        stage.end(name)

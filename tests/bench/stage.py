@@ -79,11 +79,11 @@ class Stage:
                             for reply in (ours, theirs))
             assert ours == theirs, (name, ours, theirs)
 
-    def another(self, name, change=None, **more):
+    def another(self, name, change=None, kind=Uncached):
         """A storefront with the catalogue as it was at first, after change(db);
         to be started by start()."""
-        shop = self.shops[name] = Uncached("nginx", serve=False, init=False,
-                                           engine="sqlite", **more)
+        shop = self.shops[name] = kind("nginx", serve=False, init=False,
+                                       engine="sqlite")
         shutil.copyfile(self.pristine, shop.db)
         shutil.copyfile(self.ours.path("secret"), shop.path("secret"))
         with fixture.writing(shop.db) as db:

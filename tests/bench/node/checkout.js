@@ -14,6 +14,8 @@ const FIELDS = ["email", "phone", ...ADDRESS,
 const NEEDED = ["email", "first_name", "last_name", "address1", "city", "zip",
 	"country", "shipping", "payment"];
 const MOST = 240;
+const BURST = 20; /* orders of an address, */
+const EACH = 360; /* and seconds until there is one more */
 const LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 const randomId = () => Array.from(crypto.randomBytes(16),
@@ -130,6 +132,13 @@ module.exports = (settings, shop) => {
 	const identify = db.prepare("UPDATE session SET email = ?, phone = ?, " +
 		"first_name = ?, last_name = ? WHERE id = ?");
 
+	const fullAt = db.prepare("SELECT full_at FROM throttle WHERE key = ?")
+		.pluck();
+	const count = db.prepare("INSERT INTO throttle (key, full_at) " +
+		"VALUES (@key, @now + @each) ON CONFLICT (key) DO UPDATE SET " +
+		"full_at = MAX(throttle.full_at, @now) + @each " +
+		"WHERE throttle.full_at <= @most");
+
 	/* [code, amount, whether the delivery is free] */
 	function amountOff(typed, subtotal) {
 		const code = typed.replace(/\s+/g, "").toUpperCase();
@@ -167,7 +176,8 @@ module.exports = (settings, shop) => {
 			home: posted.has("billing_same") ? ship : part("billing_") };
 	}
 
-	const place = db.transaction((o, lines, session, key, hash, events) => {
+	const place = db.transaction((o, lines, session, key, hash, events,
+		bucket) => {
 		if (byKey.get(key) !== undefined ||
 				takeCart.run(o.time, session.cart, o.revision)
 					.changes !== 1)
@@ -190,6 +200,11 @@ module.exports = (settings, shop) => {
 			addEvent.run(id, profile, event, o.time, o.time);
 		identify.run(o.email, o.phone, o.first_name, o.last_name,
 			session.id);
+		/* Orders of an address are counted: twenty, then one in six
+		   minutes. */
+		if (count.run({ key: bucket, now: o.time, each: EACH,
+			most: o.time + (BURST - 1) * EACH }).changes !== 1)
+			throw new Refused(429, "often");
 	}).immediate;
 
 	/* The order's id. */
@@ -216,7 +231,10 @@ module.exports = (settings, shop) => {
 		for (const line of lines)
 			line.categories = categoriesOf.all(line.product);
 		const o = orderOf(form, posted, session, cart, lines);
-		place(o, lines, session, key, hash, eventsOf(URL, o, lines));
+		const bucket = shop.mac("throttle order", o.email.toLowerCase());
+		if (fullAt.get(bucket) > o.time + (BURST - 1) * EACH)
+			throw new Refused(429, "often");
+		place(o, lines, session, key, hash, eventsOf(URL, o, lines), bucket);
 		return o.id;
 	}
 

@@ -21,6 +21,8 @@ const ADDRESS = ['first_name', 'last_name', 'address1', 'address2', 'city',
 const NEEDED = ['email', 'first_name', 'last_name', 'address1', 'city', 'zip',
 	'country', 'shipping', 'payment'];
 const MOST = 240;
+const BURST = 20; /* orders of an address, */
+const EACH = 360; /* and seconds until there is one more */
 
 function refuse(int $status, string $why): never
 {
@@ -160,7 +162,7 @@ function events(array $o, array $lines, array $home, array $ship): array
 
 /* Within the transaction; false: the cart has changed, or it is sold out. */
 function place(array $o, array $lines, array $session, string $key,
-	string $hash, array $events): bool
+	string $hash, array $events, string $bucket): bool
 {
 	if (one('SELECT id FROM orders WHERE key = ?', [$key]) !== null ||
 		run('UPDATE cart SET revision = revision + 1, changed_at = ?3 ' .
@@ -199,7 +201,11 @@ function place(array $o, array $lines, array $session, string $key,
 	run('UPDATE session SET email = ?, phone = ?, first_name = ?, ' .
 		'last_name = ? WHERE id = ?', [$o['email'], $o['phone'],
 			$o['first_name'], $o['last_name'], $session['id']]);
-	return true;
+	/* Orders of an address are counted: twenty, then one in six minutes. */
+	return run('INSERT INTO throttle (key, full_at) VALUES (?1, ?2 + ?3) ' .
+		'ON CONFLICT (key) DO UPDATE SET full_at = ' .
+		'MAX(throttle.full_at, ?2) + ?3 WHERE throttle.full_at <= ?4',
+		[$bucket, $o['time'], EACH, $o['time'] + (BURST - 1) * EACH]) === 1;
 }
 
 function read_form(): array
@@ -277,11 +283,16 @@ function main(): void
 		'code' => $code, 'subtotal' => $subtotal, 'discount' => $discount,
 		'shipping' => $shipping, 'total' => $subtotal + $shipping - $discount,
 		'ship' => implode("\n", $ship), 'home' => implode("\n", $home)];
+	$bucket = mac('throttle order', strtolower($o['email']));
+	$full = one('SELECT full_at FROM throttle WHERE key = ?', [$bucket]);
+	if ($full !== null && $full['full_at'] > $o['time'] + (BURST - 1) * EACH)
+		refuse(429, 'often');
 	$events = events($o, $lines, $home, $ship);
 	$lock = fopen(DATABASE . '.lock', 'c');
 	flock($lock, LOCK_EX);
 	db()->exec('BEGIN IMMEDIATE');
-	$placed = place($o, $lines, $session, $key, $hash, $events);
+	$placed = place($o, $lines, $session, $key, $hash, $events,
+		$bucket);
 	db()->exec($placed ? 'COMMIT' : 'ROLLBACK');
 	flock($lock, LOCK_UN);
 	$placed ? answer($o['id']) : refuse(409, 'changed');
