@@ -11,7 +11,7 @@ import pytest
 
 import fcgi
 import harness
-from harness import BUILD, SANITIZED, TREE, Shop, wait_for
+from harness import BUILD, TREE, Shop, wait_for
 from installed import make, run
 from shop_kit import checkout, fill_cart
 
@@ -20,8 +20,6 @@ PACKAGES = ("libklaviyo0", "libklaviyo-dev", "klaviyo-storefront",
 UNITS = ("storefront.socket", "storefront.service",
          "storefront-worker.service", "storefront-batch.service",
          "storefront-batch.timer")
-pytestmark = pytest.mark.skipif(SANITIZED, reason="packages are of a plain "
-                                "build: a sanitizer's has other dependencies")
 
 
 @pytest.fixture(scope="module")

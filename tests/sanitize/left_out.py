@@ -10,6 +10,8 @@ import harness
 LEFT_OUT = {
     "test_confine.py": ("", "a sanitizer needs what confine() forbids, so "
                             "such a build is not confined"),
+    "test_package.py": ("", "packages are of a plain build: no package has a "
+                            "sanitizer's library"),
     "test_units.py::test_the_web_unit_leaves_what_the_shop_needs": (
         "", "a sanitizer needs system calls that the unit forbids"),
     "test_units.py::test_the_workers_unit_leaves_what_it_needs": (
