@@ -3,8 +3,8 @@
  *
  * Promises: WAL with synchronous=FULL, so that a confirmed order survives a
  * power cut (NORMAL loses it); every write and every checkpoint of every
- * process runs inside the write gate, the library's too; nobody waits for it
- * longer than GATE_WAIT_MS, whatever is done to the system's clock.
+ * process runs inside the write gate, the library's too.  The gate itself, and
+ * that transactions which wait at it share a COMMIT, is db_group.c's.
  *
  * The write gate: SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when one
  * connection checkpoints while another commits and restarts the log (the
@@ -24,9 +24,8 @@
  * checksums.
  */
 #include "db.h"
+#include "db_group.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
@@ -34,79 +33,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
-#define GATE_WAIT_MS 5000
 
 struct connection {
-	struct db db; /* first: the one is the other */
-	sqlite3 *conn;
-	int gate;    /* the lock file's descriptor, this connection's own */
-	bool inside; /* holds the gate */
-	struct db_wal wal;
+	struct db db;    /* first: the one is the other */
+	struct member m; /* its SQLite connection is m.own */
 };
 
-/* ------------------------------------------------------------ the write gate
+/* --------------------------------------------------------- the WAL-reset bug
  */
-
-/* Threads of one process queue here, so that only processes poll the file.  Not
-   a mutex alone: its timed lock goes by the clock that people set. */
-static struct {
-	pthread_once_t once;
-	pthread_mutex_t mutex;
-	pthread_cond_t free;
-	bool taken;
-} turn = {.once = PTHREAD_ONCE_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER};
-
-static void
-turn_init(void)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&turn.free, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static bool
-turn_take(int64_t until_ms)
-{
-	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-	bool mine;
-	int over = 0;
-
-	pthread_once(&turn.once, turn_init);
-	pthread_mutex_lock(&turn.mutex);
-	while (turn.taken && over == 0)
-		over = pthread_cond_timedwait(&turn.free, &turn.mutex, &until);
-	mine = !turn.taken;
-	turn.taken = true;
-	pthread_mutex_unlock(&turn.mutex);
-	return mine;
-}
-
-static void
-turn_give(void)
-{
-	pthread_mutex_lock(&turn.mutex);
-	turn.taken = false;
-	pthread_cond_signal(&turn.free);
-	pthread_mutex_unlock(&turn.mutex);
-}
 
 bool
 db_wal_reset_bug(int version)
@@ -122,79 +57,6 @@ db_wal_reset_bug(int version)
 		if (version >= fixes[i].from && version < fixes[i].from + 1000)
 			return version < fixes[i].fixed;
 	return version < 3051003;
-}
-
-static bool
-gate_shared(void)
-{
-	return !db_wal_reset_bug(sqlite3_libversion_number());
-}
-
-/* The file's lock.  Some file systems of the network have none. */
-static int
-file_lock(struct connection *c, int64_t until_ms)
-{
-	int how = gate_shared() ? LOCK_SH : LOCK_EX;
-
-	while (flock(c->gate, how | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return shop_fail("%s.lock cannot be locked: %s; put "
-			                 "the database on a local file system",
-			    c->db.name, strerror(errno));
-		if (now_ms() >= until_ms)
-			return shop_fail("the database is busy: another "
-			                 "process holds its write lock");
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-	return 0;
-}
-
-/* Until the time ${until_ms}, for the turn and for the file together. */
-static int
-gate_enter(struct connection *c, int64_t until_ms)
-{
-	bool turns = !gate_shared();
-
-	if (c->inside)
-		return 0;
-	if (turns && !turn_take(until_ms))
-		return shop_fail("the database is busy: no turn to write "
-		                 "within 5 seconds");
-	if (file_lock(c, until_ms) != 0) {
-		if (turns)
-			turn_give();
-		return -1;
-	}
-	c->inside = true;
-	return 0;
-}
-
-static void
-gate_leave(struct connection *c)
-{
-	if (!c->inside)
-		return;
-	c->inside = false;
-	flock(c->gate, LOCK_UN);
-	if (!gate_shared())
-		turn_give();
-}
-
-/* Opens the lock file beside the database. */
-static int
-gate_open(struct connection *c, const char *path)
-{
-	char *name;
-
-	if (asprintf(&name, "%s.lock", path) < 0)
-		return shop_fail("out of memory");
-	c->gate = strcmp(path, DB_MEMORY) == 0
-	    ? memfd_create("gate", MFD_CLOEXEC) /* nobody else's */
-	    : open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	free(name);
-	if (c->gate < 0)
-		return shop_fail("%s.lock: %s", path, strerror(errno));
-	return 0;
 }
 
 /* ------------------------------------------------------- a sync that failed */
@@ -222,11 +84,16 @@ on_log(void *arg, int code, const char *text)
 		         "the disk, and start it again");
 }
 
+/* Before SQLite's first use, or not at all. */
 static void
-listen_to_sqlite(void)
+configure_sqlite(void)
 {
-	/* Before SQLite's first use, or not at all. */
 	sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
+	/* What undoes a savepoint is kept in memory, however large: there is no
+	   directory for it where the program is confined. */
+	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+	/* Not counted: the count is under one lock for all threads. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 /* ------------------------------------------------------------- a connection */
@@ -234,27 +101,7 @@ listen_to_sqlite(void)
 static bool
 sqlite_inside(struct db *db)
 {
-	return !sqlite3_get_autocommit(((struct connection *)db)->conn);
-}
-
-/* Both locks within GATE_WAIT_MS: the gate, and SQLite's own, which somebody
-   who knows nothing of the gate may hold. */
-static int64_t
-sqlite_begin(struct connection *c)
-{
-	int64_t until_ms = now_ms() + GATE_WAIT_MS, left, result;
-
-	if (gate_enter(c, until_ms) != 0)
-		return -1;
-	left = until_ms - now_ms();
-	sqlite3_busy_timeout(c->conn, left > 1 ? (int)left : 1);
-	result = klaviyo_sqlite(c->conn, "BEGIN", 0, NULL, NULL, NULL);
-	sqlite3_busy_timeout(c->conn, GATE_WAIT_MS);
-	if (result < 0) {
-		shop_fail("%s", klaviyo_error());
-		gate_leave(c);
-	}
-	return result;
+	return ((struct connection *)db)->m.in != NULL;
 }
 
 /* What may run outside the gate: reading, and the ends of a transaction, which
@@ -272,12 +119,26 @@ needs_no_gate(const char *sql)
 	       strstr(sql, "checkpoint") == NULL;
 }
 
+/* The ends of a transaction are the group's. */
+static int64_t
+sqlite_end(struct connection *c, bool rollback)
+{
+	int64_t result;
+
+	if (rollback)
+		return group_rollback(&c->m);
+	result = group_commit(&c->m);
+	c->db.again |= result < 0 && c->m.again;
+	return result;
+}
+
 static int64_t
 sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
     klaviyo_row *row, void *rowarg)
 {
 	struct connection *c = conn;
 	bool rollback = strcmp(sql, "ROLLBACK") == 0;
+	bool alone = false;
 	int64_t result;
 
 	if (db_lost() && !rollback) {
@@ -285,14 +146,33 @@ sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
 		return -2;
 	}
 	if (strcmp(sql, "BEGIN") == 0)
-		return sqlite_begin(c);
-	if (!needs_no_gate(sql) && !sqlite_inside(&c->db) &&
-	    gate_enter(c, now_ms() + GATE_WAIT_MS) != 0)
-		return -2;
-	result = klaviyo_sqlite(c->conn, sql, n, arg, row, rowarg);
-	if (!sqlite_inside(&c->db))
-		gate_leave(c);
+		return group_begin(&c->m);
+	if (rollback || strcmp(sql, "COMMIT") == 0)
+		return sqlite_end(c, rollback);
+	if (c->m.in == NULL && !needs_no_gate(sql)) {
+		if (group_alone(&c->m) != 0)
+			return -2;
+		alone = true;
+	}
+	result = klaviyo_sqlite(c->m.in != NULL ? c->m.in : c->m.own, sql, n,
+	    arg, row, rowarg);
+	group_look(&c->m);
+	if (alone)
+		group_done(&c->m);
 	return result;
+}
+
+static void
+close_one(sqlite3 *conn, bool gate)
+{
+	if (conn == NULL)
+		return;
+	klaviyo_sqlite_finish(conn);
+	/* The last connection's close runs a checkpoint: inside the gate or not
+	   at all, and not of what a failed sync has left. */
+	sqlite3_db_config(conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+	    db_lost() || !gate ? 1 : 0, (int *)NULL);
+	sqlite3_close(conn);
 }
 
 static void
@@ -300,19 +180,7 @@ sqlite_close(struct db *db)
 {
 	struct connection *c = (struct connection *)db;
 
-	/* The last connection's close runs a checkpoint: inside the gate or not
-	   at all, and not of what a failed sync has left. */
-	if (c->gate >= 0)
-		gate_enter(c, now_ms() + GATE_WAIT_MS);
-	if (c->conn != NULL) {
-		klaviyo_sqlite_finish(c->conn);
-		sqlite3_db_config(c->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
-		    db_lost() || !c->inside ? 1 : 0, (int *)NULL);
-	}
-	sqlite3_close(c->conn);
-	gate_leave(c);
-	if (c->gate >= 0)
-		close(c->gate);
+	group_exit(&c->m, close_one);
 	free(c);
 }
 
@@ -320,13 +188,16 @@ sqlite_close(struct db *db)
 static int
 on_commit(void *arg, sqlite3 *conn, const char *name, int pages)
 {
-	db_wal_committed(&((struct connection *)arg)->wal, conn, name, pages);
+	static _Thread_local struct db_wal wal;
+
+	(void)arg;
+	db_wal_committed(&wal, conn, name, pages);
 	sqlite3_busy_timeout(conn, GATE_WAIT_MS);
 	return SQLITE_OK;
 }
 
 static int
-set_up(struct connection *c)
+set_up(sqlite3 *conn, const char *name)
 {
 	static const char *const pragma[] = {"PRAGMA foreign_keys=ON",
 	    "PRAGMA trusted_schema=OFF", "PRAGMA synchronous=FULL",
@@ -334,31 +205,33 @@ set_up(struct connection *c)
 	    /* What the outbox empties is gone from the file, too. */
 	    "PRAGMA secure_delete=ON"};
 
-	sqlite3_busy_timeout(c->conn, GATE_WAIT_MS);
-	sqlite3_extended_result_codes(c->conn, 1);
-	sqlite3_wal_hook(c->conn, on_commit, c);
+	sqlite3_busy_timeout(conn, GATE_WAIT_MS);
+	sqlite3_extended_result_codes(conn, 1);
+	sqlite3_wal_hook(conn, on_commit, NULL);
 	for (size_t i = 0; i < sizeof(pragma) / sizeof(*pragma); i++)
-		if (sqlite3_exec(c->conn, pragma[i], NULL, NULL, NULL) !=
+		if (sqlite3_exec(conn, pragma[i], NULL, NULL, NULL) !=
 		    SQLITE_OK)
-			return shop_fail(
-			    "%s: %s", c->db.name, sqlite3_errmsg(c->conn));
-	sqlite3_db_config(c->conn, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+			return shop_fail("%s: %s", name, sqlite3_errmsg(conn));
+	sqlite3_db_config(conn, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
 	return 0;
 }
 
 static int
 use_wal(struct connection *c, const char *path)
 {
+	sqlite3 *conn = c->m.own;
 	int rc;
 
-	if (gate_enter(c, now_ms() + GATE_WAIT_MS) != 0)
+	if (group_alone(&c->m) != 0)
 		return -1;
-	rc = sqlite3_exec(c->conn, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-	gate_leave(c);
-	return rc == SQLITE_OK
-	           ? 0
-	           : shop_fail("%s: %s", path, sqlite3_errmsg(c->conn));
+	rc = sqlite3_exec(conn, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+	group_done(&c->m);
+	return rc == SQLITE_OK ? 0
+	                       : shop_fail("%s: %s", path, sqlite3_errmsg(conn));
 }
+
+/* Not to be used by two threads at the same time. */
+#define OPEN_FLAGS (SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX)
 
 /* Opens both files; they are readable to their owner only. */
 static int
@@ -368,18 +241,30 @@ open_files(struct connection *c, const char *path, bool create)
 	mode_t mask = umask(0077);
 	int rc, result = 0;
 
-	rc = sqlite3_open_v2(path, &c->conn,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-	        (create ? SQLITE_OPEN_CREATE : 0),
-	    NULL);
+	rc = sqlite3_open_v2(path, &c->m.own,
+	    OPEN_FLAGS | (create ? SQLITE_OPEN_CREATE : 0), NULL);
 	if (rc == SQLITE_OK)
-		result = gate_open(c, path);
+		result = group_enter(&c->m, path);
 	umask(mask);
 	if (rc != SQLITE_OK)
 		return shop_fail(
 		    "%s: %s (STOREFRONT_DB; `storefront init` makes a new one)",
-		    path, sqlite3_errmsg(c->conn));
+		    path, sqlite3_errmsg(c->m.own));
 	return result;
+}
+
+static sqlite3 *
+open_writer(const char *path)
+{
+	sqlite3 *conn;
+	int rc = sqlite3_open_v2(path, &conn, OPEN_FLAGS, NULL);
+
+	if (rc == SQLITE_OK && set_up(conn, path) == 0)
+		return conn;
+	if (rc != SQLITE_OK)
+		shop_fail("%s: %s", path, sqlite3_errmsg(conn));
+	sqlite3_close(conn);
+	return NULL;
 }
 
 static struct db *
@@ -388,15 +273,16 @@ sqlite_open(const char *path, bool create)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct connection *c = calloc(1, sizeof(*c));
 
-	pthread_once(&once, listen_to_sqlite);
+	pthread_once(&once, configure_sqlite);
 	if (c == NULL) {
 		shop_fail("out of memory");
 		return NULL;
 	}
-	c->gate = -1;
 	snprintf(c->db.name, sizeof(c->db.name), "%s", path);
-	if (open_files(c, path, create) == 0 && set_up(c) == 0 &&
-	    (!create || use_wal(c, path) == 0))
+	c->m.name = c->db.name;
+	if (open_files(c, path, create) == 0 && set_up(c->m.own, path) == 0 &&
+	    (!create || use_wal(c, path) == 0) &&
+	    group_writer(&c->m, open_writer) == 0)
 		return &c->db;
 	sqlite_close(&c->db);
 	return NULL;
@@ -407,9 +293,9 @@ sqlite_describe(struct db *db, char *text, size_t size)
 {
 	(void)db;
 	snprintf(text, size, "SQLite %s, %s", sqlite3_libversion(),
-	    gate_shared() ? "without the WAL-reset bug: the write gate is open"
-	                  : "which has the WAL-reset bug: the write gate "
-	                    "keeps it away");
+	    db_wal_reset_bug(sqlite3_libversion_number())
+	        ? "which has the WAL-reset bug: the write gate keeps it away"
+	        : "without the WAL-reset bug: the write gate is open");
 }
 
 /* Its files are open, and stay so; those of the log go with the last
@@ -420,7 +306,7 @@ sqlite_needs(struct db *db, db_need *need, void *arg)
 {
 	static const char *const files[] = {"", "-wal", "-shm", ".lock"};
 	const char *path =
-	    sqlite3_db_filename(((struct connection *)db)->conn, "main");
+	    sqlite3_db_filename(((struct connection *)db)->m.own, "main");
 	char name[PATH_MAX + 8];
 
 	if (path == NULL || strlen(path) > PATH_MAX)

@@ -379,6 +379,7 @@ SQL = re.compile(
 # itself, which hands on what it was given.
 BY_NAME = {
     "commands_doctor.c": {"newest[i]"}, "db.c": {"sql", "next"},
+    "db_group.c": {"sql"},
     "db_pgsql.c": {"sql"}, "db_sqlite.c": {"sql", "pragma[i]"},
     "migrate.c": {"sql"},
     "migrate_copy.c": {"select", "c->insert", "first ? begin : go_on"},
