@@ -142,11 +142,11 @@ put_email(struct kl_event *event, const char *email)
 	return (event->email = kl_lower(email)) != NULL ? 0 : -1;
 }
 
-int
-kl_event_make(struct kl_event *event, const char *metric, const char *unique_id,
-    int64_t when, const struct klaviyo_profile *profile, int64_t value,
-    const char *currency, cJSON *properties, enum klaviyo_lane lane,
-    int64_t now)
+/* The event without its profile. */
+static int
+make_event(struct kl_event *event, const char *metric, const char *unique_id,
+    int64_t when, int64_t value, const char *currency, cJSON *properties,
+    enum klaviyo_lane lane, int64_t now)
 {
 	const char *const id[] = {metric, "/", unique_id};
 	cJSON *all = NULL;
@@ -176,19 +176,46 @@ kl_event_make(struct kl_event *event, const char *metric, const char *unique_id,
 		goto out;
 	event->event = freeze(all, MAX_EVENT, "data.attributes");
 	all = NULL;
-	if (event->event == NULL ||
-	    (event->profile = freeze_profile(kl_profile_data(profile))) ==
-	        NULL ||
-	    put_email(event, profile->email) != 0 ||
-	    (event->id = kl_join(id, 3)) == NULL)
-		goto out;
-	rc = 0;
+	if (event->event != NULL && (event->id = kl_join(id, 3)) != NULL)
+		rc = 0;
 out:
 	if (rc != 0)
 		kl_event_free(event);
 	cJSON_Delete(all);
 	cJSON_Delete(properties);
 	return rc;
+}
+
+int
+kl_event_make(struct kl_event *event, const char *metric, const char *unique_id,
+    int64_t when, const struct klaviyo_profile *profile, int64_t value,
+    const char *currency, cJSON *properties, enum klaviyo_lane lane,
+    int64_t now)
+{
+	if (make_event(event, metric, unique_id, when, value, currency,
+	        properties, lane, now) != 0)
+		return -1;
+	event->profile = freeze_profile(kl_profile_data(profile));
+	if (event->profile != NULL && put_email(event, profile->email) == 0)
+		return 0;
+	kl_event_free(event);
+	return -1;
+}
+
+int
+kl_event_make_like(struct kl_event *event, const struct kl_event *first,
+    const char *metric, const char *unique_id, int64_t when, int64_t value,
+    const char *currency, cJSON *properties, enum klaviyo_lane lane,
+    int64_t now)
+{
+	if (make_event(event, metric, unique_id, when, value, currency,
+	        properties, lane, now) != 0)
+		return -1;
+	event->profile = kl_copy(first->profile);
+	if (event->profile != NULL && put_email(event, first->email) == 0)
+		return 0;
+	kl_event_free(event);
+	return -1;
 }
 
 int

@@ -143,6 +143,11 @@ int kl_event_make(struct kl_event *event, const char *metric,
     const char *unique_id, int64_t time, const struct klaviyo_profile *profile,
     int64_t value, const char *currency, cJSON *properties,
     enum klaviyo_lane lane, int64_t now);
+/* The same, about the person of ${first}. */
+int kl_event_make_like(struct kl_event *event, const struct kl_event *first,
+    const char *metric, const char *unique_id, int64_t time, int64_t value,
+    const char *currency, cJSON *properties, enum klaviyo_lane lane,
+    int64_t now);
 /* The same for a row of another ${kind}, "${name}/${id}", of the texts of
  * ${profile} and ${data}, both taken; NULL stands for one whose making failed. */
 int kl_row_make(struct kl_event *row, const char *kind, const char *name,

@@ -21,63 +21,78 @@ enum {
 	MAX_PROPERTIES = 400,
 };
 
+/* Where a value is, from the inside out; made a text for an error only. */
 struct path {
-	char text[256];
-	size_t length;
+	const struct path *within; /* NULL: the outermost */
+	const char *key;           /* NULL: in an array */
+	int index;
 };
 
-/* Appends to a path; one that is too long is cut, it is for a reader. */
-static void
-descend(struct path *path, const char *key, int index)
+enum { MAX_PATH = 256 };
+
+/* Appends to a text; one that is too long is cut, it is for a reader. */
+static size_t
+spell(const struct path *path, char text[MAX_PATH])
 {
-	size_t room = sizeof(path->text) - path->length;
-	char *at = path->text + path->length;
+	size_t length = path->within != NULL ? spell(path->within, text) : 0;
+	size_t room = MAX_PATH - length;
 	int n;
 
-	if (key == NULL)
-		n = snprintf(at, room, "[%d]", index);
+	if (path->key == NULL)
+		n = snprintf(text + length, room, "[%d]", path->index);
 	else
-		n = snprintf(
-		    at, room, "%s%s", path->length > 0 ? "." : "", key);
+		n = snprintf(text + length, room, "%s%s", length > 0 ? "." : "",
+		    path->key);
 	if (n > 0)
-		path->length += (size_t)n < room ? (size_t)n : room - 1;
+		length += (size_t)n < room ? (size_t)n : room - 1;
+	return length;
+}
+
+static const char *
+spelled(const struct path *path, char text[MAX_PATH])
+{
+	spell(path, text);
+	return text;
 }
 
 static int
-check_text(const char *text, const struct path *path)
+check_text(const char *value, const struct path *path)
 {
-	if (!kl_utf8_ok(text))
-		return kl_fail("%s: not UTF-8", path->text);
-	if (strlen(text) > MAX_STRING)
-		return kl_fail("%s: longer than 100 KB", path->text);
+	char text[MAX_PATH];
+
+	if (!kl_utf8_ok(value))
+		return kl_fail("%s: not UTF-8", spelled(path, text));
+	if (strlen(value) > MAX_STRING)
+		return kl_fail("%s: longer than 100 KB", spelled(path, text));
 	return 0;
 }
 
 static int
-check(const cJSON *value, struct path *path, int depth)
+check(const cJSON *value, const struct path *path, int depth)
 {
+	struct path inside = {path, NULL, 0};
+	char text[MAX_PATH];
 	const cJSON *child;
-	size_t length = path->length;
-	int index = 0, rc = 0;
+	int rc = 0;
 
 	if (cJSON_IsString(value))
 		return check_text(value->valuestring, path);
 	if (!cJSON_IsObject(value) && !cJSON_IsArray(value))
 		return 0;
 	if (depth == 0)
-		return kl_fail(
-		    "%s: nested deeper than %d levels", path->text, KL_DEPTH);
+		return kl_fail("%s: nested deeper than %d levels",
+		    spelled(path, text), KL_DEPTH);
 	for (child = value->child; child != NULL && rc == 0;
 	     child = child->next) {
-		if (cJSON_IsArray(value) && index == MAX_ARRAY)
-			return kl_fail(
-			    "%s: more than %d items", path->text, MAX_ARRAY);
+		if (cJSON_IsArray(value) && inside.index == MAX_ARRAY)
+			return kl_fail("%s: more than %d items",
+			    spelled(path, text), MAX_ARRAY);
 		if (child->string != NULL && !kl_utf8_ok(child->string))
-			return kl_fail("%s: a name is not UTF-8", path->text);
-		descend(path, child->string, index++);
-		rc = check(child, path, depth - 1);
-		path->length = length;
-		path->text[length] = '\0';
+			return kl_fail(
+			    "%s: a name is not UTF-8", spelled(path, text));
+		inside.key = child->string;
+		rc = check(child, &inside, depth - 1);
+		inside.index++;
 	}
 	return rc;
 }
@@ -85,10 +100,7 @@ check(const cJSON *value, struct path *path, int depth)
 int
 kl_check(const cJSON *value, const char *root)
 {
-	struct path path = {"", 0};
-
-	descend(&path, root, 0);
-	return check(value, &path, KL_DEPTH);
+	return check(value, &(struct path){NULL, root, 0}, KL_DEPTH);
 }
 
 int

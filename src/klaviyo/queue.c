@@ -85,8 +85,9 @@ kl_queue_one(const struct klaviyo_store *store, struct kl_event *row,
 
 /* The unique_id of an order's line: order:line. */
 static int
-make_line(struct kl_event *event, const struct klaviyo_order *order, size_t i,
-    enum klaviyo_lane lane, int64_t now)
+make_line(struct kl_event *event, const struct kl_event *placed,
+    const struct klaviyo_order *order, size_t i, enum klaviyo_lane lane,
+    int64_t now)
 {
 	const struct klaviyo_item *item = &order->items[i];
 	char position[24], *unique_id;
@@ -103,10 +104,9 @@ make_line(struct kl_event *event, const struct klaviyo_order *order, size_t i,
 		return -1;
 	properties = kl_ordered_product_properties(order, i);
 	if (properties != NULL)
-		rc = kl_event_make(event,
+		rc = kl_event_make_like(event, placed,
 		    klaviyo_metric_name(KLAVIYO_ORDERED_PRODUCT), unique_id,
-		    order->time, &order->profile, value, order->currency,
-		    properties, lane, now);
+		    order->time, value, order->currency, properties, lane, now);
 	free(unique_id);
 	return rc;
 }
@@ -149,7 +149,7 @@ klaviyo_queue_order(const struct klaviyo_store *store,
 	        properties, lane, now) != 0)
 		goto out;
 	for (i = 0; i < order->nitems; i++) {
-		if (make_line(&events[n++], order, i, lane, now) != 0)
+		if (make_line(&events[n++], events, order, i, lane, now) != 0)
 			goto out;
 		if (queued_before(events, n - 1)) {
 			kl_fail("Items[%zu]: another line has its id", i);

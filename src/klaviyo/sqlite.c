@@ -78,24 +78,27 @@ out:
 	return stmt;
 }
 
-/* SQLite takes $1 for a name and would number it by first appearance, so each
+/* SQLite takes $1 for a name and numbers the names by first appearance, so each
    is bound by its name.  Like PostgreSQL, all of $1..$n must appear. */
 static int
 bind(sqlite3_stmt *stmt, const char *sql, int n, const char *const arg[])
 {
-	char name[16];
-	int at;
+	const char *name;
+	long which;
 
+	/* Each once, and as many as there are: all. */
 	if (sqlite3_bind_parameter_count(stmt) != n)
 		return fail("wrong number of parameters", sql);
-	for (int i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "$%d", i + 1);
-		if (!(at = sqlite3_bind_parameter_index(stmt, name)))
+	for (int at = 1; at <= n; at++) {
+		name = sqlite3_bind_parameter_name(stmt, at);
+		which = name && *name == '$' ? strtol(name + 1, NULL, 10) : 0;
+		if (which < 1 || which > n)
 			return fail("a parameter is missing", sql);
-		if (!arg[i])
+		if (!arg[which - 1])
 			continue; /* unbound is NULL */
 		/* Static: unbound again before the call returns. */
-		if (sqlite3_bind_text(stmt, at, arg[i], -1, SQLITE_STATIC))
+		if (sqlite3_bind_text(
+		        stmt, at, arg[which - 1], -1, SQLITE_STATIC))
 			return fail("a parameter is too large", sql);
 	}
 	return 0;

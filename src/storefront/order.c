@@ -214,12 +214,9 @@ order_place(struct db *db, struct arena *arena, struct order *order,
 	enum order_result result;
 	int64_t n = 0, inserted;
 
-	result = used_before(db, arena, order, key, body_hash);
-	if (result != ORDER_PLACED)
-		return result;
 	result = take_cart(db, cart, order->time);
 	if (result == ORDER_CART_CHANGED) {
-		/* By an order of this key, that we waited for? */
+		/* By an order of this key, waited for or long there? */
 		result = used_before(db, arena, order, key, body_hash);
 		return result == ORDER_PLACED ? ORDER_CART_CHANGED : result;
 	}

@@ -347,7 +347,10 @@ random_id(struct arena *arena, int n)
 	static const char crockford[] = "0123456789abcdefghjkmnpqrstvwxyz";
 	char *id = arena_alloc(arena, (size_t)n + 1);
 
-	for (int i = 0; id != NULL && i < n; i++)
-		id[i] = crockford[randombytes_uniform(32)];
+	if (id == NULL)
+		return NULL;
+	randombytes_buf(id, (size_t)n);
+	for (int i = 0; i < n; i++)
+		id[i] = crockford[(unsigned char)id[i] % 32]; /* of 256: fair */
 	return id;
 }
