@@ -33,6 +33,7 @@
 
 enum {
 	MIN_LEASE = 60,
+	AT_ONCE = 200,  /* so many are settled in one transaction */
 	FLUSH_MS = 200, /* an answer is settled after so long at the latest */
 	STANDBY_MS = 1000, /* a sender that stands by looks so often */
 	GRACE_MS = 3000,   /* told to stop: requests in flight may finish */
@@ -117,21 +118,26 @@ count(struct klaviyo_tally *tally, enum kl_outcome outcome)
 	}
 }
 
+/* In transactions that are over before an order waits long for one. */
 void
 kl_pass_flush(struct kl_pass *pass)
 {
 	struct kl_settlement *done = pass->klaviyo->done;
+	bool broken = false;
+	size_t n;
 
-	if (pass->ndone && kl_outbox_settle(pass->store, pass->token, done,
-	                       pass->ndone, kl_now()) < 0)
-		pass->failed = true;
-	for (size_t i = 0; i < pass->ndone; i++) {
-		struct kl_settlement *s = &done[i];
-
-		count(pass->tally, pass->failed ? KL_RELEASE : s->outcome);
-		kl_claims_free(s->claim);
-		free(s->error);
-		free(s->profile);
+	for (size_t i = 0; i < pass->ndone; i += n) {
+		n = pass->ndone - i < AT_ONCE ? pass->ndone - i : AT_ONCE;
+		broken = broken || kl_outbox_settle(pass->store, pass->token,
+		                       &done[i], n, kl_now()) < 0;
+		pass->failed = pass->failed || broken;
+		for (size_t k = i; k < i + n; k++) {
+			count(pass->tally,
+			    pass->failed ? KL_RELEASE : done[k].outcome);
+			kl_claims_free(done[k].claim);
+			free(done[k].error);
+			free(done[k].profile);
+		}
 	}
 	pass->ndone = 0;
 	if (!pass->failed && pass->sender_changed) {

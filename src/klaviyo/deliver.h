@@ -8,7 +8,7 @@
 #include "internal.h"
 
 enum {
-	KL_BATCH = 1024,  /* settlements in one transaction */
+	KL_BATCH = 1024,  /* decided and not settled, at most */
 	KL_SUSPECT = 20,  /* refusals in a row that put us under suspicion */
 	KL_PAUSE_S = 300, /* a pause, and so the time between two probes */
 	KL_BEHIND_S = 30, /* after it: what was refused comes after others */
