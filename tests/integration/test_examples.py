@@ -53,7 +53,8 @@ def buy_and_look(browser, sandbox, url):
     browser.find_element(By.TAG_NAME, "button").click()
     wait_for(lambda: "Thank you" in browser.title or browser.find_elements(
         By.XPATH, "//h1[contains(., 'Thank you')]"), "the thank-you page")
-    wait_for(lambda: sandbox.state["profiles"], "identify")
+    wait_for(lambda: SARAH in json.dumps(sandbox.state["profiles"]),
+             "identify")
     order = re.search(r"[0-9a-f]{32}", browser.page_source)[0]
     browser.get(url)
     wait_for(lambda: events(sandbox, "Viewed Product"), "Viewed Product")

@@ -2,6 +2,7 @@
 README's section "In your own shop" and klaviyo(3) show and nothing else, a shop
 whose Viewed Product, Placed Order and Ordered Product arrive in the installed
 sandbox, whose own page finds nothing to fault."""
+import json
 import os
 import re
 import subprocess
@@ -87,7 +88,8 @@ def test_the_page_of_the_manual(usr, sandbox, browser, folder):
         browser.find_element(By.NAME, "email").send_keys(SARAH)
         browser.find_element(By.TAG_NAME, "button").click()
         wait_for(lambda: "Thank you" in browser.title, "the order")
-        wait_for(lambda: sandbox.state["profiles"], "identify")
+        wait_for(lambda: SARAH in json.dumps(sandbox.state["profiles"]),
+                 "identify")
         browser.get(url)
         wait_for(lambda: events(sandbox, "Viewed Product"), "Viewed Product")
     shell(usr, deliver, folder, env)

@@ -36,6 +36,7 @@ PARTLY = {
     "test_history_import.py": MEMORY,
     "test_history_scale.py": MEMORY + "; " + CLOCK,
     "test_load.py": MEMORY,
+    "test_million.py": MEMORY,
     "test_reconcile.py": MEMORY,
     "test_sandbox_query.py": MEMORY,
 }
