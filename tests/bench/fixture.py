@@ -209,7 +209,7 @@ def shrink(db, products):
 
 
 def outbox(db, rows):
-    """Fills the outbox up to ${rows}: sent ones but for each hundredth."""
+    """Fills the outbox up to ${rows}: sent ones, and each hundredth dead."""
     have = db.execute("SELECT COUNT(*) FROM klaviyo_outbox").fetchone()[0]
     now = int(time.time())
     with db:
@@ -217,13 +217,13 @@ def outbox(db, rows):
             "WITH RECURSIVE n (i) AS (SELECT ?1 + 1 UNION ALL "
             "SELECT i + 1 FROM n WHERE i < ?2) "
             "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event, "
-            "created_at, due_at, attempts, sent_at) "
+            "created_at, attempts, sent_at, error) "
             "SELECT 'Ordered Product/' || printf('%016x', "
             "(i * 2654435761) % 4294967296) || ':' || i, 'event', 1, "
             "CASE WHEN i % 100 = 0 THEN '{\"type\":\"profile\"}' ELSE '' END, "
             "CASE WHEN i % 100 = 0 THEN '{\"properties\":{}}' ELSE '' END, "
-            "?3 - (?2 - i) % 8000000, CASE WHEN i % 100 = 0 THEN ?3 + 86400 "
-            "END, 1, CASE WHEN i % 100 = 0 THEN NULL "
-            "ELSE ?3 - (?2 - i) % 8000000 END FROM n WHERE i > ?1 AND i <= ?2",
+            "?3 - (?2 - i) % 8000000, 1, CASE WHEN i % 100 <> 0 THEN "
+            "?3 - (?2 - i) % 8000000 END, CASE WHEN i % 100 = 0 THEN "
+            "'HTTP 400' END FROM n WHERE i > ?1 AND i <= ?2",
             (have, rows, now))
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

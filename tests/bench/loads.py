@@ -14,10 +14,12 @@ machine does falls on both; of them the median counts.
 Promises: an answer that is an error, or a connection that broke, ends the
 bench: what fails fast is not fast.
 """
+import contextlib
 import os
 import re
 import statistics
 import subprocess
+import time
 import urllib.request
 from collections import namedtuple
 
@@ -77,6 +79,15 @@ def parse(said):
     return requests, rate, p50, p99
 
 
+def calm(url):
+    """Until a page is answered again, or for a minute."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(url, timeout=60):
+                return
+
+
 def load(target, connections, seconds=SECONDS):
     """One round."""
     seconds = max(1, round(seconds))
@@ -94,8 +105,7 @@ def load(target, connections, seconds=SECONDS):
         served[server] = served.get(server, 0) + requests
         if requests == 0:  # slower than the round is long
             rate, p50, p99 = 1 / seconds, seconds * 1e3, seconds * 1e3
-            with urllib.request.urlopen(target.url, timeout=60):
-                pass  # what is still being done is not the next one's
+            calm(target.url)  # what is being done is not the next one's
         done = Load(rate, used / max(1, requests) * 1e6, p50, p99, requests)
         if target.after(done, connections):
             return done
