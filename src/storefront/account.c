@@ -213,6 +213,7 @@ join_cart(struct db *db, struct arena *arena, const struct account *account,
     const char **cart, int64_t now)
 {
 	int64_t others = 0;
+	bool added;
 	int units;
 
 	if (**cart != '\0' && strcmp(*cart, account->cart) != 0 &&
@@ -232,7 +233,7 @@ join_cart(struct db *db, struct arena *arena, const struct account *account,
 		        *cart, NUM(now)) < 0)
 			return -1;
 	}
-	units = cart_units(db, account->cart);
+	units = cart_units(db, account->cart, &added);
 	if (units < 0)
 		return -1;
 	if (*account->cart == '\0' ||

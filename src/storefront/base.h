@@ -137,6 +137,10 @@ enum need {
 };
 typedef void db_need(void *arg, enum need kind, const char *what);
 void db_needs(struct db *db, db_need *need, void *arg);
+/* Two numbers that are others after every commit to the database, whoever's, for
+ * less than a statement costs; they mean something to this connection only.  -1:
+ * there are none, or they cannot be had now. */
+int db_stamp(struct db *db, int64_t stamp[2]);
 /* The connection as the library takes it: a const struct klaviyo_store *. */
 const void *db_store(struct db *db);
 

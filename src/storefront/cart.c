@@ -126,21 +126,35 @@ one_number(void *arg, int n, const char *const col[])
 	return 0;
 }
 
-int
-cart_units(struct db *db, const char *id)
+static int
+units_row(void *arg, int n, const char *const col[])
 {
-	int64_t units = 0;
+	int64_t *number = arg;
 
+	(void)n;
+	number[0] = num(col[0]);
+	number[1] = num(col[1]);
+	return 0;
+}
+
+int
+cart_units(struct db *db, const char *id, bool *added)
+{
+	int64_t number[2] = {0, 0};
+
+	*added = false;
 	if (*id == '\0')
 		return 0;
-	if (db_run(db, one_number, &units,
-	        "SELECT COALESCE(SUM(l.quantity), 0) FROM cart_line l "
-	        "JOIN variant v ON v.id = l.variant "
+	if (db_run(db, units_row, number,
+	        "SELECT COALESCE(SUM(l.quantity), 0), "
+	        "(SELECT COUNT(*) FROM cart_added WHERE cart = $1) "
+	        "FROM cart_line l JOIN variant v ON v.id = l.variant "
 	        "JOIN product p ON p.id = v.product "
 	        "WHERE l.cart = $1 AND p.published = 1",
 	        id) < 0)
 		return -1;
-	return (int)units;
+	*added = number[1] > 0;
+	return (int)number[0];
 }
 
 /* ----------------------------------------------------------------- changing */

@@ -73,12 +73,13 @@ catalog_product_row(void *arg, int n, const char *const col[])
 	product->vendor = arena_copy(arena, col[4]);
 	product->image = arena_copy(arena, col[5]);
 	product->image_alt = arena_copy(arena, col[6]);
-	if (n > 7) {
-		product->price_min = num(col[7]);
-		product->price_max = num(col[8]);
-		product->compare_at = num(col[9]);
-		product->in_stock = num(col[10]) != 0;
-		product->variants = variant_of(arena, col + 11);
+	snprintf(product->mark, MARK_BYTES, "%s", col[7] ? col[7] : "");
+	if (n > 8) {
+		product->price_min = num(col[8]);
+		product->price_max = num(col[9]);
+		product->compare_at = num(col[10]);
+		product->in_stock = num(col[11]) != 0;
+		product->variants = variant_of(arena, col + 12);
 		if (product->variants == NULL)
 			return -1;
 	}
@@ -139,7 +140,8 @@ catalog_product(struct db *db, struct arena *arena, const char *handle,
 
 	*product = NULL;
 	if (db_run(db, catalog_product_row, &into,
-	        "SELECT id, handle, title, body, vendor, image, image_alt "
+	        "SELECT id, handle, title, body, vendor, image, image_alt, "
+	        "(SELECT mark FROM shelf_mark WHERE product = id) "
 	        "FROM product WHERE handle = $1 AND published = 1",
 	        handle) < 0)
 		return -1;

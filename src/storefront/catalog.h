@@ -16,8 +16,8 @@ struct into {
 };
 
 /*
- * A product of a row: id, handle, title, body, vendor, image, image_alt; and in
- * a list: lowest and highest price, the cheapest's compare_at, in stock, and
+ * A product of a row: id, handle, title, body, vendor, image, image_alt, mark; and
+ * in a list: lowest and highest price, the cheapest's compare_at, in stock, and
  * the first variant's id, name, sku, price, compare_at, stock, oversell.
  */
 db_row catalog_product_row;

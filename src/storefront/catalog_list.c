@@ -93,6 +93,7 @@ page(struct db *db, struct into *into, const char *slug,
 	return db_run(db, catalog_product_row, into,
 	           "SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "
 	           "p.image_alt, "
+	           "(SELECT mark FROM shelf_mark WHERE product = p.id), "
 	           "(SELECT MIN(price) FROM variant WHERE product = p.id), "
 	           "(SELECT MAX(price) FROM variant WHERE product = p.id), "
 	           "(SELECT compare_at FROM variant WHERE product = p.id "
@@ -198,6 +199,7 @@ catalog_related(struct db *db, struct arena *arena, const char *product_id,
 	if (db_run(db, catalog_product_row, &into,
 	        "SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "
 	        "p.image_alt, "
+	        "(SELECT mark FROM shelf_mark WHERE product = p.id), "
 	        "(SELECT MIN(price) FROM variant WHERE product = p.id), "
 	        "(SELECT MAX(price) FROM variant WHERE product = p.id), "
 	        "(SELECT compare_at FROM variant WHERE product = p.id "

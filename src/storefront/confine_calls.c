@@ -40,6 +40,7 @@ static const int always[] = {
     C(stat64), C(lstat), C(lstat64), C(fstat), C(fstat64), C(newfstatat),
     C(fstatat64), C(statx), C(access), C(faccessat), C(faccessat2), C(readlink),
     C(readlinkat), C(getcwd), C(poll), C(ppoll), C(select), C(pselect6),
+    C(epoll_wait), C(epoll_pwait),
     /* visitors, whom we accept; never sockets of our own */
     C(accept), C(accept4), C(shutdown), C(recvfrom), C(recvmsg), C(sendto),
     C(sendmsg), C(getsockopt), C(setsockopt), C(getsockname), C(getpeername),

@@ -83,6 +83,12 @@ db_rollback(struct db *db)
 		db->engine->sql(db, "ROLLBACK", 0, NULL, NULL, NULL);
 }
 
+int
+db_stamp(struct db *db, int64_t stamp[2])
+{
+	return db->engine->stamp == NULL ? -1 : db->engine->stamp(db, stamp);
+}
+
 const void *
 db_store(struct db *db)
 {

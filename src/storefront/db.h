@@ -28,6 +28,12 @@ struct engine {
 	void (*close)(struct db *db);
 	/* What it needs once it is open: db_needs(). */
 	void (*needs)(struct db *db, db_need *need, void *arg);
+	/* Another number after every commit of anybody's to the database, as
+	 * this connection sees it: 0; -1 where none is to be had for less than
+	 * a statement: NULL. */
+	int (*stamp)(struct db *db, int64_t stamp[2]);
+	/* Statements that follow the schema's: its triggers. */
+	const char *marks;
 	/* Product and version. */
 	void (*describe)(struct db *db, char *text, size_t size);
 };
@@ -57,7 +63,8 @@ void db_wal_committed(
 /* ---------------------------------------------------------------- db_schema.c */
 
 /* Texts put into the program by embed.S. */
-extern const char schema_3_sql[], schema_4_sql[];
+extern const char schema_3_sql[], schema_4_sql[], schema_5_sql[],
+    marks_sqlite_sql[], marks_pgsql_sql[];
 /* The version of the tables that this program knows. */
 int db_schema_version(void);
 /* Makes a shop of an empty database, or brings an older one up; -1 with

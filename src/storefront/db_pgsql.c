@@ -381,4 +381,5 @@ const struct engine db_pgsql = {
     .close = pgsql_close,
     .describe = pgsql_describe,
     .needs = pgsql_needs,
+    .marks = marks_pgsql_sql,
 };

@@ -26,10 +26,12 @@ static const struct step {
 	int to;
 	const char *what;
 	const char *script; /* schema_N.sql, or NULL */
+	bool marks;         /* and the engine's triggers */
 } steps[] = {
-    {2, "one active sender (the library's tables)", NULL},
-    {3, "what happens to an order", schema_3_sql},
-    {4, "accounts, leads, the catalogue as it was pushed", schema_4_sql},
+    {2, "one active sender (the library's tables)", NULL, false},
+    {3, "what happens to an order", schema_3_sql, false},
+    {4, "accounts, leads, the catalogue as it was pushed", schema_4_sql, false},
+    {5, "marks of what has changed in the catalogue", schema_5_sql, true},
 };
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
@@ -216,6 +218,8 @@ take(struct db *db, const struct step *step)
 	mine = num(meta.version) < step->to;
 	if (mine && step->script != NULL && run_script(db, step->script) != 0)
 		goto undo;
+	if (mine && step->marks && run_script(db, db->engine->marks) != 0)
+		goto undo;
 	if (mine && db_run(db, NULL, NULL,
 	                "UPDATE meta SET value = $1 WHERE name = 'schema'",
 	                NUM(step->to)) < 0)
@@ -238,6 +242,7 @@ make_shop(struct db *db, const char *currency)
 	if (db_begin(db) != 0)
 		return -1;
 	if (run_script(db, schema_sql) == 0 &&
+	    run_script(db, db->engine->marks) == 0 &&
 	    db_run(db, NULL, NULL,
 	        "INSERT INTO meta (name, value) VALUES ('schema', $1), "
 	        "('currency', $2) ON CONFLICT DO NOTHING",

@@ -1,4 +1,5 @@
-# embed.S - texts that the program carries: the schema, the demo catalogue.
+# embed.S - texts that the program carries: the schema with its triggers, the
+# demo catalogue.
 	.section .rodata
 	.global schema_sql
 	.type schema_sql, %object
@@ -18,6 +19,24 @@ schema_4_sql:
 	.incbin "src/storefront/schema_4.sql"
 	.byte 0
 	.size schema_4_sql, . - schema_4_sql
+	.global schema_5_sql
+	.type schema_5_sql, %object
+schema_5_sql:
+	.incbin "src/storefront/schema_5.sql"
+	.byte 0
+	.size schema_5_sql, . - schema_5_sql
+	.global marks_sqlite_sql
+	.type marks_sqlite_sql, %object
+marks_sqlite_sql:
+	.incbin "src/storefront/marks_sqlite.sql"
+	.byte 0
+	.size marks_sqlite_sql, . - marks_sqlite_sql
+	.global marks_pgsql_sql
+	.type marks_pgsql_sql, %object
+marks_pgsql_sql:
+	.incbin "src/storefront/marks_pgsql.sql"
+	.byte 0
+	.size marks_pgsql_sql, . - marks_pgsql_sql
 	.global demo_csv
 	.type demo_csv, %object
 demo_csv:

@@ -5,6 +5,10 @@
  * cut off on its way is not obeyed; a peer that sends half a request and falls
  * silent is left after PEER_SECONDS.  A visitor who went away is no error.
  *
+ * libfcgi reads requests; answers are written here: its own streams copy them,
+ * 8 KB at a time, and then wait for the peer to close first, which is needed
+ * only where something was left unread.  A page goes out in one call.
+ *
  * Does not keep a FastCGI connection, whatever the peer asks for: it would hold
  * a thread.
  */
@@ -26,30 +30,79 @@
 
 extern char **environ;
 
+static const struct timeval limit = {.tv_sec = PEER_SECONDS};
+
 /* -------------------------------------------------- one request, any way */
 
-/* The value of a variable of an environment.  One that comes twice (libfcgi
- * keeps both) is as good as absent: nobody knows which was meant. */
-static const char *
-variable(char **environment, const char *name)
-{
-	size_t length = strlen(name);
-	const char *found = NULL;
+/* The variables that are asked for, and nothing else of an environment. */
+static const char *const names[] = {"CONTENT_LENGTH", "CONTENT_TYPE",
+    "DOCUMENT_URI", "HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_PURPOSE", "HTTP_SEC_FETCH_SITE",
+    "HTTP_SEC_PURPOSE", "HTTP_USER_AGENT", "HTTP_X_MOZ", "PATH_INFO",
+    "QUERY_STRING", "REMOTE_ADDR", "REQUEST_METHOD", "REQUEST_URI",
+    "SCRIPT_NAME", "SERVER_PROTOCOL"};
+#define NAMES (sizeof(names) / sizeof(*names))
 
-	for (char **v = environment; *v != NULL; v++)
-		if (strncmp(*v, name, length) == 0 && (*v)[length] == '=') {
-			if (found != NULL)
-				return NULL;
-			found = *v + length + 1;
-		}
-	return found;
+struct variables {
+	const char *value[NAMES];
+	bool twice[NAMES];
+};
+
+/* Its place in the list, or NAMES. */
+static size_t
+name_at(const char *name, size_t length)
+{
+	size_t low = 0, high = NAMES;
+
+	while (low < high) {
+		size_t at = (low + high) / 2;
+		int order = strncmp(name, names[at], length);
+
+		if (order == 0 && names[at][length] == '\0')
+			return at;
+		if (order <= 0)
+			high = at;
+		else
+			low = at + 1;
+	}
+	return NAMES;
+}
+
+static void
+variables_read(struct variables *list, char **environment)
+{
+	*list = (struct variables){0};
+	for (char **v = environment; *v != NULL; v++) {
+		const char *equals = strchr(*v, '=');
+		size_t at = equals == NULL
+		    ? NAMES
+		    : name_at(*v, (size_t)(equals - *v));
+
+		if (at == NAMES)
+			continue;
+		list->twice[at] |= list->value[at] != NULL;
+		list->value[at] = equals + 1;
+	}
+}
+
+/* The value of a variable.  One that comes twice (libfcgi keeps both) is as good
+ * as absent: nobody knows which was meant. */
+static const char *
+variable(const struct variables *list, const char *name)
+{
+	size_t at = name_at(name, strlen(name));
+
+	return at < NAMES && !list->twice[at] ? list->value[at] : NULL;
 }
 
 /* An answer, to be sent and then freed by answered(). */
 struct answer {
 	struct arena *arena; /* of its request */
 	struct text out;
-	struct file_body *file; /* to send behind it; NULL = nothing */
+	/* To send behind it, if there is any: a file, or others' memory. */
+	struct file_body *file;
+	struct slice slice[1 + PIECES_MAX]; /* the first is ${out} */
+	size_t slices;
 };
 
 /* Answers one request, or refuses it with ${status} if that is not 0. */
@@ -76,9 +129,12 @@ answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
 			response_header(&response, "Allow", "GET, HEAD, POST");
 	}
 	response_cgi(&response, head, &a->out);
+	a->slice[a->slices++] = (struct slice){a->out.data, a->out.length};
 	if (!head && response.status != 304) {
 		a->file = response.file;
 		response.file = NULL;
+		for (size_t i = 0; i < response.pieces; i++)
+			a->slice[a->slices++] = response.piece[i];
 	}
 	response_free(&response);
 }
@@ -161,6 +217,7 @@ int
 cgi_serve(const struct settings *settings)
 {
 	static const struct response failed = {.body = {.failed = true}};
+	struct variables variables;
 	struct answer a = {0};
 	struct shop shop;
 	bool open = false;
@@ -170,15 +227,19 @@ cgi_serve(const struct settings *settings)
 	    shop_open(&shop, settings) != 0) {
 		shop_log("%s", shop_error());
 		response_cgi(&failed, false, &a.out);
+		a.slice[a.slices++] =
+		    (struct slice){a.out.data, a.out.length};
 	} else {
 		open = true;
 		confine(settings, shop.db, NULL, true);
-		answer(&shop, 0, cgi_get, cgi_read, environ, &a);
+		variables_read(&variables, environ);
+		answer(&shop, 0, cgi_get, cgi_read, &variables, &a);
 	}
 	cgi_drain();
 	/* Half an answer is worse than none: then the web server says 500. */
-	if (!a.out.failed && cgi_write(a.out.data, a.out.length) &&
-	    a.file != NULL)
+	for (size_t i = 0; i < a.slices && !a.out.failed; i++)
+		a.out.failed = !cgi_write(a.slice[i].data, a.slice[i].length);
+	if (!a.out.failed && a.file != NULL)
 		cgi_write_file(a.file);
 	/* The web server waits for the end of these, not of the process.  Not
 	 * closed: no file of the database may get their numbers. */
@@ -192,16 +253,15 @@ cgi_serve(const struct settings *settings)
 
 /* --------------------------------------------------------------- FastCGI */
 
-static const char *
-fcgi_get(void *arg, const char *name)
-{
-	return variable(((FCGX_Request *)arg)->envp, name);
-}
+struct asked {
+	struct variables variables; /* first: cgi_get() reads them */
+	FCGX_Stream *in;
+};
 
 static long
 fcgi_read(void *arg, char *buffer, size_t n)
 {
-	FCGX_Stream *in = ((FCGX_Request *)arg)->in;
+	FCGX_Stream *in = ((struct asked *)arg)->in;
 	int got = FCGX_GetStr(buffer, (int)n, in);
 
 	/* A body that was cut off or aborted ends like a whole one, but for
@@ -223,43 +283,159 @@ parameters_check(char **environment)
 	return 0;
 }
 
+/* What FastCGI wraps an answer in: records of a type, in this request's name,
+ * with their length; the end of the output; and the end of the request. */
+#define RECORD_MAX 65535
+#define HEADER(type, id, length)                                               \
+	{1, (type), (uint8_t)((id) >> 8), (uint8_t)(id),                       \
+	    (uint8_t)((length) >> 8), (uint8_t)(length), 0, 0}
+enum { STDOUT = 6, END_REQUEST = 3 };
+
+/* As struct iovec wants it, who serves reading, too. */
+static void *
+sendable(const void *data)
+{
+	void *same;
+
+	memcpy(&same, &data, sizeof(same));
+	return same;
+}
+
+/* false: the peer is gone, or takes nothing. */
+static bool
+fcgi_write(int fd, struct iovec *part, int parts)
+{
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
+	while (parts > 0) {
+		struct msghdr message = {
+		    .msg_iov = part, .msg_iovlen = (size_t)parts};
+		ssize_t n = sendmsg(fd, &message, flags);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN && (flags & MSG_DONTWAIT) != 0) {
+			/* Only who takes it slowly needs a limit. */
+			setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
+			    sizeof(limit));
+			flags = MSG_NOSIGNAL;
+			continue;
+		}
+		if (n <= 0)
+			return false;
+		for (; parts > 0 && (size_t)n >= part->iov_len;
+		     part++, parts--)
+			n -= (ssize_t)part->iov_len;
+		if (parts > 0) {
+			part->iov_base = (char *)part->iov_base + n;
+			part->iov_len -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+/* Sends the slices, and with ${end} that there is no more, in as few calls as
+ * there are records. */
+static bool
+fcgi_send(const FCGX_Request *request, const struct slice *slice, size_t n,
+    bool end)
+{
+	const int id = request->requestId;
+	const uint8_t last[][8] = {HEADER(STDOUT, id, 0),
+	    HEADER(END_REQUEST, id, 8), {0} /* it went well */};
+	size_t done = 0; /* of the first slice */
+
+	do {
+		uint8_t header[8] = HEADER(STDOUT, id, 0);
+		struct iovec part[3 + PIECES_MAX];
+		size_t length = 0;
+		int parts = 1;
+
+		while (n > 0 && length < RECORD_MAX) {
+			size_t more = slice->length - done;
+
+			if (more > RECORD_MAX - length)
+				more = RECORD_MAX - length;
+			part[parts++] = (struct iovec){
+			    (char *)sendable(slice->data) + done, more};
+			length += more;
+			done += more;
+			if (done == slice->length) {
+				slice++;
+				n--;
+				done = 0;
+			}
+		}
+		header[4] = (uint8_t)(length >> 8);
+		header[5] = (uint8_t)length;
+		/* An empty record would be the output's end. */
+		part[0] = (struct iovec){header, length > 0 ? 8 : 0};
+		if (n == 0 && end)
+			part[parts++] = (struct iovec){
+			    sendable(last), sizeof(last)};
+		if (!fcgi_write(request->ipcFd, part, parts))
+			return false;
+	} while (n > 0);
+	return true;
+}
+
 static void
-fcgi_write_file(const struct file_body *file, FCGX_Stream *out)
+fcgi_send_file(const FCGX_Request *request, const struct file_body *file)
 {
 	char piece[PIECE];
 	int64_t at = 0;
 	long n;
 
-	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0 &&
-	       FCGX_PutStr(piece, (int)n, out) == n)
+	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0) {
+		struct slice slice = {piece, (size_t)n};
+
+		if (!fcgi_send(request, &slice, 1, false))
+			return;
 		at += n;
+	}
+	fcgi_send(request, NULL, 0, true);
 }
 
 /* The request that libfcgi has read. */
 static void
 fcgi_answer(struct shop *shop, FCGX_Request *request, struct answer *a)
 {
-	answer(shop, parameters_check(request->envp), fcgi_get, fcgi_read,
-	    request, a);
+	static const char failed[] = "Status: 503 Service Unavailable\r\n\r\n";
+	struct asked asked = {.in = request->in};
+
+	variables_read(&asked.variables, request->envp);
+	answer(shop, parameters_check(request->envp), cgi_get, fcgi_read,
+	    &asked, a);
 	if (a->out.failed) {
-		FCGX_PutS(
-		    "Status: 503 Service Unavailable\r\n\r\n", request->out);
+		a->slice[0] = (struct slice){failed, sizeof(failed) - 1};
+		fcgi_send(request, a->slice, 1, true);
+	} else if (fcgi_send(request, a->slice, a->slices, a->file == NULL) &&
+	           a->file != NULL) {
+		fcgi_send_file(request, a->file);
+	}
+}
+
+/* Ends the connection.  Where all that the peer has sent is read, it loses
+ * nothing by that; else the library takes the rest, until the peer closes. */
+static void
+fcgi_end(FCGX_Request *request, int fd)
+{
+	if (FCGX_GetChar(request->in) == EOF &&
+	    FCGX_GetError(request->in) == 0) {
+		FCGX_Free(request, 0);
+		close(fd);
 	} else {
-		FCGX_PutStr(a->out.data, (int)a->out.length, request->out);
-		if (a->file != NULL)
-			fcgi_write_file(a->file, request->out);
+		FCGX_Free(request, 1);
 	}
 }
 
 void
 connection_serve(struct shop *shop, int fd)
 {
-	static const struct timeval limit = {.tv_sec = PEER_SECONDS};
 	struct answer a = {0};
 	FCGX_Request request;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	/* Listen socket -1: the library never accepts by itself.  Without
 	 * keepConnection it would close the connection it is just given. */
 	if (FCGX_InitRequest(&request, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
@@ -273,8 +449,11 @@ connection_serve(struct shop *shop, int fd)
 	/* Whatever the peer would like: see the top. */
 	request.keepConnection = 0;
 	/* Parameters that were cut off look complete, but for this. */
-	if (FCGX_GetError(request.in) == 0)
+	if (FCGX_GetError(request.in) == 0) {
 		fcgi_answer(shop, &request, &a);
-	FCGX_Finish_r(&request);
+		fcgi_end(&request, fd);
+	} else {
+		FCGX_Finish_r(&request);
+	}
 	answered(shop, &a);
 }

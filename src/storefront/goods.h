@@ -11,6 +11,7 @@
 /* ------------------------------------------------------- catalog.c: the catalogue */
 
 #define PRICE_MAX 1000000000 /* minor units */
+#define MARK_BYTES 24        /* a number of 64 bits as text */
 
 struct variant {
 	int64_t id;
@@ -30,6 +31,7 @@ struct category {
 };
 struct product {
 	const char *id;   /* Klaviyo's ProductID */
+	char mark[MARK_BYTES]; /* shelf_mark's of it; "" = none, or not read */
 	const char *handle, *title, *body, *vendor;
 	const char *image, *image_alt; /* "/images/x.png" or an absolute URL */
 	struct category *categories;
@@ -125,8 +127,9 @@ struct cart {
 };
 int cart_load(struct db *db, struct arena *arena, const char *id,
     struct cart *cart); /* "" gives an empty cart */
-/* Units in a cart, for the header; -1 on failure. */
-int cart_units(struct db *db, const char *id);
+/* Units in a cart, for the header; -1 on failure.  ${added}: is there something
+ * to take by cart_take_added()? */
+int cart_units(struct db *db, const char *id, bool *added);
 
 enum cart_change {
 	CART_FAILED = -1,

@@ -122,6 +122,8 @@ shop_open(struct shop *shop, const struct settings *settings)
 void
 shop_close(struct shop *shop)
 {
+	kept_release(shop->held);
+	shop->held = NULL;
 	db_close(shop->db);
 	shop->db = NULL;
 	sodium_memzero(shop->secret, sizeof(shop->secret));
@@ -324,6 +326,8 @@ shop_handle(
 	    .exchange_id = ""};
 
 	shop->after = NULL;
+	kept_release(shop->held);
+	shop->held = NULL;
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {
 		shop_log("%s %s: %s", request->method, path_logged(request),

@@ -8,7 +8,10 @@
 #ifndef STOREFRONT_PAGES_H
 #define STOREFRONT_PAGES_H
 
+#include "shelf.h"
 #include "tpl.h"
+
+struct frame;
 
 /* One request being answered. */
 struct visit {
@@ -36,13 +39,53 @@ struct page {
 	const char *query;
 	bool quiet;       /* no tracking here; see struct visit */
 	struct tracking tracking;
+	struct making *making; /* it is to be kept; NULL: it is not */
+	struct frame *frame;   /* it is made of this one, which is kept */
 };
 
 typedef int page_function(struct visit *visit);
 
+/*
+ * pages_kept.c: product pages, all of them but what is the visitor's.
+ */
+/* What a page is being made of, to be kept. */
+struct making {
+	const char *key;
+	uint64_t when;
+	char mark[MARK_BYTES];
+	const struct product *product, *others;
+	bool asks; /* it holds a form that a known visitor finds filled in */
+	/* As it is drawn, with nothing and with something in the cart. */
+	struct text empty, full;
+};
+/* Begins the page of a product from what is kept: 1; 0, it has to be made; -1. */
+int frame_begin(struct visit *visit, struct page *page, const char *handle);
+/* A page is to be made: *${making} gets NULL if it is not one to be kept.  Before
+ * anything is read for it. */
+int frame_making(
+    struct visit *visit, const char *handle, struct making **making);
+/* Renders and keeps it; NULL: it cannot be kept, and is a page like others. */
+struct frame *frame_make(struct visit *visit, struct page *page);
+/* The whole body, for a visitor with so many articles in the cart. */
+void frame_show(struct visit *visit, const struct page *page, int units);
+/* The same of one that is drawn, and could not be kept. */
+int frame_unkept(struct visit *visit, const struct page *page, int units);
+/* page_head() with the scripts that everybody gets. */
+void frame_head(const struct frame *frame, struct response *response);
+const char *frame_tag(const struct frame *frame);
+
+/* What the page is, and which scripts may run on it. */
+void page_head(struct visit *visit, const struct page *page, const char *csp,
+    struct response *response);
+/* An entity tag of a body, quotes included. */
+#define TAG_BYTES 40
+void page_tag(const char *body, size_t length, char tag[TAG_BYTES]);
+
 /* Begins a page of the layout with ${file} as its body.  -1 if out of memory. */
 int page_begin(struct visit *visit, struct page *page, const char *file,
     const char *title);
+/* The same without a template. */
+void page_blank(struct visit *visit, struct page *page);
 /* Renders it with menu, cart count, tracking and headers; frees it. */
 int page_show(struct visit *visit, struct page *page);
 /* pages_after.c: its view, or its checkout, is told when the answer is out. */
@@ -140,6 +183,8 @@ const char *restore_link(struct visit *visit, const struct cart *cart);
 void put_notify(
     struct visit *visit, struct tpl *body, const struct product *product);
 bool notify_answered(struct visit *visit);
+/* Is there something to wait for, and so a form? */
+bool notify_asks(const struct product *product);
 int notify_post(struct visit *visit);
 
 /* pages_feed.c */

@@ -52,4 +52,7 @@ shop_after(struct shop *shop)
 	shop->after = NULL;
 	if (after != NULL)
 		tracking_page(&after->tracking, shop->db, after->now);
+	/* The last who looked at it. */
+	kept_release(shop->held);
+	shop->held = NULL;
 }

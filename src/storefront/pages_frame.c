@@ -13,22 +13,29 @@
 #include <sodium.h>
 #include <string.h>
 
-#define PUBLIC_SECONDS 60
+#define PUBLIC "public, max-age=60"
 
 int
 page_begin(struct visit *visit, struct page *page, const char *file,
     const char *title)
 {
-	memset(page, 0, sizeof(*page));
-	page->open = page->query = "";
+	page_blank(visit, page);
 	page->layout = tpl_new();
 	if (page->layout == NULL)
 		return shop_fail("out of memory");
 	page->file = file;
-	page->status = 200;
-	page->quiet = visit->quiet;
 	page->body = tpl_include(page->layout, "BODY", file);
 	tpl_set(page->layout, "TITLE", title);
+	return 0;
+}
+
+void
+page_blank(struct visit *visit, struct page *page)
+{
+	memset(page, 0, sizeof(*page));
+	page->open = page->query = page->file = "";
+	page->status = 200;
+	page->quiet = visit->quiet;
 	page->tracking = (struct tracking){
 	    .settings = visit->shop->settings,
 	    .arena = visit->arena,
@@ -38,7 +45,6 @@ page_begin(struct visit *visit, struct page *page, const char *file,
 	    .visitor = &visit->session,
 	    .exchange_id = visit->exchange_id,
 	};
-	return 0;
 }
 
 enum side
@@ -58,6 +64,10 @@ page_drop(struct page *page)
 	tpl_free(page->layout);
 	text_free(&page->tracking.scripts);
 	text_free(&page->tracking.csp);
+	if (page->making != NULL) {
+		text_free(&page->making->empty);
+		text_free(&page->making->full);
+	}
 	page->layout = NULL;
 }
 
@@ -66,7 +76,7 @@ put_menu(struct visit *visit, struct page *page)
 {
 	struct category *list = NULL;
 
-	if (catalog_collections(visit->shop->db, visit->arena, &list) < 0)
+	if (shelf_menu(visit->shop, visit->arena, &list) < 0)
 		return -1;
 	for (; list != NULL; list = list->next) {
 		struct tpl *item = tpl_section(page->layout, "COLLECTION");
@@ -80,21 +90,23 @@ put_menu(struct visit *visit, struct page *page)
 	return 0;
 }
 
-static void
-put_policy(struct visit *visit, struct page *page)
+void
+page_head(struct visit *visit, const struct page *page, const char *csp,
+    struct response *response)
 {
 	const struct settings *settings = visit->shop->settings;
 	const char *hosts = page->tracking.side == SIDE_NONE
 	    ? ""
 	    : tracking_hosts(settings, visit->arena, false);
 
+	response_header(response, "Content-Type", "text/html; charset=utf-8");
 	/* Who only wants to be told still lends nobody a frame or a base. */
 	if (settings->csp_report)
-		response_header(visit->response, "Content-Security-Policy",
+		response_header(response, "Content-Security-Policy",
 		    "base-uri 'none'; frame-ancestors 'none'");
 	/* strict-dynamic: what an allowed block adds may run; forms of
 	   klaviyo.js bring inline styles. */
-	response_header(visit->response,
+	response_header(response,
 	    settings->csp_report ? "Content-Security-Policy-Report-Only"
 	                         : "Content-Security-Policy",
 	    arena_printf(visit->arena,
@@ -102,16 +114,28 @@ put_policy(struct visit *visit, struct page *page)
 	        "connect-src 'self'%s; img-src 'self' data: https:%s; "
 	        "style-src 'self' 'unsafe-inline'%s; font-src 'self'%s; "
 	        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-	        page->tracking.csp.data != NULL ? page->tracking.csp.data : "",
-	        hosts, hosts, hosts, hosts));
+	        csp != NULL ? csp : "", hosts, hosts, hosts, hosts));
+}
+
+void
+page_tag(const char *body, size_t length, char tag[TAG_BYTES])
+{
+	unsigned char hash[16];
+	char base64[32];
+
+	crypto_generichash(hash, sizeof(hash), (const unsigned char *)body,
+	    length, NULL, 0);
+	sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	snprintf(tag, TAG_BYTES, "\"%s\"", base64);
 }
 
 static void
 put_cache_headers(struct visit *visit, const struct page *page)
 {
 	struct response *response = visit->response;
-	unsigned char hash[16];
-	char base64[32], tag[40];
+	const char *tag;
+	char made[TAG_BYTES];
 
 	/* What the server tells of is told once a page; what somebody said
 	   of cookies is theirs, and what they take back shall not be seen
@@ -122,19 +146,16 @@ put_cache_headers(struct visit *visit, const struct page *page)
 		response_header(response, "Cache-Control", "private, no-store");
 		return;
 	}
-	crypto_generichash(hash, sizeof(hash),
-	    (const unsigned char *)response->body.data, response->body.length,
-	    NULL, 0);
-	sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash),
-	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	snprintf(tag, sizeof(tag), "\"%s\"", base64);
+	tag = page->frame != NULL ? frame_tag(page->frame) : made;
+	if (tag == made)
+		page_tag(response->body.data, response->body.length, made);
 	response_header(response, "ETag", tag);
-	response_header(response, "Cache-Control",
-	    arena_printf(visit->arena, "public, max-age=%d", PUBLIC_SECONDS));
+	response_header(response, "Cache-Control", PUBLIC);
 	/* With a session the page is another one. */
 	response_header(response, "Vary", "Cookie");
 	if (strstr(visit->request->if_none_match, tag) != NULL) {
 		response->status = 304;
+		response->pieces = 0;
 		text_free(&response->body);
 	}
 }
@@ -162,40 +183,80 @@ take_added(struct visit *visit, struct page *page)
 	page->tracking.checkout_url = restore_link(visit, cart);
 }
 
+/* What is the same for all visitors who see this page. */
+static int
+put_frame(struct visit *visit, struct page *page)
+{
+	if (put_menu(visit, page) != 0)
+		return -1;
+	consent_put(visit, page);
+	if (!page->listed)
+		tpl_show(page->layout, "NOINDEX");
+	tpl_set(page->layout, "Q", page->query);
+	if (page->making != NULL)
+		page->frame = frame_make(visit, page);
+	return 0;
+}
+
+/* What the page tells of is not what it tells everybody of. */
+static bool
+own_scripts(const struct page *page)
+{
+	const struct tracking *t = &page->tracking;
+
+	return page->frame == NULL || t->added != NULL ||
+	       (*t->visitor->email != '\0' && !t->unnamed);
+}
+
+static int
+render(struct visit *visit, struct page *page, int units)
+{
+	struct text *scripts = &page->tracking.scripts;
+
+	if (page->frame != NULL) {
+		frame_show(visit, page, units);
+		return 0;
+	}
+	if (page->making != NULL)
+		return frame_unkept(visit, page, units);
+	tpl_num(page->layout, "CART_COUNT", units);
+	if (units == 0)
+		tpl_show(page->layout, "CART_EMPTY");
+	tpl_markup(page->layout, "SCRIPTS",
+	    scripts->data != NULL ? scripts->data : "");
+	return tpl_render("layout.tpl", page->layout, &visit->response->body);
+}
+
 int
 page_show(struct visit *visit, struct page *page)
 {
 	struct response *response = visit->response;
-	int units = cart_units(visit->shop->db, visit->session.cart);
+	bool added;
+	int units =
+	    cart_units(visit->shop->db, visit->session.cart, &added);
 	int result = -1;
 
-	if (units < 0 || put_menu(visit, page) != 0)
+	if (units < 0 ||
+	    (page->frame == NULL && put_frame(visit, page) != 0))
 		goto out;
 	/* What was added waits for a page that can tell. */
 	if (page->quiet)
 		page->tracking.side = SIDE_NONE;
-	else
+	else if (added)
 		take_added(visit, page);
 	if (*visit->session.account != '\0' &&
 	    tracking_email_pending(visit->shop->db, visit->session.email))
 		page->tracking.unnamed = true;
 	page_tell_later(visit, page);
-	tracking_render(&page->tracking);
-	consent_put(visit, page);
-	tpl_num(page->layout, "CART_COUNT", units);
-	if (units == 0)
-		tpl_show(page->layout, "CART_EMPTY");
-	if (!page->listed)
-		tpl_show(page->layout, "NOINDEX");
-	tpl_set(page->layout, "Q", page->query);
-	tpl_markup(page->layout, "SCRIPTS",
-	    page->tracking.scripts.data != NULL ? page->tracking.scripts.data
-	                                        : "");
-	if (tpl_render("layout.tpl", page->layout, &response->body) != 0)
+	if (own_scripts(page))
+		tracking_render(&page->tracking);
+	if (render(visit, page, units) != 0)
 		goto out;
 	response->status = page->status;
-	response_header(response, "Content-Type", "text/html; charset=utf-8");
-	put_policy(visit, page);
+	if (own_scripts(page))
+		page_head(visit, page, page->tracking.csp.data, response);
+	else
+		frame_head(page->frame, response);
 	if (page->secret) {
 		response->no_referrer = true;
 		response_header(

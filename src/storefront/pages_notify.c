@@ -36,6 +36,16 @@ notify_answered(struct visit *visit)
 	       field(&visit->request->query, "notified") != NULL;
 }
 
+bool
+notify_asks(const struct product *product)
+{
+	const struct variant *v = product->variants;
+
+	while (v != NULL && !waits(v))
+		v = v->next;
+	return v != NULL;
+}
+
 static void
 put_choice(struct tpl *form, const struct product *p, int64_t chosen)
 {
@@ -65,10 +75,8 @@ put_notify(struct visit *visit, struct tpl *body, const struct product *p)
 	const char *done = field(&visit->request->query, "notified");
 	const struct notify *n = visit->notify;
 	struct tpl *section, *form;
-	bool any = false;
+	bool any = notify_asks(p);
 
-	for (const struct variant *v = p->variants; v != NULL; v = v->next)
-		any = any || waits(v);
 	if (!any && !notify_answered(visit))
 		return;
 	section = tpl_section(body, "NOTIFY");

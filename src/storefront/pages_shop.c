@@ -101,7 +101,7 @@ home_page(struct visit *visit)
 
 	if (catalog_list(visit->shop->db, visit->arena, NULL, NULL, 0, 8,
 	        &listing) < 0 ||
-	    catalog_collections(visit->shop->db, visit->arena, &list) < 0 ||
+	    shelf_menu(visit->shop, visit->arena, &list) < 0 ||
 	    page_begin(visit, &page, "home.tpl", "Books and paper") != 0)
 		return -1;
 	page.public = page.listed = true;
@@ -167,7 +167,7 @@ search_page(struct visit *visit)
 	if ((*q != '\0' &&
 	        catalog_list(visit->shop->db, visit->arena, NULL, q,
 	            (at - 1) * PER_PAGE, PER_PAGE, &listing) < 0) ||
-	    catalog_collections(visit->shop->db, visit->arena, &hints) < 0 ||
+	    shelf_menu(visit->shop, visit->arena, &hints) < 0 ||
 	    page_begin(visit, &page, "search.tpl", "Search") != 0)
 		return -1;
 	page.public = true;
@@ -304,15 +304,20 @@ product_show(
     struct visit *visit, const char *handle, int status, const char *error)
 {
 	struct listing related = {0};
+	struct making *making = NULL;
 	struct product *product;
 	struct page page;
 	int found;
 
+	if (status == 200 && error == NULL &&
+	    frame_making(visit, handle, &making) != 0)
+		return -1;
 	found = catalog_product(
 	    visit->shop->db, visit->arena, handle, &product);
 	if (found <= 0)
 		return found < 0 ? -1 : page_not_found(visit);
-	if (catalog_related(visit->shop->db, visit->arena, product->id, 4,
+	if (catalog_related(visit->shop->db, visit->arena, product->id,
+	        SHELF_OTHERS,
 	        &related) < 0 ||
 	    page_begin(visit, &page, "product.tpl", product->title) != 0)
 		return -1;
@@ -332,11 +337,25 @@ product_show(
 	/* A refused form is not another view. */
 	if (error == NULL && !notify_answered(visit))
 		page.tracking.viewed = product;
+	/* The form would hold this visitor's address. */
+	if (making != NULL &&
+	    (!notify_asks(product) || *visit->session.email == '\0')) {
+		making->product = product;
+		making->others = related.products;
+		making->asks = notify_asks(product);
+		page.making = making;
+	}
 	return page_show(visit, &page);
 }
 
 int
 product_page(struct visit *visit)
 {
-	return product_show(visit, visit->rest, 200, NULL);
+	struct page page;
+	int kept = frame_begin(visit, &page, visit->rest);
+
+	if (kept < 0)
+		return -1;
+	return kept > 0 ? page_show(visit, &page)
+	                : product_show(visit, visit->rest, 200, NULL);
 }

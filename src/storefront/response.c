@@ -192,7 +192,11 @@ response_cgi(const struct response *response, bool head, struct text *out)
 		bare(500, head, out);
 		return;
 	}
-	text_printf(out, "Status: %d %s\r\n", status, reason(status));
+	text_add(out, "Status: ");
+	text_add(out, NUM(status));
+	text_add(out, " ");
+	text_add(out, reason(status));
+	text_add(out, "\r\n");
 	text_addn(out, response->headers.data, response->headers.length);
 	if (status == 204 || status == 304) {
 		text_add(out, "\r\n");
@@ -201,6 +205,14 @@ response_cgi(const struct response *response, bool head, struct text *out)
 	if (response->file != NULL) {
 		text_printf(out, "Content-Length: %lld\r\n\r\n",
 		    (long long)file_body_length(response->file));
+		return;
+	}
+	if (response->pieces > 0) {
+		size_t length = 0;
+
+		for (size_t i = 0; i < response->pieces; i++)
+			length += response->piece[i].length;
+		text_printf(out, "Content-Length: %zu\r\n\r\n", length);
 		return;
 	}
 	text_printf(out, "Content-Length: %zu\r\n\r\n", response->body.length);

@@ -49,6 +49,15 @@ CREATE TABLE IF NOT EXISTS product_category (
 
 CREATE INDEX IF NOT EXISTS product_category_slug ON product_category (slug);
 
+-- Another number after every change of a product that a page shows, but for its
+-- stock; in the row '', of which products there are, where and in which order.
+-- Triggers write it (marks_sqlite.sql, marks_pgsql.sql), whoever makes the
+-- change: by it a page that was kept is known to be as good as a new one.
+CREATE TABLE IF NOT EXISTS shelf_mark (
+  product TEXT PRIMARY KEY,
+  mark INTEGER NOT NULL           -- random: one that was there never returns
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS cart (
   id TEXT PRIMARY KEY,            -- random
   revision INTEGER NOT NULL,      -- grows with every change

@@ -21,29 +21,36 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "kept.h"
 #include "serve.h"
 #include "tpl.h"
 
 #define DRAIN_SECONDS 1
 #define END_SECONDS 5
 #define THREADS_MAX 64
+#define KEPT_BYTES ((size_t)24 * 1024 * 1024)
 
 struct server {
 	struct listener listener;
+	struct kept *kept;
 	struct shop shops[THREADS_MAX];
+	int waits[THREADS_MAX]; /* each thread's, for the listener or the end */
 	pthread_t threads[THREADS_MAX];
 	int opened, started;
 };
 
 /* Readable, and never read, once the process is to end. */
 static int stop_fd = -1;
+static atomic_bool stopping; /* the same, for less than a call */
 
 /* ------------------------------------------------------- the accept loop */
 
@@ -63,6 +70,7 @@ stop(int signal_number)
 	int saved = errno;
 
 	(void)signal_number;
+	atomic_store(&stopping, true);
 	if (write(stop_fd, &one, sizeof(one)) < 0) {
 		/* It is readable already. */
 	}
@@ -102,38 +110,54 @@ accept_failed(int error)
 	}
 }
 
+/* A descriptor to wait on.  A visitor wakes one of the threads, not all. */
+static int
+wait_open(int listener)
+{
+	struct epoll_event visitor = {.events = EPOLLIN | EPOLLEXCLUSIVE},
+			   end = {.events = EPOLLIN};
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, listener, &visitor) == 0 &&
+	    epoll_ctl(fd, EPOLL_CTL_ADD, stop_fd, &end) == 0)
+		return fd;
+	shop_fail("epoll: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 struct thread {
-	const struct server *server;
+	int listener, wait;
 	struct shop *shop;
 };
 
 static void *
 thread_run(void *arg)
 {
-	struct thread *thread = arg;
-	struct shop *shop = thread->shop;
-	int listener = thread->server->listener.fd;
+	struct thread thread = *(struct thread *)arg;
+	struct epoll_event event;
 	double end = 0; /* set once the process is to end */
 
-	free(thread);
+	free(arg);
 	for (;;) {
-		struct pollfd p[] = {{.fd = listener, .events = POLLIN},
-		    {.fd = stop_fd, .events = POLLIN}};
-		int fd;
+		int fd = accept4(thread.listener, NULL, NULL, SOCK_CLOEXEC);
 
-		if (end == 0 && poll(p, 2, -1) < 0 && errno != EINTR)
-			stopped(100); /* out of memory: not at full speed */
-		/* Those who already wait at the door are still let in. */
-		if (end == 0 && p[1].revents != 0)
-			end = seconds() + DRAIN_SECONDS;
-		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0) {
-			connection_serve(shop, fd);
+			connection_serve(thread.shop, fd);
 			if (db_lost())
 				stop(0);
-		} else if (accept_failed(errno) != 0)
+		} else if (accept_failed(errno) != 0) {
 			break;
-		if (end != 0 && (fd < 0 || seconds() > end))
+		} else if (end == 0 &&
+		           epoll_wait(thread.wait, &event, 1, -1) < 0 &&
+		           errno != EINTR) {
+			stopped(100); /* not at full speed */
+		}
+		/* Those who already wait at the door are still let in. */
+		if (end == 0 && atomic_load(&stopping))
+			end = seconds() + DRAIN_SECONDS;
+		else if (end != 0 && (fd < 0 || seconds() > end))
 			break;
 	}
 	return NULL;
@@ -152,7 +176,8 @@ threads_start(struct server *server, int count)
 
 		if (thread == NULL)
 			break;
-		*thread = (struct thread){server, &server->shops[i]};
+		*thread = (struct thread){server->listener.fd, server->waits[i],
+		    &server->shops[i]};
 		if (pthread_create(
 		        &server->threads[i], NULL, thread_run, thread) != 0) {
 			free(thread);
@@ -222,13 +247,20 @@ server_start(struct server *server, const struct settings *settings)
 		return shop_fail("libfcgi does not start");
 	if (tpl_load(settings->templates) != 0)
 		return -1;
+	server->kept = kept_new(KEPT_BYTES);
+	if (server->kept == NULL)
+		return -1;
 	for (int i = 0; i < count; i++) {
 		if (shop_open(&server->shops[i], settings) != 0)
 			return -1;
+		server->shops[i].kept = server->kept;
 		server->opened++;
 	}
 	if (listener_open(&server->listener, settings) != 0)
 		return -1;
+	for (int i = 0; i < count; i++)
+		if ((server->waits[i] = wait_open(server->listener.fd)) < 0)
+			return -1;
 	confine(settings, server->shops[0].db, &server->listener, false);
 	if (threads_start(server, (int)count) != 0)
 		return -1;
@@ -264,8 +296,12 @@ serve_fcgi(const struct settings *settings)
 		_exit(result == 0 ? 0 : 1);
 	}
 	listener_close(&server->listener);
-	for (int i = 0; i < server->opened; i++)
+	for (int i = 0; i < server->opened; i++) {
 		shop_close(&server->shops[i]);
+		if (server->waits[i] > 0)
+			close(server->waits[i]);
+	}
+	kept_free(server->kept);
 	free(server);
 	return result == 0 ? 0 : 1;
 }

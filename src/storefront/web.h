@@ -12,6 +12,7 @@
 
 #define BODY_MAX 65536
 #define FIELDS_MAX 100
+#define PIECES_MAX 12
 
 struct field {
 	const char *name, *value;
@@ -40,6 +41,12 @@ struct response {
 	bool bad;            /* a header was refused: answer 500 */
 	bool no_referrer;    /* its address goes nowhere */
 	struct file_body *file; /* the body instead, or NULL; freed with it */
+	/* The body instead, if there are any: others' memory. */
+	struct slice {
+		const char *data;
+		size_t length;
+	} piece[PIECES_MAX];
+	size_t pieces;
 };
 /* A body in a file, which answers may share; freed by the last of them. */
 struct file_body *file_body_new(int fd, int64_t length); /* takes fd */
@@ -73,7 +80,8 @@ typedef const char *http_get(void *arg, const char *name);
 typedef long http_read(void *arg, char *buffer, size_t n);
 int request_make(struct request *request, struct arena *arena, http_get *get,
     http_read *read, void *arg);
-/* The whole answer as CGI wants it: Status, headers, body unless HEAD. */
+/* The whole answer as CGI wants it: Status, headers, body unless HEAD; of a body
+ * in a file or in pieces, only what comes before. */
 void response_cgi(
     const struct response *response, bool head, struct text *out);
 
@@ -112,6 +120,11 @@ struct shop {
 	const char *currency;   /* the database's */
 	char currency_text[4];
 	struct after *after;    /* of the last answer; its request's memory */
+	/* Pages that are kept, of all threads (shelf.c); NULL: none are. */
+	struct kept *kept;
+	struct kept_item *held; /* which the answer is made of */
+	int64_t stamp[2];       /* of the database, at this thread's last look */
+	uint64_t since;         /* .. which says the same since then */
 };
 int shop_open(struct shop *shop, const struct settings *settings);
 void shop_close(struct shop *shop);
