@@ -1,7 +1,8 @@
 # libklaviyo, the storefront and klaviyo-sandbox.
 #
 #   make            build everything below build/
-#   make run        set up and start the demo shop (PORT=, SANDBOX_PORT= move it)
+#   make run        set up and start the demo shop (PORT=, SANDBOX_PORT=, STATUS_PORT=
+#                   move it)
 #   make test       set up and run every test
 #   make soak       the crash tests and others in their long form (SOAK=1)
 #   make lint       clang-tidy, gcc -fanalyzer and cppcheck find nothing in src
@@ -22,6 +23,7 @@ LIBDIR   ?= $(PREFIX)/lib
 DATADIR  ?= $(PREFIX)/share/storefront
 PORT     ?= 8080
 SANDBOX_PORT ?= 9000
+STATUS_PORT ?= 8081
 VERSION  := 0.1.0
 
 CFLAGS   ?= -O2 -g
@@ -49,7 +51,7 @@ LINK     = $(CXX) $(CXXFLAGS) $(LDFLAGS) $(SANFLAGS) $(SANLINK) -pthread
 
 KLAVIYO_LIBS    = -lcurl -lcjson -lsqlite3 -lpq -lsodium
 STOREFRONT_LIBS = -lfcgi -lctemplate -lcsv -lxml2 -lunistring -lseccomp \
-                  $(KLAVIYO_LIBS)
+                  -lmicrohttpd $(KLAVIYO_LIBS)
 SANDBOX_LIBS    = -lmicrohttpd -lcjson -lsodium
 
 objects  = $(patsubst src/%,$(BUILD)/obj/%.o,$(sort $(wildcard src/$(1)/*.c \
@@ -95,7 +97,7 @@ $(BUILD)/obj/%.cc.o: src/%.cc
 $(BUILD)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
 	$(CC) -c -o $@ $<
-$(filter %.S.o,$(STOREFRONT)): $(wildcard src/storefront/*.sql src/storefront/*.csv)
+$(filter %.S.o,$(STOREFRONT)): $(foreach x,sql csv css js,$(wildcard src/storefront/*.$(x)))
 $(filter %.S.o,$(SANDBOX)): $(wildcard src/sandbox/*.html src/sandbox/*.js src/sandbox/*.css)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
@@ -121,7 +123,8 @@ OWNER := $(shell [ "$$(id -u)" = 0 ] && [ "$$(stat -c %u .)" != 0 ] && \
 run:
 	@sh www/packages.sh $(RUN_PACKAGES)
 	@$(OWNER) $(MAKE) --no-print-directory -s -j2 all
-	@PORT=$(PORT) SANDBOX_PORT=$(SANDBOX_PORT) BUILD=$(BUILD) \
+	@PORT=$(PORT) SANDBOX_PORT=$(SANDBOX_PORT) STATUS_PORT=$(STATUS_PORT) \
+	    BUILD=$(BUILD) \
 	    $(OWNER) www/run.sh
 
 # ----------------------------------------------------------------------- tests

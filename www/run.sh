@@ -1,18 +1,19 @@
 #!/bin/bash
 # run.sh - the whole shop on this machine, for `make run`: nginx, storefront,
-# delivery worker and klaviyo-sandbox, until Ctrl-C.
+# delivery worker, the operator's page and klaviyo-sandbox, until Ctrl-C.
 #
 # Everything it writes is in .demo/ (the shop, its secret, what the sandbox
 # received, the logs); the next run goes on from there.  With KLAVIYO_PUBLIC_KEY
 # and KLAVIYO_PRIVATE_KEY_FILE set it talks to Klaviyo instead of the sandbox.
 #
-# Environment: PORT, SANDBOX_PORT, BUILD (where the programs are).
+# Environment: PORT, SANDBOX_PORT, STATUS_PORT, BUILD (where the programs are).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 tree=$PWD
 build=$(realpath "${BUILD:-build}")
 port=${PORT:-8080}
 sandbox_port=${SANDBOX_PORT:-9000}
+status_port=${STATUS_PORT:-8081}
 data=$tree/.demo
 pids=()
 run=
@@ -66,7 +67,8 @@ check_all() {
   done
 }
 
-for setting in "PORT=$port" "SANDBOX_PORT=$sandbox_port"; do
+for setting in "PORT=$port" "SANDBOX_PORT=$sandbox_port" \
+  "STATUS_PORT=$status_port"; do
   [[ ${setting#*=} =~ ^[1-9][0-9]{0,4}$ ]] && [ "${setting#*=}" -le 65535 ] ||
     die "$setting: a port is a number from 1 to 65535"
 done
@@ -82,6 +84,9 @@ answers "$port" &&
 [ $live = 0 ] && answers "$sandbox_port" &&
   die "port $sandbox_port is taken: choose another one for the sandbox with make run SANDBOX_PORT=9001"
 
+answers "$status_port" &&
+  die "port $status_port is taken: choose another one for the operator's page with make run STATUS_PORT=8082"
+
 umask 077
 mkdir -p "$data/nginx" || die "cannot write to $data"
 run=$(mktemp -d 2> /dev/null || mktemp -d "$data/run.XXXXXX") ||
@@ -89,6 +94,8 @@ run=$(mktemp -d 2> /dev/null || mktemp -d "$data/run.XXXXXX") ||
 
 export STOREFRONT_DB=$data/shop.db
 export STOREFRONT_SECRET_FILE=$data/shop.secret
+export STOREFRONT_STATUS_PASSWORD_FILE=$data/operator.password
+export STOREFRONT_STATUS_LISTEN=127.0.0.1:$status_port
 export STOREFRONT_TEMPLATES=$tree/templates
 export STOREFRONT_URL=http://127.0.0.1:$port
 export STOREFRONT_LISTEN=unix:$run/storefront.sock
@@ -110,6 +117,7 @@ fi
 "$build/storefront" init || exit 1
 start storefront env -u KLAVIYO_PRIVATE_KEY_FILE "$build/storefront" serve
 start worker "$build/storefront" worker
+start status env -u KLAVIYO_PRIVATE_KEY_FILE "$build/storefront" status
 
 # www/nginx.conf as it is, but for its three addresses.
 sed -e "s|listen 127.0.0.1:8080;|listen 127.0.0.1:$port;|" \
@@ -122,6 +130,7 @@ user=
 PATH=$PATH:/usr/sbin start nginx nginx -p "$data/nginx" -e error.log \
   -c nginx.conf -g "daemon off; $user"
 wait_for_port "$port"
+wait_for_port "$status_port"
 until [ -S "$run/storefront.sock" ]; do
   check_all
   sleep 0.05
@@ -134,6 +143,8 @@ if [ $live = 0 ]; then
 else
   say "  Klaviyo itself receives what happens there (account $KLAVIYO_PUBLIC_KEY)"
 fi
+say "  The operator's page     http://$STOREFRONT_STATUS_LISTEN/"
+say "                          user operator, password $(cat "$STOREFRONT_STATUS_PASSWORD_FILE")"
 say ""
 say "  Ctrl-C stops all of it; the shop's data stays in .demo/"
 say ""

@@ -84,6 +84,8 @@ struct settings {
 	const char *list;       /* KLAVIYO_LIST: "" = the account's default */
 	const char *leads_email; /* STOREFRONT_LEADS_EMAIL: who is told of new
 	                            leads; "" = nobody */
+	const char *status_listen; /* STOREFRONT_STATUS_LISTEN */
+	const char *status_password_file; /* STOREFRONT_STATUS_PASSWORD_FILE */
 	bool https;             /* url begins with https: */
 	bool csp_report;        /* the pages' policy is only reported */
 };

@@ -60,6 +60,33 @@ make_secret(const struct settings *settings)
 	return close(fd);
 }
 
+/* The same for the operator's page: a password that nobody has to think of. */
+static int
+make_password(const struct settings *settings)
+{
+	const char *path = settings->status_password_file;
+	unsigned char random[18];
+	char text[26];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 && errno == EEXIST)
+		return 0;
+	if (fd < 0)
+		return shop_fail("%s: %s (STOREFRONT_STATUS_PASSWORD_FILE)",
+		    path, strerror(errno));
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2base64(text, sizeof(text), random, sizeof(random),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	text[24] = '\n';
+	if (write(fd, text, 25) != 25 || fsync(fd) != 0) {
+		shop_fail("%s: %s", path, strerror(errno));
+		close(fd);
+		unlink(path);
+		return -1;
+	}
+	return close(fd);
+}
+
 static char *
 read_file(const char *path, size_t *length)
 {
@@ -129,7 +156,8 @@ init_command(const struct settings *settings, int argc, char **argv)
 		else
 			return wrong_call("init takes --catalog FILE.csv");
 	}
-	if (sodium_init() < 0 || make_secret(settings) != 0)
+	if (sodium_init() < 0 || make_secret(settings) != 0 ||
+	    make_password(settings) != 0)
 		return failed();
 	db = db_create(settings);
 	if (db == NULL)

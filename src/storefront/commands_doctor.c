@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <time.h>
 
 #define MINUTE INT64_C(60)
@@ -115,6 +116,13 @@ check_files(const struct settings *s)
 	faults += secret_load(s, secret) != 0
 	              ? finding(-1, "secret file")
 	              : check_file("secret file", s->secret_file, 0600, "0600");
+	if (access(s->status_password_file, F_OK) == 0)
+		faults += check_file("status page's password",
+		    s->status_password_file, 0600, "0600");
+	else
+		doctor_notes("status page's password",
+		    "%s is not there: `storefront init` writes it",
+		    s->status_password_file);
 	/* The worker reads it; here it is looked at from outside. */
 	if (*s->private_key_file == '\0')
 		faults += doctor_says("private key file",

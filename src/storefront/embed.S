@@ -1,5 +1,5 @@
 # embed.S - texts that the program carries: the schema with its triggers, the
-# demo catalogue.
+# demo catalogue, and what the operator's page looks like and does.
 	.section .rodata
 	.global schema_sql
 	.type schema_sql, %object
@@ -43,4 +43,16 @@ demo_csv:
 	.incbin "src/storefront/demo.csv"
 	.byte 0
 	.size demo_csv, . - demo_csv
+	.global status_css
+	.type status_css, %object
+status_css:
+	.incbin "src/storefront/status.css"
+	.byte 0
+	.size status_css, . - status_css
+	.global status_js
+	.type status_js, %object
+status_js:
+	.incbin "src/storefront/status.js"
+	.byte 0
+	.size status_js, . - status_js
 	.section .note.GNU-stack, "", %progbits

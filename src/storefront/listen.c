@@ -1,6 +1,6 @@
 /*
  * listen.c - the socket that the storefront listens on: inherited, or made
- * where STOREFRONT_LISTEN says.
+ * where STOREFRONT_LISTEN (or the status page's setting) says.
  *
  * Promises: nothing is taken away but a socket that nobody answers on, and at
  * the end only the socket made here; a Unix socket is its owner's and group's
@@ -33,12 +33,12 @@ listening(int fd)
 	       yes;
 }
 
-/* ${what} of STOREFRONT_LISTEN has failed: says so with errno. */
+/* ${what} of what the setting says has failed: says so with errno. */
 static int
 cannot(const struct listener *listener, const char *what)
 {
-	return shop_fail("STOREFRONT_LISTEN=%s: cannot %s: %s", listener->name,
-	    what, strerror(errno));
+	return shop_fail("%s=%s: cannot %s: %s", listener->setting,
+	    listener->name, what, strerror(errno));
 }
 
 /* Makes the path free: absent, or a socket that nobody answers on. */
@@ -51,9 +51,9 @@ path_free(const struct listener *listener, const struct sockaddr_un *address)
 	if (lstat(address->sun_path, &st) != 0)
 		return errno == ENOENT ? 0 : cannot(listener, "look there");
 	if (!S_ISSOCK(st.st_mode))
-		return shop_fail("STOREFRONT_LISTEN=%s: there is something "
-		                 "that is no socket; move it away",
-		    listener->name);
+		return shop_fail("%s=%s: there is something that is no socket; "
+		                 "move it away",
+		    listener->setting, listener->name);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return cannot(listener, "make a socket");
@@ -64,8 +64,8 @@ path_free(const struct listener *listener, const struct sockaddr_un *address)
 	if (error == 0 || error == EAGAIN)
 		return shop_fail(
 		    "another storefront is listening on %s; end it, or give "
-		    "this one another STOREFRONT_LISTEN",
-		    listener->name);
+		    "this one another %s",
+		    listener->name, listener->setting);
 	errno = error;
 	if (error != ECONNREFUSED)
 		return cannot(listener, "tell whether somebody listens");
@@ -83,9 +83,8 @@ unix_bind(struct listener *listener, const char *path)
 	int bound;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return shop_fail("STOREFRONT_LISTEN: the path is longer than "
-		                 "%zu bytes",
-		    sizeof(address.sun_path) - 1);
+		return shop_fail("%s: the path is longer than %zu bytes",
+		    listener->setting, sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path));
 	if (path_free(listener, &address) != 0)
 		return -1;
@@ -152,9 +151,9 @@ tcp_bind(struct listener *listener, const char *text)
 	int yes = 1;
 
 	if (loopback_address(text, &address, &length) != 0)
-		return shop_fail("STOREFRONT_LISTEN=%s: must be unix:/PATH, "
-		                 "127.0.0.1:PORT or [::1]:PORT",
-		    listener->name);
+		return shop_fail("%s=%s: must be unix:/PATH, 127.0.0.1:PORT or "
+		                 "[::1]:PORT",
+		    listener->setting, listener->name);
 	listener->fd = socket(
 	    address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listener->fd < 0)
@@ -165,8 +164,8 @@ tcp_bind(struct listener *listener, const char *text)
 		return 0;
 	if (errno == EADDRINUSE)
 		return shop_fail("another program is listening on %s; end it, "
-		                 "or choose another STOREFRONT_LISTEN",
-		    listener->name);
+		                 "or choose another %s",
+		    listener->name, listener->setting);
 	return cannot(listener, "take the address");
 }
 
@@ -203,12 +202,12 @@ adopt(struct listener *listener, int fd, const char *name)
 }
 
 int
-listener_open(struct listener *listener, const struct settings *settings)
+listener_open(
+    struct listener *listener, const char *setting, const char *where)
 {
-	const char *where = settings->listen;
 	int fd = systemd_fd(), result;
 
-	*listener = (struct listener){.fd = -1};
+	*listener = (struct listener){.fd = -1, .setting = setting};
 	if (fd == -2)
 		return -1;
 	if (listening(STDIN_FILENO))

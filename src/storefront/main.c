@@ -32,6 +32,10 @@ static const struct command commands[] = {
     {"outbox",
         "status | list | show | retry | drop | erase | prune",
         "what waits, was sent, was refused", outbox_command},
+    {"status", "",
+        "a page for the operator, and figures for Prometheus, on a listener of "
+        "their own",
+        status_command},
     {"order",
         "list | show | fulfill | ship | cancel | refund | invoice | "
         "payment-failed",

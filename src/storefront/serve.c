@@ -256,7 +256,8 @@ server_start(struct server *server, const struct settings *settings)
 		server->shops[i].kept = server->kept;
 		server->opened++;
 	}
-	if (listener_open(&server->listener, settings) != 0)
+	if (listener_open(&server->listener, "STOREFRONT_LISTEN",
+	        settings->listen) != 0)
 		return -1;
 	for (int i = 0; i < count; i++)
 		if ((server->waits[i] = wait_open(server->listener.fd)) < 0)

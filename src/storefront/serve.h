@@ -35,6 +35,7 @@ bool confine_calls_offered(void);
 /* A listening socket, made here or inherited. */
 struct listener {
 	int fd;
+	const char *setting; /* that says where, for errors */
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 40];
 	/* The Unix socket made here, "" = none: its end is ours too. */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -44,8 +45,9 @@ struct listener {
 /* Is ${fd} a socket that listens? */
 bool listening(int fd);
 /* A socket inherited from systemd or a FastCGI starter, else
- * STOREFRONT_LISTEN's.  Non-blocking, closed on exec. */
-int listener_open(struct listener *listener, const struct settings *settings);
+ * the setting's: ${where}.  Non-blocking, closed on exec. */
+int listener_open(
+    struct listener *listener, const char *setting, const char *where);
 /* Unix socket: takes it off its path, so that nobody new comes. */
 void listener_unlink(struct listener *listener);
 void listener_close(struct listener *listener);

@@ -270,6 +270,10 @@ static const struct setting {
     {"STOREFRONT_LEADS_EMAIL", AT(leads_email), "", check_leads_email},
     {"STOREFRONT_CONFINE", AT(confine), "auto", check_confine},
     {"STOREFRONT_CSP", AT(csp), "enforce", check_csp},
+    {"STOREFRONT_STATUS_LISTEN", AT(status_listen), "127.0.0.1:8081",
+        check_listen},
+    {"STOREFRONT_STATUS_PASSWORD_FILE", AT(status_password_file),
+        "storefront.password", check_any},
     {"STOREFRONT_CURRENCY", AT(currency), "USD", check_currency},
     {"KLAVIYO_PUBLIC_KEY", AT(public_key), "", check_public_key},
     {"KLAVIYO_PRIVATE_KEY_FILE", AT(private_key_file), "", check_key_file},
@@ -343,12 +347,12 @@ settings_report(FILE *out)
 			value = address;
 		}
 		/* A key put into the wrong variable is not repeated here. */
-		fprintf(out, "%-25s %-11s %s\n", table[i].name, source,
+		fprintf(out, "%-31s %-11s %s\n", table[i].name, source,
 		    strstr(value, "pk_") != NULL ? "(hidden)"
 		        : *value != '\0'         ? value
 		                                 : "(none)");
 		if (wrong != NULL) {
-			fprintf(out, "%-25s WRONG       %s\n", "", wrong);
+			fprintf(out, "%-31s WRONG       %s\n", "", wrong);
 			faults++;
 		}
 	}

@@ -81,6 +81,7 @@ struct command {
 	int (*run)(const struct settings *settings, int argc, char **argv);
 };
 int worker_command(const struct settings *settings, int argc, char **argv);
+int status_command(const struct settings *settings, int argc, char **argv);
 int outbox_command(const struct settings *settings, int argc, char **argv);
 int init_command(const struct settings *settings, int argc, char **argv);
 int doctor_command(const struct settings *settings, int argc, char **argv);

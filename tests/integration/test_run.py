@@ -22,11 +22,13 @@ CLEAN = {k: v for k, v in os.environ.items()
 class Run:
     """One `make run` in ${tree}; lines of its output as they come."""
 
-    def __init__(self, tree, port, sandbox_port, **env):
+    def __init__(self, tree, port, sandbox_port, status_port=None, **env):
         self.out = open(os.path.join(tree, "..", "run.out"), "w+")
         self.port, self.sandbox_port = port, sandbox_port
+        self.status_port = status_port or free_port()
         self.process = subprocess.Popen(
-            ["make", "run", f"PORT={port}", f"SANDBOX_PORT={sandbox_port}"],
+            ["make", "run", f"PORT={port}", f"SANDBOX_PORT={sandbox_port}",
+             f"STATUS_PORT={self.status_port}"],
             cwd=tree, stdout=self.out, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, env={**CLEAN, **env},
             start_new_session=True)
@@ -89,6 +91,8 @@ def test_run_stop_and_run_again(tree):
         assert f"http://127.0.0.1:{run.sandbox_port}/" in run.text()
         assert "Winnie the Pooh" in get(run.port, "/search?q=pooh")[1]
         assert get(run.sandbox_port, "/")[0].status == 200
+        assert f"http://127.0.0.1:{run.status_port}/" in run.text()
+        assert get(run.status_port, "/")[0].status == 401
         page = get(run.port, "/products/winnie-the-pooh")[1]
         variant = re.search(r'name="variant" value="(\d+)"', page).group(1)
         reply, _ = get(run.port, "/cart/add", "POST",
@@ -142,15 +146,14 @@ def test_run_as_root_leaves_nothing_of_root(tree):
     assert owners == {65534}
 
 
-@pytest.mark.parametrize("setting", ["PORT", "SANDBOX_PORT"])
+@pytest.mark.parametrize("setting", ["PORT", "SANDBOX_PORT", "STATUS_PORT"])
 def test_a_port_taken_names_its_setting(tree, setting):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        other = free_port()
-        run = Run(tree, *((port, other) if setting == "PORT"
-                          else (other, port)))
+        run = Run(tree, *(port if setting == name else free_port() for name
+                          in ("PORT", "SANDBOX_PORT", "STATUS_PORT")))
         run.process.wait(120)
         text = run.text()
         run.end()

@@ -12,11 +12,13 @@ import pytest
 import harness
 from harness import TREE, Shop, wait_for
 from shop_kit import checkout, fill_cart
+from test_status import Desk, fill
 
 WWW = os.path.join(TREE, "www")
 SERVICES = ("storefront.service", "storefront-worker.service",
-            "storefront-batch.service")
-UNITS = (*SERVICES, "storefront.socket", "storefront-batch.timer")
+            "storefront-batch.service", "storefront-status.service")
+UNITS = (*SERVICES, "storefront.socket", "storefront-batch.timer",
+         "storefront-status.socket")
 
 
 def settings(unit):
@@ -71,7 +73,7 @@ def test_the_lines_are_not_just_any(tmp_path):
 
 
 def test_only_the_worker_gets_the_key():
-    for unit in SERVICES[1:]:
+    for unit in SERVICES[1:3]:
         assert values(unit, "LoadCredential") == [
             "klaviyo.key:/etc/storefront/klaviyo.key"]
         assert "KLAVIYO_PRIVATE_KEY_FILE=%d/klaviyo.key" in values(
@@ -79,10 +81,16 @@ def test_only_the_worker_gets_the_key():
         # Nor any other file of theirs, within the root that they see.
         assert values(unit, "RootDirectory")
         assert values(unit, "InaccessiblePaths") == ["-+/etc/storefront"]
-    web = settings("storefront.service")
-    assert ("InaccessiblePaths", "-/etc/storefront/klaviyo.key") in web
-    assert not any("KLAVIYO_PRIVATE_KEY" in value or "Credential" in name
-                   for name, value in web)
+    for unit in ("storefront.service", "storefront-status.service"):
+        web = settings(unit)
+        assert ("InaccessiblePaths", "-/etc/storefront/klaviyo.key") in web
+        assert not any("KLAVIYO_PRIVATE_KEY" in value or "Credential" in name
+                       for name, value in web)
+
+
+def test_the_operators_page_is_this_machines_only():
+    assert values("storefront-status.socket", "ListenStream") == [
+        "127.0.0.1:8081"]
 
 
 def test_the_web_server_and_nobody_else_is_let_in():
@@ -153,6 +161,16 @@ def test_the_web_unit_leaves_what_the_shop_needs(filtered):
         assert checkout(visitor).status == 200
         assert shop.get("/feed/catalog.json").status == 200
         assert shop.get("/account/login").status == 200
+
+
+def test_the_status_unit_leaves_what_it_needs(filtered):
+    filtered("storefront-status.service")
+    with Shop("direct", serve=False) as shop:
+        desk = Desk(shop, wrap=harness.WRAP)
+        assert desk.ask().status == 200
+        fill(shop)
+        assert desk.retry(all="1").status == 303
+        assert "not confined" not in shop.log("status")
 
 
 def test_the_workers_unit_leaves_what_it_needs(filtered):
