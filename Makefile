@@ -378,7 +378,8 @@ SHARED    = $(wildcard templates/*.tpl templates/klaviyo/*.tpl \
             src/storefront/tracking*.c)
 HTDOCS    = $(patsubst www/%,%,$(shell find www/htdocs -type f))
 UNITS_WWW = storefront.service storefront.socket storefront-worker.service \
-            storefront-batch.service storefront-batch.timer
+            storefront-batch.service storefront-batch.timer \
+            storefront-status.service storefront-status.socket
 INSTALLED = 755:$(BUILD)/storefront:$(PREFIX)/bin/storefront \
     755:$(BUILD)/klaviyo-sandbox:$(PREFIX)/bin/klaviyo-sandbox \
     644:src/klaviyo/klaviyo.h:$(PREFIX)/include/klaviyo.h \

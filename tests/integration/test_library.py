@@ -42,7 +42,9 @@ def test_programs_library_header(usr, stage):
             for unit in ("storefront.service", "storefront.socket",
                          "storefront-worker.service",
                          "storefront-batch.service",
-                         "storefront-batch.timer"))}
+                         "storefront-batch.timer",
+                         "storefront-status.service",
+                         "storefront-status.socket"))}
     version = run(inside(stage, "bin", "storefront"), "--version").stdout
     name = f"lib/libklaviyo.so.{version.split()[-1]}"
     assert name in usr.files()

@@ -19,7 +19,8 @@ PACKAGES = ("libklaviyo0", "libklaviyo-dev", "klaviyo-storefront",
             "klaviyo-sandbox")
 UNITS = ("storefront.socket", "storefront.service",
          "storefront-worker.service", "storefront-batch.service",
-         "storefront-batch.timer")
+         "storefront-batch.timer", "storefront-status.service",
+         "storefront-status.socket")
 
 
 @pytest.fixture(scope="module")
