@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -49,6 +50,14 @@ kl_answer_clear(struct kl_answer *answer)
 	answer->remaining = answer->reset = -1;
 }
 
+int64_t
+kl_answer_date(const struct kl_answer *answer)
+{
+	int64_t at = *answer->date ? curl_getdate(answer->date, NULL) : 0;
+
+	return at > 0 ? at : 0;
+}
+
 void
 kl_answer_header(struct kl_answer *answer, const char *data, size_t n)
 {
@@ -69,7 +78,7 @@ kl_answer_header(struct kl_answer *answer, const char *data, size_t n)
 	if (strcasecmp(line, "Retry-After") == 0)
 		answer->retry_after = retry_after(value);
 	else if (strcasecmp(line, "Date") == 0)
-		answer->date = curl_getdate(value, NULL);
+		snprintf(answer->date, sizeof(answer->date), "%s", value);
 	else if (strcasecmp(line, "RateLimit-Limit") == 0)
 		answer->limit = leading_number(value);
 	else if (strcasecmp(line, "RateLimit-Remaining") == 0)

@@ -186,7 +186,7 @@ static int
 answered(const struct kl_answer *answer, struct klaviyo_reply *reply)
 {
 	reply->status = answer->status;
-	reply->date = answer->date > 0 ? answer->date : 0;
+	reply->date = kl_answer_date(answer);
 	reply->body = answer->body ? answer->body : kl_copy("");
 	return reply->body ? 0 : -1;
 }
@@ -222,7 +222,7 @@ klaviyo_ask(struct klaviyo *klaviyo, const char *method, const char *path,
 	}
 	result = failed(method, path, &answer);
 	reply->status = answer.curl == CURLE_OK ? answer.status : 0;
-	reply->date = answer.date > 0 ? answer.date : 0;
+	reply->date = kl_answer_date(&answer);
 	free(answer.body);
 	return result;
 }

@@ -41,7 +41,7 @@ struct kl_client {
 	struct curl_slist *headers;
 	struct request *idle, *busy;
 	bool loopback; /* plain http is allowed */
-	int in_flight, made, connect_timeout_ms, timeout_ms;
+	int in_flight, made, nbusy, connect_timeout_ms, timeout_ms;
 };
 
 static int
@@ -379,6 +379,7 @@ kl_client_send(struct kl_client *client, const struct kl_request *what)
 	client->idle = request->next;
 	request->next = client->busy;
 	client->busy = request;
+	client->nbusy++;
 	result = 0;
 out:
 	free(url);
@@ -414,6 +415,7 @@ put_back(struct kl_client *client, struct request *request)
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
+	client->nbusy--;
 	request->next = client->idle;
 	client->idle = request;
 	curl_multi_remove_handle(client->multi, request->easy);
@@ -451,11 +453,7 @@ finish(struct kl_client *client, struct request *request, CURLcode code,
 int
 kl_client_busy(const struct kl_client *client)
 {
-	int n = 0;
-
-	for (const struct request *r = client->busy; r; r = r->next)
-		n++;
-	return n;
+	return client->nbusy;
 }
 
 int

@@ -41,6 +41,17 @@ enum {
 
 /* -------------------------------------------------------------- the sender */
 
+static void
+pace(struct klaviyo *klaviyo, enum kl_endpoint endpoint,
+    struct klaviyo_rate given)
+{
+	const struct kl_limits *limits = &kl_limits[endpoint];
+
+	kl_pacer_init(&klaviyo->pacer[endpoint],
+	    given.second > 0 ? given.second : limits->burst,
+	    given.minute > 0 ? given.minute : limits->steady);
+}
+
 struct klaviyo *
 klaviyo_new(const struct klaviyo_options *options)
 {
@@ -74,9 +85,12 @@ klaviyo_new(const struct klaviyo_options *options)
 		klaviyo_free(klaviyo);
 		return NULL;
 	}
+	klaviyo->no_jobs = o.jobs.second < 0;
 	for (int i = 0; i < KL_ENDPOINTS; i++)
-		kl_pacer_init(&klaviyo->pacer[i], kl_limits[i].burst,
-		    kl_limits[i].steady);
+		pace(klaviyo, (enum kl_endpoint)i,
+		    i == KL_SINGLE ? o.events
+		    : i == KL_BULK ? o.jobs
+		                   : (struct klaviyo_rate){0, 0});
 	kl_ask_init(klaviyo);
 	if (!only_count && !(klaviyo->client = kl_client_new(&o))) {
 		klaviyo_free(klaviyo);

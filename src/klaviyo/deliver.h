@@ -47,6 +47,9 @@ struct klaviyo {
 	struct kl_lease lease;
 	int in_flight, lease_s;
 	bool dry_run, once;
+	bool no_jobs;   /* events never go in bulk */
+	int at_once;    /* single events, in the last claim */
+	int64_t claimed_ms;
 	int downs;      /* passes in a row that found the network dead */
 	int failed_run; /* answers in a row that say "try again" */
 	int64_t bulk_off_until; /* ms: till then events go one by one */

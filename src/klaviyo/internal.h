@@ -339,13 +339,14 @@ enum kl_verdict {
 	KL_V_PAUSE,     /* nothing is wrong with the event: queue pauses */
 	KL_V_REFUSED,   /* 400 409 413 422 and other 4xx: the event's fault */
 };
+enum { KL_DATE = 48 };
 struct kl_answer {
 	int curl;            /* CURLcode of the transfer; 0 = complete */
 	long status;         /* HTTP status; 0 = none came */
 	int64_t retry_after; /* seconds from now, as the header says, 0 for a
 	                        past date; -1 = no header, or garbage */
 	int64_t limit, remaining, reset; /* RateLimit headers; -1 = none */
-	int64_t date;        /* by Klaviyo's clock; 0 or less = not told */
+	char date[KL_DATE];  /* as it came; "" = not told */
 	char *body;          /* NUL-terminated, capped; may be NULL */
 	char error[256];     /* libcurl's words */
 };
@@ -414,6 +415,8 @@ int64_t kl_backoff(int64_t attempts, uint32_t random);
 /* ---------------------------------------------------------------- answer.c */
 
 void kl_answer_clear(struct kl_answer *answer);
+/* Klaviyo's clock; 0 = not told.  Asked for by few, and not cheap. */
+int64_t kl_answer_date(const struct kl_answer *answer);
 /* Takes note of one header line of ${n} bytes, if it is one of ours. */
 void kl_answer_header(struct kl_answer *answer, const char *data, size_t n);
 

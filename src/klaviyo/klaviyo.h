@@ -754,6 +754,12 @@ KLAVIYO_API int klaviyo_outbox_spans(const struct klaviyo_store *store,
  */
 typedef int klaviyo_link(void *arg, const char *id, char **link);
 
+/* How fast requests may go: so many a second and a minute.  Klaviyo's own word
+   in its headers lowers it. */
+struct klaviyo_rate {
+	int second, minute; /* 0 = what Klaviyo allows an account */
+};
+
 struct klaviyo_options {
 	const char *name;        /* of this sender, for the operator; NULL =
 	                            the host's */
@@ -773,6 +779,10 @@ struct klaviyo_options {
 	int dry_run;             /* claim nothing, send nothing: only count
 	                            what is due, as released; needs no key */
 	int ask_once;            /* klaviyo_ask() tries again only after a 429 */
+	struct klaviyo_rate events; /* of single events; 0 = 350 and 3500 */
+	struct klaviyo_rate jobs;   /* of bulk requests, of up to a thousand
+	                               events each; 0 = 10 and 150; below 0 =
+	                               none: all events go one by one */
 };
 
 struct klaviyo; /* a sender: connections, pacer, key; not to be shared with a

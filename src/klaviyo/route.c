@@ -38,6 +38,8 @@ enum {
 	   the minute's limit, of which orders to come need the rest. */
 	BACKLOG = 500,
 	SINGLES = 8, /* claimed at once, times the requests in flight */
+	SINGLES_MAX = 2 * KL_BATCH, /* the same, when they go fast */
+	FAST_MS = 500,
 };
 
 static int
@@ -65,20 +67,26 @@ claim(struct kl_pass *pass, int lane, int want, int *found)
 
 	*found = 0;
 	/* A look first: polling an empty queue takes no write lock. */
-	due = kl_outbox_due(pass->store, lane, want, kl_now());
+	due = kl_outbox_due(pass->store, lane, 1, kl_now());
 	if (due == 0)
 		return NULL;
-	if (due < 0 || kl_outbox_claim(pass->store, pass->token, lane, (int)due,
+	if (due < 0 || kl_outbox_claim(pass->store, pass->token, lane, want,
 	                   kl_now(), kl_now() + lease_s, &list)) {
 		pass->failed = true;
 		return NULL;
 	}
-	*found = (int)due;
 	for (struct kl_claim *c = list; c; c = c->next) {
 		c->send_by = send_by;
 		pass->tally->claimed++;
 		pass->left--;
+		++*found;
 	}
+	/* Fewer may be all that a claim holds, and not all that were due. */
+	if (*found < want &&
+	    (due = kl_outbox_due(pass->store, lane, 1, kl_now())) > 0)
+		*found = want;
+	if (due < 0)
+		pass->failed = true;
 	return list;
 }
 
@@ -110,20 +118,35 @@ may_look(const struct kl_pass *pass, enum kl_endpoint endpoint, int64_t now_ms)
 	return pass->mode == KL_RUN && now_ms >= pass->look_at[endpoint];
 }
 
+/* How many single events are claimed at once.  A claim is a transaction and a
+   sync, during which nothing is sent: where Klaviyo answers so fast that the
+   last claim is used up, the next is twice as large.  Not more than are sent
+   soon: a lease runs. */
+static int
+at_once(struct klaviyo *klaviyo, int64_t now_ms)
+{
+	bool fast = now_ms - klaviyo->claimed_ms < FAST_MS;
+
+	klaviyo->at_once = fast ? least(2 * klaviyo->at_once, SINGLES_MAX)
+	                        : klaviyo->in_flight * SINGLES;
+	klaviyo->claimed_ms = now_ms;
+	return klaviyo->at_once;
+}
+
 static int64_t
 claim_singles(struct kl_pass *pass, int lane, int64_t now_ms)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
 	int room = kl_pacer_room(&klaviyo->pacer[KL_SINGLE], now_ms);
-	int want = least(klaviyo->in_flight * SINGLES, KL_JOB_EVENTS), found;
 	int64_t wait;
+	int want, found;
 
 	if (room < 1) {
 		wait = kl_pacer_wait(&klaviyo->pacer[KL_SINGLE], now_ms);
 		look_again(pass, KL_SINGLE, now_ms);
 		return limits_wait(pass, lane, wait);
 	}
-	want = least(want, least(pass->left, room));
+	want = least(at_once(klaviyo, now_ms), least(pass->left, room));
 	if (pass->mode == KL_PROBE)
 		want = 1;
 	kl_send_part(pass, claim(pass, lane, want, &found));
@@ -207,7 +230,8 @@ int64_t
 kl_route_claim(struct kl_pass *pass, int64_t now_ms)
 {
 	struct klaviyo *klaviyo = pass->klaviyo;
-	bool bulk = now_ms >= klaviyo->bulk_off_until, singles, jobs;
+	bool bulk = !klaviyo->no_jobs && now_ms >= klaviyo->bulk_off_until;
+	bool singles, jobs;
 	int64_t wait = 0;
 
 	if (pass->mode == KL_PROBE)

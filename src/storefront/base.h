@@ -77,6 +77,7 @@ struct settings {
 	const char *delivery;   /* KLAVIYO_DELIVERY: realtime or batch */
 	const char *catalog;    /* KLAVIYO_CATALOG: feed or api */
 	const char *outbox_limit; /* KLAVIYO_OUTBOX_LIMIT: unsent events */
+	const char *rates;      /* KLAVIYO_RATES: "" = Klaviyo's limits */
 	const char *consent;    /* KLAVIYO_CONSENT: implied or required */
 	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */
 	const char *confine;    /* STOREFRONT_CONFINE: auto or off */
@@ -91,6 +92,9 @@ struct settings {
 };
 /* Reads and checks all; -1 names the setting, what is wrong and what to do. */
 int settings_load(struct settings *settings);
+/* KLAVIYO_RATES, "350/3500" or "350/3500,10/150": events a second and a minute,
+ * bulk requests likewise; 0/0 of the latter: none, -1.  0 or -1. */
+int rates_read(const char *text, int rates[4]);
 /* Prints each setting with its source and what is wrong with it; returns the
  * number of faults. */
 int settings_report(FILE *out);

@@ -66,7 +66,13 @@ open_with(
 	};
 	struct klaviyo *klaviyo;
 	char key[256] = "";
+	int rates[4];
 
+	if (*settings->rates != '\0' &&
+	    rates_read(settings->rates, rates) == 0) {
+		options.events = (struct klaviyo_rate){rates[0], rates[1]};
+		options.jobs = (struct klaviyo_rate){rates[2], rates[3]};
+	}
 	if (db != NULL && !dry_run)
 		give_links(settings, db, &options);
 	if (dry_run)

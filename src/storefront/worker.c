@@ -8,6 +8,7 @@
 #include "key.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define PRUNE_SECONDS 3600
 #define KEEP_SECONDS (400LL * 86400)
 #define REPEAT_SECONDS 600
+#define KEEP_BYTES (16 << 20)
 
 static volatile int stopping;
 
@@ -288,6 +290,9 @@ worker_command(const struct settings *settings, int argc, char **argv)
 		db_close(db);
 		return 1;
 	}
+	/* What one pass frees the next one takes: not by way of the kernel. */
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_TOP_PAD, KEEP_BYTES / 16);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGINT);
