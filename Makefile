@@ -354,10 +354,17 @@ BENCHES := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE $(WARN) -pthread -o $@ $< -lfcgi -lcurl
+# Klaviyo's SDK, by npm, which keeps it below BUILD.
+SDK := $(BUILD)/bench/sdk
+$(SDK)/installed: $(wildcard tests/bench/sdk/*)
+	@mkdir -p $(@D)
+	cp $^ $(@D) && cd $(@D) && npm install --no-audit --no-fund \
+	    --no-package-lock --ignore-scripts --loglevel=error && touch $(@F)
 bench:
 	@sh www/packages.sh $(BENCH_PACKAGES) \
 	    $$(command -v npm > /dev/null || echo $(NODE_PACKAGES))
-	@$(OWNER) $(MAKE) --no-print-directory -s all $(BENCHES)
+	@$(OWNER) $(MAKE) --no-print-directory -s all $(BENCHES) \
+	    $(SDK)/installed
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -B \
 	    tests/bench/bench.py $(BENCH)
 

@@ -96,8 +96,8 @@ main(int argc, char **argv)
 	warm = most / 20;
 	multi = curl_multi_init();
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)in_flight);
-	headers = curl_slist_append(
-	    NULL, "Content-Type: application/vnd.api+json");
+	headers =
+	    curl_slist_append(NULL, "Content-Type: application/vnd.api+json");
 	headers = curl_slist_append(
 	    headers, "Authorization: Klaviyo-API-Key pk_bench");
 	headers = curl_slist_append(headers, "revision: 2026-07-15");
@@ -128,8 +128,7 @@ main(int argc, char **argv)
 		if (finished < most)
 			curl_multi_poll(multi, NULL, 0, 1000, NULL);
 	}
-	printf("%d %.3f %.3f\n", most - warm,
-	    seconds(CLOCK_MONOTONIC) - wall,
+	printf("%d %.3f %.3f\n", most - warm, seconds(CLOCK_MONOTONIC) - wall,
 	    seconds(CLOCK_PROCESS_CPUTIME_ID) - processor);
 	return failed ? 1 : 0;
 }
