@@ -68,48 +68,40 @@ puts_(struct klaviyo_feed *feed, const char *text)
 	put(feed, text, strlen(text));
 }
 
-/* Runs of plain bytes are copied as they are; ${special} says how the others
-   are written, NULL for plain ones. */
-static void
-put_escaped(struct klaviyo_feed *feed, const char *text,
-    const char *(*special)(unsigned char c, char buffer[8]))
+/* Which bytes are not copied as they are, by what is written: 1.  The first of
+   U+FFFE and U+FFFF, which are no characters, and not for XML, is 0xef. */
+enum { JSON_TEXT, XML_TEXT, XML_CATEGORY };
+static const unsigned char special[][256] = {
+    [JSON_TEXT] = {[0 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0xef] = 1},
+    [XML_TEXT] = {[0 ... 0x08] = 1,
+        [0x0b ... 0x1f] = 1,
+        ['&'] = 1,
+        ['<'] = 1,
+        ['>'] = 1,
+        [0x7f] = 1,
+        [0xef] = 1},
+    [XML_CATEGORY] = {[0 ... 0x08] = 1,
+        [0x0b ... 0x1f] = 1,
+        ['&'] = 1,
+        [','] = 1,
+        ['<'] = 1,
+        ['>'] = 1,
+        [0x7f] = 1,
+        [0xef] = 1},
+};
+
+/* What stands for a byte that is special. */
+static const char *
+instead(int how, unsigned char c, char buffer[8])
 {
-	const char *run = text, *other;
-	char buffer[8];
-
-	for (; *text; text++) {
-		/* U+FFFE and U+FFFF are no characters, and not for XML. */
-		bool none = strncmp(text, "\xef\xbf\xbe", 3) == 0 ||
-		            strncmp(text, "\xef\xbf\xbf", 3) == 0;
-
-		other = none ? "" : special((unsigned char)*text, buffer);
-		if (!other)
-			continue;
-		put(feed, run, (size_t)(text - run));
-		puts_(feed, other);
-		text += none ? 2 : 0;
-		run = text + 1;
+	if (how == JSON_TEXT) {
+		if (c == '"')
+			return "\\\"";
+		if (c == '\\')
+			return "\\\\";
+		snprintf(buffer, 8, "\\u%04x", c);
+		return buffer;
 	}
-	put(feed, run, (size_t)(text - run));
-}
-
-static const char *
-json_special(unsigned char c, char buffer[8])
-{
-	if (c == '"')
-		return "\\\"";
-	if (c == '\\')
-		return "\\\\";
-	if (c >= ' ')
-		return NULL;
-	snprintf(buffer, 8, "\\u%04x", c);
-	return buffer;
-}
-
-static const char *
-xml_special(unsigned char c, char buffer[8])
-{
-	(void)buffer;
 	switch (c) {
 	case '&':
 		return "&amp;";
@@ -117,66 +109,114 @@ xml_special(unsigned char c, char buffer[8])
 		return "&lt;";
 	case '>':
 		return "&gt;";
-	case '\t':
-	case '\n':
-		return NULL;
+	case ',':
+		return " ";
 	default:
-		return c < ' ' || c == 0x7f ? "" : NULL;
+		return "";
 	}
 }
 
-static const char *
-xml_category(unsigned char c, char buffer[8])
+/* Runs of plain bytes are copied as they are. */
+static void
+put_escaped(struct klaviyo_feed *feed, const char *text, int how)
 {
-	return c == ',' ? " " : xml_special(c, buffer);
+	const unsigned char *is = special[how];
+	const char *run = text;
+	char buffer[8];
+
+	for (;; text++) {
+		while (!is[(unsigned char)*text])
+			text++;
+		if (!*text)
+			break;
+		if ((unsigned char)*text == 0xef) {
+			if (strncmp(text, "\xef\xbf\xbe", 3) != 0 &&
+			    strncmp(text, "\xef\xbf\xbf", 3) != 0)
+				continue;
+			put(feed, run, (size_t)(text - run));
+			text += 2;
+		} else {
+			put(feed, run, (size_t)(text - run));
+			puts_(feed,
+			    instead(how, (unsigned char)*text, buffer));
+		}
+		run = text + 1;
+	}
+	put(feed, run, (size_t)(text - run));
 }
 
 /* ---------------------------------------------------------------- one field */
 
-static void
-put_name(struct klaviyo_feed *feed, const char *name, bool first)
-{
-	if (feed->format == KLAVIYO_FEED_XML) {
-		puts_(feed, "<");
-		puts_(feed, name);
-		puts_(feed, ">");
-		return;
+/* How a field begins and ends, in both formats. */
+struct field {
+	const char *json, *open, *close;
+	size_t njson, nopen, nclose;
+};
+#define FIELD(before, name)                                                    \
+	{                                                                      \
+		before "\"" name "\":", "<" name ">", "</" name ">",           \
+		    sizeof(before "\"" name "\":") - 1,                        \
+		    sizeof("<" name ">") - 1, sizeof("</" name ">") - 1        \
 	}
-	puts_(feed, first ? "{\"" : ",\"");
-	puts_(feed, name);
-	puts_(feed, "\":");
+enum {
+	ID,
+	TITLE,
+	LINK,
+	DESCRIPTION,
+	PRICE,
+	IMAGE_LINK,
+	CATEGORIES,
+	QUANTITY,
+	POLICY
+};
+static const struct field fields[] = {
+    [ID] = FIELD("{", "id"),
+    [TITLE] = FIELD(",", "title"),
+    [LINK] = FIELD(",", "link"),
+    [DESCRIPTION] = FIELD(",", "description"),
+    [PRICE] = FIELD(",", "price"),
+    [IMAGE_LINK] = FIELD(",", "image_link"),
+    [CATEGORIES] = FIELD(",", "categories"),
+    [QUANTITY] = FIELD(",", "inventory_quantity"),
+    [POLICY] = FIELD(",", "inventory_policy"),
+};
+
+static void
+begin_field(struct klaviyo_feed *feed, const struct field *field)
+{
+	if (feed->format == KLAVIYO_FEED_XML)
+		put(feed, field->open, field->nopen);
+	else
+		put(feed, field->json, field->njson);
 }
 
 static void
-end_field(struct klaviyo_feed *feed, const char *name)
+end_field(struct klaviyo_feed *feed, const struct field *field)
 {
-	if (feed->format != KLAVIYO_FEED_XML)
-		return;
-	puts_(feed, "</");
-	puts_(feed, name);
-	puts_(feed, ">");
+	if (feed->format == KLAVIYO_FEED_XML)
+		put(feed, field->close, field->nclose);
 }
 
 static void
-put_text(struct klaviyo_feed *feed, const char *name, const char *text)
+put_text(struct klaviyo_feed *feed, int at, const char *text)
 {
-	put_name(feed, name, strcmp(name, "id") == 0);
+	begin_field(feed, &fields[at]);
 	if (feed->format == KLAVIYO_FEED_XML) {
-		put_escaped(feed, text, xml_special);
+		put_escaped(feed, text, XML_TEXT);
 	} else {
-		puts_(feed, "\"");
-		put_escaped(feed, text, json_special);
-		puts_(feed, "\"");
+		put(feed, "\"", 1);
+		put_escaped(feed, text, JSON_TEXT);
+		put(feed, "\"", 1);
 	}
-	end_field(feed, name);
+	end_field(feed, &fields[at]);
 }
 
 static void
-put_number(struct klaviyo_feed *feed, const char *name, const char *digits)
+put_number(struct klaviyo_feed *feed, int at, const char *digits)
 {
-	put_name(feed, name, false);
+	begin_field(feed, &fields[at]);
 	puts_(feed, digits);
-	end_field(feed, name);
+	end_field(feed, &fields[at]);
 }
 
 static void
@@ -186,17 +226,17 @@ put_categories(struct klaviyo_feed *feed, const struct klaviyo_feed_item *item)
 
 	if (item->ncategories == 0)
 		return;
-	put_name(feed, "categories", false);
+	begin_field(feed, &fields[CATEGORIES]);
 	puts_(feed, json ? "[" : "");
 	for (size_t i = 0; i < item->ncategories; i++) {
 		puts_(feed, i ? "," : "");
 		puts_(feed, json ? "\"" : "");
 		put_escaped(feed, item->categories[i],
-		    json ? json_special : xml_category);
+		    json ? JSON_TEXT : XML_CATEGORY);
 		puts_(feed, json ? "\"" : "");
 	}
 	puts_(feed, json ? "]" : "");
-	end_field(feed, "categories");
+	end_field(feed, &fields[CATEGORIES]);
 }
 
 /* --------------------------------------------------------------------- feed */
@@ -267,18 +307,18 @@ klaviyo_feed_add(
 	if (!(price = klaviyo_money(item->price, item->currency)))
 		return 1;
 	puts_(feed, json ? (feed->items ? ",\n" : "\n") : "\n<Product>");
-	put_text(feed, "id", item->id);
-	put_text(feed, "title", item->title);
-	put_text(feed, "link", item->link);
-	put_text(feed, "description", item->description);
-	put_number(feed, "price", price);
-	put_text(feed, "image_link", item->image_link);
+	put_text(feed, ID, item->id);
+	put_text(feed, TITLE, item->title);
+	put_text(feed, LINK, item->link);
+	put_text(feed, DESCRIPTION, item->description);
+	put_number(feed, PRICE, price);
+	put_text(feed, IMAGE_LINK, item->image_link);
 	put_categories(feed, item);
 	snprintf(number, sizeof(number), "%lld",
 	    (long long)item->inventory_quantity);
-	put_number(feed, "inventory_quantity", number);
+	put_number(feed, QUANTITY, number);
 	snprintf(number, sizeof(number), "%d", item->inventory_policy);
-	put_number(feed, "inventory_policy", number);
+	put_number(feed, POLICY, number);
 	puts_(feed, json ? "}" : "</Product>");
 	free(price);
 	feed->items++;

@@ -59,13 +59,32 @@ sequence(const unsigned char *at)
 	return n;
 }
 
+/* How many bytes of the beginning are plain ASCII: eight at a time, for that is
+   what nearly all of a text is. */
+static size_t
+ascii(const unsigned char *at, size_t n)
+{
+	uint64_t eight;
+	size_t i = 0;
+
+	for (; i + sizeof(eight) <= n; i += sizeof(eight)) {
+		memcpy(&eight, at + i, sizeof(eight));
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+	}
+	while (i < n && at[i] < 0x80)
+		i++;
+	return i;
+}
+
 bool
 kl_utf8_ok(const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
+	const unsigned char *end = at + strlen(text);
 	size_t n;
 
-	while (*at) {
+	while ((at += ascii(at, (size_t)(end - at))) < end) {
 		if ((n = sequence(at)) == 0)
 			return false;
 		at += n;

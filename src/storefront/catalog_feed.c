@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define BATCH "500"
+#define NO_PRICE (-1)
 
 struct walk {
 	struct arena *arena;
@@ -20,6 +21,7 @@ struct walk {
 	struct product *at;     /* whose categories are being read */
 	struct category **next; /* where its next category goes */
 	struct variant **last_variant;
+	char none[64]; /* the id of a row's product that is not in the list */
 };
 
 static int
@@ -48,15 +50,42 @@ product_row(void *arg, int n, const char *const col[])
 	return arena_failed(arena) ? shop_fail("out of memory") : 0;
 }
 
-/* The product of a row, at or after the last row's; NULL: one that is new since
-   the list was read. */
+/* Without what its variants say: NO_PRICE, until they do. */
+static int
+plain_row(void *arg, int n, const char *const col[])
+{
+	struct walk *walk = arg;
+	struct arena *arena = walk->arena;
+	struct product *p = arena_alloc(arena, sizeof(*p));
+
+	(void)n;
+	if (p == NULL)
+		return shop_fail("out of memory");
+	p->id = arena_copy(arena, col[0]);
+	p->handle = arena_copy(arena, col[1]);
+	p->title = arena_copy(arena, col[2]);
+	p->body = arena_copy(arena, col[3]);
+	p->image = arena_copy(arena, col[4]);
+	p->price_min = NO_PRICE;
+	*walk->last = p;
+	walk->last = &p->next;
+	return arena_failed(arena) ? shop_fail("out of memory") : 0;
+}
+
+/* The product of a row, at or after the last row's; NULL: one that is not
+   published, or is new since the list was read.  The rows of one are looked for
+   once. */
 static struct product *
-owner(const struct walk *walk, const char *id)
+owner(struct walk *walk, const char *id)
 {
 	struct product *p = walk->at;
 
+	if (strcmp(walk->none, id) == 0)
+		return NULL;
 	while (p != NULL && strcmp(p->id, id) != 0)
 		p = p->next;
+	if (p == NULL && strlen(id) < sizeof(walk->none))
+		strcpy(walk->none, id);
 	return p;
 }
 
@@ -113,6 +142,50 @@ variant_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
+/* Of a product without its variants: what they have together. */
+static int
+sums_row(void *arg, int n, const char *const col[])
+{
+	struct walk *walk = arg;
+	struct product *p = owner(walk, col[0]);
+
+	(void)n;
+	if (p == NULL)
+		return 0;
+	walk->at = p;
+	p->price_min = num(col[1]);
+	p->stock = num(col[2]);
+	p->in_stock = num(col[3]) != 0;
+	return 0;
+}
+
+/* In the order of an index: neither a join nor a sort, which would take longer
+   than all else that a feed needs. */
+static int
+read_published(struct db *db, struct walk *walk, const char *after)
+{
+	struct product **list = walk->last;
+	const struct product *p;
+
+	if (db_run(db, plain_row, walk,
+	        "SELECT id, handle, title, body, image FROM product "
+	        "WHERE published = 1 AND id > $1 ORDER BY id LIMIT " BATCH,
+	        after) < 0)
+		return -1;
+	if ((walk->at = *list) == NULL)
+		return 0;
+	for (p = *list; p->next != NULL;)
+		p = p->next;
+	return db_run(db, sums_row, walk,
+	           "SELECT product, MIN(price), SUM(stock), "
+	           "MAX(CASE WHEN stock > 0 OR oversell = 1 THEN 1 ELSE 0 END) "
+	           "FROM variant WHERE product > $1 AND product <= $2 "
+	           "GROUP BY product ORDER BY product",
+	           after, p->id) < 0
+	           ? -1
+	           : 0;
+}
+
 static int
 read_variants(struct db *db, struct walk *walk, struct product *list,
     const char *after, const char *end)
@@ -131,32 +204,38 @@ read_variants(struct db *db, struct walk *walk, struct product *list,
 	           : 0;
 }
 
+static int
+read_whole(struct db *db, struct walk *walk, const char *after)
+{
+	return db_run(db, product_row, walk,
+	           "SELECT p.id, p.handle, p.title, p.body, p.image, "
+	           "MIN(v.price), SUM(v.stock), MAX(CASE WHEN v.stock > 0 "
+	           "OR v.oversell = 1 THEN 1 ELSE 0 END), p.vendor, "
+	           "p.published, c.hash "
+	           "FROM (SELECT id, handle, title, body, image, vendor, "
+	           "published FROM product WHERE id > $1 "
+	           "ORDER BY id LIMIT " BATCH ") p "
+	           "JOIN variant v ON v.product = p.id "
+	           "LEFT JOIN catalog_pushed c ON c.kind = 'item' "
+	           "AND c.product = p.id AND c.name = '' "
+	           "GROUP BY p.id, p.handle, p.title, p.body, p.image, "
+	           "p.vendor, p.published, c.hash ORDER BY p.id",
+	           after) < 0
+	           ? -1
+	           : 0;
+}
+
 /* The products after the id ${after}; their categories, of the same ones only,
-   so that every row finds its product; of all, ${whole}, the variants, too. */
+   so that a row finds its product; of all, ${whole}, the variants, too. */
 static int
 read_batch(struct db *db, struct arena *arena, const char *after, bool whole,
     struct product **list)
 {
 	struct walk walk = {.arena = arena, .last = list};
-	const char *all = whole ? "1" : "0";
 	const struct product *p;
 
 	*list = NULL;
-	if (db_run(db, product_row, &walk,
-	        "SELECT p.id, p.handle, p.title, p.body, p.image, "
-	        "MIN(v.price), SUM(v.stock), MAX(CASE WHEN v.stock > 0 "
-	        "OR v.oversell = 1 THEN 1 ELSE 0 END), p.vendor, p.published, "
-	        "c.hash "
-	        "FROM (SELECT id, handle, title, body, image, vendor, "
-	        "published FROM product "
-	        "WHERE (published = 1 OR $2 = '1') AND id > $1 "
-	        "ORDER BY id LIMIT " BATCH ") p "
-	        "JOIN variant v ON v.product = p.id "
-	        "LEFT JOIN catalog_pushed c ON c.kind = 'item' "
-	        "AND c.product = p.id AND c.name = '' "
-	        "GROUP BY p.id, p.handle, p.title, p.body, p.image, p.vendor, "
-	        "p.published, c.hash ORDER BY p.id",
-	        after, all) < 0)
+	if ((whole ? read_whole : read_published)(db, &walk, after) != 0)
 		return -1;
 	if (*list == NULL)
 		return 0;
@@ -165,11 +244,10 @@ read_batch(struct db *db, struct arena *arena, const char *after, bool whole,
 	walk.at = *list;
 	walk.next = &walk.at->categories;
 	if (db_run(db, category_row, &walk,
-	        "SELECT c.product, c.name FROM product_category c "
-	        "JOIN product p ON p.id = c.product "
-	        "WHERE (p.published = 1 OR $3 = '1') AND c.product > $1 "
-	        "AND c.product <= $2 ORDER BY c.product, c.position",
-	        after, p->id, all) < 0)
+	        "SELECT product, name FROM product_category "
+	        "WHERE product > $1 AND product <= $2 "
+	        "ORDER BY product, position",
+	        after, p->id) < 0)
 		return -1;
 	return whole ? read_variants(db, &walk, *list, after, p->id) : 0;
 }
@@ -189,7 +267,7 @@ one_batch(
 	if (read_batch(db, arena, *after, whole, &p) == 0)
 		result = p != NULL;
 	for (; result > 0 && p != NULL; p = p->next) {
-		if (visit(arg, arena, p) != 0)
+		if (p->price_min != NO_PRICE && visit(arg, arena, p) != 0)
 			result = -1;
 		else if (p->next == NULL && (last = strdup(p->id)) == NULL)
 			result = shop_fail("out of memory");

@@ -10,6 +10,7 @@
  */
 #include "tracking.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The caller's writing, and how much it was. */
@@ -31,6 +32,7 @@ write_on(void *arg, const char *data, size_t n)
 struct feeding {
 	const struct settings *settings;
 	const char *currency;
+	const char *products; /* how each link begins */
 	struct klaviyo_feed *feed;
 	struct feed_counts *counts;
 	const char *only; /* a product's id; NULL = all */
@@ -46,8 +48,7 @@ add_product(void *arg, struct arena *arena, const struct product *p)
 	    .title = p->title,
 	    /* Required by Klaviyo, and optional in a shop. */
 	    .description = *p->body != '\0' ? p->body : p->title,
-	    .link = tracking_absolute(
-	        f->settings, arena, url_path(arena, "/products/", p->handle)),
+	    .link = url_path(arena, f->products, p->handle),
 	    .image_link = tracking_absolute(f->settings, arena, p->image),
 	    .price = p->price_min,
 	    .currency = f->currency,
@@ -91,7 +92,8 @@ tracking_feed_product(const struct settings *settings, struct db *db,
     feed_write *write, void *arg, struct feed_counts *counts)
 {
 	struct writing w = {write, arg, 0};
-	struct feeding f = {settings, currency,
+	char *products = NULL;
+	struct feeding f = {settings, currency, NULL,
 	    klaviyo_feed_new(strcmp(format, "xml") == 0 ? KLAVIYO_FEED_XML
 	                                                : KLAVIYO_FEED_JSON,
 	        write_on, &w),
@@ -101,7 +103,14 @@ tracking_feed_product(const struct settings *settings, struct db *db,
 	*counts = (struct feed_counts){0};
 	if (f.feed == NULL)
 		return shop_fail("%s", klaviyo_error());
-	result = catalog_each(db, add_product, &f);
+	if (asprintf(&products, "%s/products/", settings->url) < 0) {
+		products = NULL;
+		result = shop_fail("out of memory");
+	} else {
+		f.products = products;
+		result = catalog_each(db, add_product, &f);
+	}
+	free(products);
 	counts->items = klaviyo_feed_end(f.feed);
 	counts->bytes = w.bytes;
 	if (result == 0 && counts->items < 0)
