@@ -84,8 +84,8 @@ owner(struct walk *walk, const char *id)
 		return NULL;
 	while (p != NULL && strcmp(p->id, id) != 0)
 		p = p->next;
-	if (p == NULL && strlen(id) < sizeof(walk->none))
-		strcpy(walk->none, id);
+	if (p == NULL)
+		snprintf(walk->none, sizeof(walk->none), "%s", id);
 	return p;
 }
 
