@@ -235,7 +235,9 @@ read_batch(struct db *db, struct arena *arena, const char *after, bool whole,
 	const struct product *p;
 
 	*list = NULL;
-	if ((whole ? read_whole : read_published)(db, &walk, after) != 0)
+	if (whole && read_whole(db, &walk, after) != 0)
+		return -1;
+	if (!whole && read_published(db, &walk, after) != 0)
 		return -1;
 	if (*list == NULL)
 		return 0;
