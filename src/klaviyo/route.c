@@ -38,7 +38,7 @@ enum {
 	   the minute's limit, of which orders to come need the rest. */
 	BACKLOG = 500,
 	SINGLES = 8, /* claimed at once, times the requests in flight */
-	SINGLES_MAX = 2 * KL_BATCH, /* the same, when they go fast */
+	SINGLES_MAX = KL_JOB_EVENTS, /* the same, when they go fast */
 	FAST_MS = 500,
 };
 
