@@ -49,7 +49,9 @@ LIMITS = {("storefront", "heap"): 1500, ("worker", "heap"): 500,
           ("nginx", "rss"): 1500, ("nginx", "private"): 1500,
           ("storefront", "descriptors"): 8, ("nginx", "descriptors"): 8,
           ("storefront", "threads"): 0, ("worker", "threads"): 0,
-          ("outbox", "waiting"): 300}
+          # The worker keeps Klaviyo's minute, 3,500; what is more waits until
+          # it is a backlog of 500, which goes in bulk.
+          ("outbox", "waiting"): 1000}
 if SOAK:  # a few samples may all have met a password being hashed, 64 MiB
     LIMITS |= {("storefront", "rss"): 2500, ("storefront", "private"): 2500}
 if SANITIZED:
@@ -62,11 +64,13 @@ LOG_MB = 24             # SQLite's log: db_wal.c begins it anew at 8
 # machine let others wait for so long, too.
 STALL_SECONDS = 2.5
 SAYS = {"storefront": r"storefront: (confined by|serving on) .*",
-        "worker": r"storefront: worker: (delivering|\d+ sent, 0 to be tried "
-                  r"again, 0 refused|ended)",
+        "worker": r"storefront: worker: (delivering( again)?|\d+ sent, 0 to be "
+                  r"tried again, 0 refused|the account's rate limit is "
+                  r"reached)",
         "sandbox": r"klaviyo-sandbox: listening on .*", "nginx": "",
         "error": ""}
-WAITED = "the database is busy|the database answers again|left out: the data"
+WAITED = ("the database is busy|the database answers again|to be tried again"
+          "|Klaviyo cannot be reached")
 
 
 def catalogue(shop):
@@ -150,7 +154,7 @@ class Operator:
             run = self.shop.run("order", "fulfill",
                                 self.rng.choice(placed)[0], check=False)
             assert run.returncode == 0 or re.search(WAITED, run.stderr), run
-        if self.turn % 20 == 1:
+        if self.turn % 20 == 1 and not self.shop.server:
             self.shop.run("backup", self.shop.path("copy"), "--force")
 
 
@@ -238,8 +242,9 @@ def check_calm(shop, before):
     wait_for(calm, "descriptors and threads to be those of before")
 
 
-def check_books(shop, met):
-    """Each confirmed order is there, and each event of it arrived once."""
+def check_books(shop, met, stalled):
+    """Each confirmed order is there, and each event of it counts once; what was
+    not answered in time is sent twice."""
     placed = dict(shop.query("SELECT orders, count(*) FROM order_line"
                              " GROUP BY orders"))
     assert len(placed) == shop.query("SELECT count(*) FROM orders")[0][0]
@@ -261,7 +266,8 @@ def check_books(shop, met):
     accepted = {m["name"]: m["accepted"] for m in status["metrics"]
                 if m["accepted"]}
     assert accepted == queued
-    for outcome in ("duplicate", "dropped", "refused", "fault"):
+    for outcome in ("dropped", "refused", "fault") + (
+            () if stalled else ("duplicate",)):
         assert status["counts"][outcome] == 0, status
 
 
@@ -283,7 +289,7 @@ def test_load(engine):
         assert stalled or "come again" not in traffic.met["answers"]
         assert not complaints(samples, LIMITS)
         check_calm(shop, before)
-        check_books(shop, traffic.met)
+        check_books(shop, traffic.met, stalled)
         check_logs(shop, stalled)
         if not shop.server:
             assert max(s["files"]["wal"] for s in samples) < LOG_MB << 20

@@ -18,7 +18,7 @@ from harness import PATIENCE, SANITIZED, Shop, wait_for
 from load_samples import heap_told, holds
 
 SOAK = os.environ.get("SOAK") == "1"
-REQUESTS, EVENTS, SINGLE = (1000000, 1000000, 50000) if SOAK else (
+REQUESTS, EVENTS, SINGLE = (1000000, 1000000, 15000) if SOAK else (
     20000, 30000, 1500)
 RESIDENT = 64 << 10  # kB
 GROWN = 1024         # kB allocated, from the first tenths to the last
@@ -93,15 +93,16 @@ def ask(shop, paths, n):
     assert not wrong
 
 
-def flat(looks):
-    """Of a process: what it held after each tenth."""
+def flat(looks, connections):
+    """Of a process: what it held after each tenth; as many more descriptors may
+    be open at last."""
     for look in looks:
         print(look)
     if SANITIZED:
         return
     assert max(look["rss"] for look in looks) < RESIDENT
     for what, more in (("heap", GROWN), ("rss", 3 * GROWN),
-                       ("descriptors", 8)):
+                       ("descriptors", connections)):
         # What is in flight at one look or the other is not held.
         first, last = (min(look[what] for look in some)
                        for some in (looks[:3], looks[-3:]))
@@ -119,7 +120,7 @@ def test_requests():
         for _ in range(10):
             ask(shop, paths, REQUESTS // 10)
             looks.append(holds(shop, "storefront"))
-        flat(looks)
+        flat(looks, CONNECTIONS)
 
 
 def test_events():
@@ -133,14 +134,15 @@ def test_events():
                 wait_for(lambda: feeder.count(WAITING) == 0, "a tenth",
                          PATIENCE * 10, .2)
                 looks.append(holds(shop, "worker"))
-            flat(looks)
+            flat(looks, 64)
             looks = []
             for _ in range(10):
                 for _ in range(SINGLE // 1500):
                     feeder.add("m", 150, first=sent)
                     sent += 150
+                    # Klaviyo's minute may be over, which the worker keeps.
                     wait_for(lambda: feeder.count(WAITING) == 0, "a few",
-                             PATIENCE, .01)
+                             PATIENCE * 5, .01)
                 looks.append(holds(shop, "worker"))
-            flat(looks)
+            flat(looks, 64)
             assert feeder.count(SENT) == sent
