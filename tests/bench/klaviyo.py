@@ -4,6 +4,8 @@ while nobody is there: no request waits for it, so that nobody notices.
 
 Each is a storefront with a worker that delivers, and a sandbox that is Klaviyo.
 """
+import signal
+
 from checkout import Buyers
 from loads import interleaved, ratio, words
 from table import goal, head, told
@@ -14,19 +16,40 @@ WAYS = {"at once": [], "after 2 s": ["--latency", "2000"],
         "never": ["--fault", "hang/600000"], "is down": None}
 
 
+class Watched(Buyers):
+    """Orders at one shop, while the other shops' workers stand still: what they
+    have still to deliver is not this one's."""
+
+    def before(self, seconds):
+        for other in self.others:
+            hold(other.shop, other is not self)
+        return super().before(seconds)
+
+
+def hold(shop, still):
+    for name in ("worker", "sandbox"):
+        if name in shop.programs:
+            shop.programs[name].send_signal(
+                signal.SIGSTOP if still else signal.SIGCONT)
+
+
 def start(stage, name, sandbox):
     shop = stage.another("klaviyo " + name)
     if sandbox is not None:
         shop.start_sandbox(sandbox)
     shop.start()
     shop.start_worker()
-    return Buyers(name, stage, shop, stage.sign, lambda: [
+    return Watched(name, stage, shop, stage.sign, lambda: [
         shop.programs["storefront"].pid])
 
 
 def rows(stage):
     buyers = [start(stage, name, sandbox) for name, sandbox in WAYS.items()]
+    for one in buyers:
+        one.others = buyers
     results = interleaved(buyers, CONNECTIONS)
+    for one in buyers:
+        hold(one.shop, False)
     yield head(f"Checkout, {CONNECTIONS} connections, while Klaviyo answers "
                "late or not at all")
     yield told("it answers at once", "", words(results, "at once"))
