@@ -4,8 +4,9 @@
  *
  * The feed is written to a nameless file once per change of the catalogue, and
  * sent from there; a request costs one statement that tells whether something
- * has changed (a price, a stock, a text), so it is never stale.  Who comes
- * while another thread writes it gets the former one, or waits.
+ * has changed (a price, a stock, a text), so it is never stale, and not even
+ * that while nothing at all was written to an SQLite database.  Who comes while
+ * another thread writes it gets the former one, or waits.
  *
  * With KLAVIYO_CATALOG=api there is no feed: 410.
  *
@@ -58,7 +59,7 @@ version_row(void *arg, int n, const char *const col[])
 /* A text that is another one after whatever changes the feed.  Sums with the
    row's id as a weight, so that two changes do not make up for each other. */
 static int
-version_tag(struct visit *visit, char tag[48])
+read_tag(struct visit *visit, char tag[48])
 {
 	const struct settings *settings = visit->shop->settings;
 	unsigned char hash[16];
@@ -86,6 +87,30 @@ version_tag(struct visit *visit, char tag[48])
 out:
 	text_free(&text);
 	return result;
+}
+
+/* The same, without a look at the catalogue while nobody has written to the
+   database since this thread's last look. */
+static int
+version_tag(struct visit *visit, char tag[48])
+{
+	struct shop *shop = visit->shop;
+	int64_t stamp[2];
+	/* Taken before: what is committed meanwhile makes it another. */
+	bool stamped = db_stamp(shop->db, stamp) == 0;
+
+	if (stamped && *shop->feed.tag != '\0' &&
+	    memcmp(stamp, shop->feed.stamp, sizeof(stamp)) == 0) {
+		memcpy(tag, shop->feed.tag, sizeof(shop->feed.tag));
+		return 0;
+	}
+	if (read_tag(visit, tag) != 0)
+		return -1;
+	if (stamped) {
+		memcpy(shop->feed.stamp, stamp, sizeof(stamp));
+		memcpy(shop->feed.tag, tag, sizeof(shop->feed.tag));
+	}
+	return 0;
 }
 
 /* ----------------------------------------------------------------- writing */

@@ -120,6 +120,10 @@ struct shop {
 	const char *currency;   /* the database's */
 	char currency_text[4];
 	struct after *after;    /* of the last answer; its request's memory */
+	struct {                /* pages_feed.c's last look at the catalogue */
+		int64_t stamp[2];
+		char tag[48];   /* "" = none */
+	} feed;
 	/* Pages that are kept, of all threads (shelf.c); NULL: none are. */
 	struct kept *kept;
 	struct kept_item *held; /* which the answer is made of */
