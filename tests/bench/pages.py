@@ -67,11 +67,22 @@ def beside_peers(stage, connections, kept=""):
                ratio(results, "ours", best, "p99"), at_most=1)
 
 
+class Kept(Shop):
+    """The storefront behind an nginx that keeps pages: the shipped settings,
+    with their one line turned on."""
+
+    def conf(self, name):
+        text = open(super().conf(name)).read()
+        assert text.count("fastcgi_cache off;") == 1
+        return self.write(name, text.replace("fastcgi_cache off;",
+                                             "fastcgi_cache pages;"))
+
+
 def beside_static(stage, connections):
-    """With the shipped nginx settings, whatever they keep."""
+    """With the shipped nginx settings and their cache."""
     shop = stage.shops.get("shipped")
     if shop is None:
-        shop = stage.another("shipped", kind=Shop)
+        shop = stage.another("shipped", kind=Kept)
         shop.start()
     kept = Target("kept", shop.url + stage.page,
                   lambda: peers.nginx_pids(shop, "storefront"))
@@ -80,7 +91,7 @@ def beside_static(stage, connections):
                                   fixed.pids), kept], connections)
     own_page(stage, shop)
     yield head(f"Product page, {connections} connections, with the shipped "
-               "nginx settings, beside a static file")
+               "nginx settings and their cache, beside a static file")
     yield told("nginx, a file of the same size", "", words(results, "static"))
     yield goal("ours: requests/s", ratio(results, "kept", "static", "rate"),
                at_least=0.80, note=words(results, "kept"))
