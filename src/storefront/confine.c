@@ -10,9 +10,10 @@
  *   its memory, for others      prctl     root's
  *   core files                  setrlimit none
  *
- * All that is opened at the start (templates, secret, log, listening socket,
- * the database) stays open, so nothing of it need be opened again; PostgreSQL's
- * connection may have to be, which leaves such a process more: db_needs().
+ * All that is opened at the start (secret, log, listening socket, the database)
+ * stays open, so nothing of it need be opened again; but the templates, which
+ * SIGHUP reads anew, and PostgreSQL's connection, which leaves such a process
+ * more: db_needs().
  *
  * Promises: never keeps the shop from serving: what the kernel lacks is done
  * without, and said once in the log.  STOREFRONT_CONFINE=off leaves all of it
@@ -191,7 +192,8 @@ allow_need(void *arg, enum need kind, const char *what)
 }
 
 static void
-allow_all(struct box *box, struct db *db, const struct listener *listener)
+allow_all(struct box *box, struct db *db, const char *templates,
+    const struct listener *listener)
 {
 	char path[sizeof(listener->path)];
 	int scratch = scratch_folder();
@@ -200,6 +202,7 @@ allow_all(struct box *box, struct db *db, const struct listener *listener)
 	if (scratch >= 0)
 		allow_fd(box, scratch, MAKES);
 	allow_path(box, "/dev/urandom", LANDLOCK_ACCESS_FS_READ_FILE);
+	allow_path(box, templates, READS); /* read anew at SIGHUP */
 	if (listener != NULL && *listener->path != '\0') {
 		memcpy(path, listener->path, sizeof(path));
 		allow_path(box, dirname(path), LANDLOCK_ACCESS_FS_REMOVE_FILE);
@@ -209,8 +212,8 @@ allow_all(struct box *box, struct db *db, const struct listener *listener)
 /* -1 with shop_error(): all is as it was.  *${connects} says whether the
  * database needs new connections. */
 static int
-landlock(
-    struct db *db, const struct listener *listener, int version, bool *connects)
+landlock(struct db *db, const char *templates, const struct listener *listener,
+    int version, bool *connects)
 {
 	struct box box = {.all = all_of(version), .fd = -1};
 	int result = -1;
@@ -220,7 +223,7 @@ landlock(
 		    SYS_landlock_create_ruleset, &box.all, sizeof(box.all), 0);
 	if (box.fd < 0)
 		box.error = errno;
-	allow_all(&box, db, listener);
+	allow_all(&box, db, templates, listener);
 	*connects = box.connects;
 	if (version == 0)
 		shop_fail("no landlock in this kernel: Linux has it from 5.13 "
@@ -254,7 +257,8 @@ confine(const struct settings *settings, struct db *db,
 	}
 	tzset(); /* strftime() reads the time zone's file when first used */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (landlock(db, listener, landlock_version(), &connects) != 0)
+	if (landlock(db, settings->templates, listener, landlock_version(),
+	        &connects) != 0)
 		snprintf(missing[0], sizeof(missing[0]), "%s", shop_error());
 	if (confine_calls(connects) != 0)
 		snprintf(missing[1], sizeof(missing[1]), "%s", shop_error());

@@ -39,7 +39,7 @@ static const int always[] = {
     C(fallocate), C(open), C(openat), C(unlink), C(unlinkat), C(stat),
     C(stat64), C(lstat), C(lstat64), C(fstat), C(fstat64), C(newfstatat),
     C(fstatat64), C(statx), C(access), C(faccessat), C(faccessat2), C(readlink),
-    C(readlinkat), C(getcwd), C(poll), C(ppoll), C(select), C(pselect6),
+    C(readlinkat), C(getdents64), C(getcwd), C(poll), C(ppoll), C(select), C(pselect6),
     C(epoll_wait), C(epoll_pwait),
     /* visitors, whom we accept; never sockets of our own */
     C(accept), C(accept4), C(shutdown), C(recvfrom), C(recvmsg), C(sendto),
@@ -56,7 +56,7 @@ static const int always[] = {
     C(getegid), C(uname), C(sysinfo), C(getrusage), C(times)};
 
 static const int to_connect[] = {C(connect), C(bind), C(sendmmsg), C(recvmmsg),
-    C(getdents64), C(ioctl), C(statfs), C(fstatfs), C(getresuid), C(getresgid),
+    C(ioctl), C(statfs), C(fstatfs), C(getresuid), C(getresgid),
     C(getgroups)};
 
 static const int deadly[] = {C(execve), C(execveat), C(fork), C(vfork),

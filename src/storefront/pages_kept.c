@@ -80,8 +80,9 @@ frame_key(struct visit *visit, const char *handle)
 	if (visit->consent.ask &&
 	    (field(query, "q") != NULL || field(query, "page") != NULL))
 		return NULL;
-	return arena_printf(visit->arena, "%d%d%d/%s", (int)visit_side(visit),
-	    visit->consent.ask, visit->consent.said == CONSENT_NO, handle);
+	return arena_printf(visit->arena, "%u/%d%d%d/%s", tpl_generation(),
+	    (int)visit_side(visit), visit->consent.ask,
+	    visit->consent.said == CONSENT_NO, handle);
 }
 
 static int

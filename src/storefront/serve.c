@@ -50,6 +50,7 @@ struct server {
 
 /* Readable, and never read, once the process is to end. */
 static int stop_fd = -1;
+static int reload_fd = -1;   /* readable when SIGHUP has come */
 static atomic_bool stopping; /* the same, for less than a call */
 
 /* ------------------------------------------------------- the accept loop */
@@ -72,6 +73,19 @@ stop(int signal_number)
 	(void)signal_number;
 	atomic_store(&stopping, true);
 	if (write(stop_fd, &one, sizeof(one)) < 0) {
+		/* It is readable already. */
+	}
+	errno = saved;
+}
+
+static void
+on_hup(int signal_number)
+{
+	static const uint64_t one = 1;
+	int saved = errno;
+
+	(void)signal_number;
+	if (write(reload_fd, &one, sizeof(one)) < 0) {
 		/* It is readable already. */
 	}
 	errno = saved;
@@ -115,7 +129,7 @@ static int
 wait_open(int listener)
 {
 	struct epoll_event visitor = {.events = EPOLLIN | EPOLLEXCLUSIVE},
-			   end = {.events = EPOLLIN};
+	                   end = {.events = EPOLLIN};
 	int fd = epoll_create1(EPOLL_CLOEXEC);
 
 	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, listener, &visitor) == 0 &&
@@ -176,8 +190,8 @@ threads_start(struct server *server, int count)
 
 		if (thread == NULL)
 			break;
-		*thread = (struct thread){server->listener.fd, server->waits[i],
-		    &server->shops[i]};
+		*thread = (struct thread){
+		    server->listener.fd, server->waits[i], &server->shops[i]};
 		if (pthread_create(
 		        &server->threads[i], NULL, thread_run, thread) != 0) {
 			free(thread);
@@ -218,12 +232,14 @@ signals_set(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct sigaction end = {.sa_handler = stop, .sa_flags = SA_RESTART};
+	struct sigaction again = {.sa_handler = on_hup, .sa_flags = SA_RESTART};
 
 	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (stop_fd < 0)
+	reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_fd < 0 || reload_fd < 0)
 		return shop_fail("eventfd: %s", strerror(errno));
 	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGHUP, &again, NULL);
 	sigaction(SIGUSR1, &ignore, NULL);
 	sigaction(SIGTERM, &end, NULL);
 	sigaction(SIGINT, &end, NULL);
@@ -256,8 +272,8 @@ server_start(struct server *server, const struct settings *settings)
 		server->shops[i].kept = server->kept;
 		server->opened++;
 	}
-	if (listener_open(&server->listener, "STOREFRONT_LISTEN",
-	        settings->listen) != 0)
+	if (listener_open(
+	        &server->listener, "STOREFRONT_LISTEN", settings->listen) != 0)
 		return -1;
 	for (int i = 0; i < count; i++)
 		if ((server->waits[i] = wait_open(server->listener.fd)) < 0)
@@ -268,6 +284,27 @@ server_start(struct server *server, const struct settings *settings)
 	shop_log("serving on %s (FastCGI), %ld %s", server->listener.name,
 	    count, count == 1 ? "thread" : "threads");
 	return 0;
+}
+
+/* Until the process is to end.  SIGHUP reads the templates anew; broken ones
+   change nothing. */
+static void
+wait_for_signals(const struct settings *settings)
+{
+	struct pollfd p[] = {{.fd = stop_fd, .events = POLLIN},
+	    {.fd = reload_fd, .events = POLLIN}};
+	uint64_t count;
+
+	while (poll(p, 2, -1) < 0 || (p[0].revents & POLLIN) == 0) {
+		if (read(reload_fd, &count, sizeof(count)) < 0)
+			continue;
+		if (tpl_load(settings->templates) != 0)
+			shop_log("the templates stay as they were: %s",
+			    shop_error());
+		else
+			shop_log("templates loaded anew from %s",
+			    settings->templates);
+	}
 }
 
 static int
@@ -286,8 +323,8 @@ serve_fcgi(const struct settings *settings)
 		shop_log("%s", shop_error());
 		stop(0);
 	}
-	while (stop_fd >= 0 && !stopped(-1))
-		;
+	if (stop_fd >= 0)
+		wait_for_signals(settings);
 	listener_unlink(&server->listener);
 	left = threads_join(server);
 	if (db_lost())

@@ -6,14 +6,16 @@
  * every file is linted (lint.c) and expanded once with an empty dictionary
  * before tpl_load() succeeds.
  *
- * A cache of our own, filled at start and never reloaded from disk, because
- * ctemplate keeps no last good version of a template that breaks.
+ * A cache of our own, filled whole and put in the place of the one before: a
+ * page is rendered from one of them, and when a template breaks the last good
+ * ones stay, which ctemplate's own reloading does not promise.
  */
 #include "tpl.h"
 
 #include "lint.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <dirent.h>
 #include <fstream>
@@ -30,7 +32,9 @@
 /* ctemplate's dictionaries are handed out as struct tpl *, owned by the root. */
 using Dictionary = ctemplate::TemplateDictionary;
 
-static ctemplate::TemplateCache *cache; /* set once, by tpl_load() */
+/* Read and replaced by std::atomic_..() only. */
+static std::shared_ptr<ctemplate::TemplateCache> cache;
+static std::atomic<unsigned> generation;
 
 static Dictionary *
 dict(struct tpl *tpl)
@@ -103,7 +107,7 @@ int
 tpl_load(const char *directory)
 {
 	try {
-		auto fresh = std::make_unique<ctemplate::TemplateCache>();
+		auto fresh = std::make_shared<ctemplate::TemplateCache>();
 		std::vector<std::string> names;
 
 		if (!fresh->SetTemplateRootDirectory(directory))
@@ -116,11 +120,19 @@ tpl_load(const char *directory)
 		for (const auto &name : names)
 			if (load_one(fresh.get(), directory, name) != 0)
 				return -1;
-		cache = fresh.release();
+		std::atomic_store(&cache, fresh);
+		/* After it: what is rendered under this number is of these. */
+		generation++;
 		return 0;
 	} catch (...) {
 		return shop_fail("out of memory");
 	}
+}
+
+unsigned
+tpl_generation(void)
+{
+	return generation;
 }
 
 struct tpl *
@@ -207,10 +219,11 @@ int
 tpl_render(const char *file, struct tpl *tpl, struct text *out)
 {
 	try {
+		auto from = std::atomic_load(&cache);
 		std::string page;
 
-		if (tpl == nullptr || cache == nullptr ||
-		    !expand(cache, file, dict(tpl), &page))
+		if (tpl == nullptr || from == nullptr ||
+		    !expand(from.get(), file, dict(tpl), &page))
 			return shop_fail("template %s failed", file);
 		text_addn(out, page.data(), page.size());
 		return out->failed ? shop_fail("out of memory") : 0;

@@ -17,8 +17,12 @@ extern "C" {
 struct tpl; /* a dictionary: variables, sections, includes */
 
 /* Loads every *.tpl of the directory and of its klaviyo/; -1 with the file, the
- * line and what is wrong.  Call once, before threads start. */
+ * line and what is wrong: those loaded before stay.  May be called again while
+ * others render. */
 int tpl_load(const char *directory);
+/* Another number after each tpl_load(): what was rendered under an older one may
+ * be of other templates. */
+unsigned tpl_generation(void);
 
 struct tpl *tpl_new(void);
 void tpl_free(struct tpl *tpl);
