@@ -100,7 +100,8 @@ $(BUILD)/obj/%.S.o: src/%.S
 $(filter %.S.o,$(STOREFRONT)): $(foreach x,sql csv css js,$(wildcard src/storefront/*.$(x)))
 $(filter %.S.o,$(SANDBOX)): $(wildcard src/sandbox/*.html src/sandbox/*.js src/sandbox/*.css)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -name '*.d' -print \
+    2>/dev/null)
 
 # ---------------------------------------------------------------- set-up, run
 

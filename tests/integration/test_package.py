@@ -33,6 +33,7 @@ def debs():
                         ignore=shutil.ignore_patterns(
                             "tests", "replay", "fuzz", "lint", "deb"))
         make("debs", build)
+        make("all", build)  # which packages are not in the way of
         files = {os.path.basename(path).split("_")[0]: path for path in
                  glob.glob(os.path.join(build, "deb", "*.deb"))}
         assert set(files) == set(PACKAGES)

@@ -170,15 +170,13 @@ def test_a_step_that_fails_leaves_the_version_before(engine):
         assert version(shop) == newest() and "account" in tables(shop)
 
 
-# One call of each command that needs the shop.
+# One call of each command; one that is not here is called without arguments.
 CALLS = {
     "init": [], "serve": [], "worker": ["--once"], "outbox": ["status"],
     "order": ["list"], "leads": [], "history": ["sync", "--dry-run"],
     "catalog": ["push", "--dry-run"], "feed": ["json"],
     "preview": ["order", "k7q2mx40d9k7q2mx40d9"], "reconcile": [],
     "migrate": None, "backup": ["copy.db"], "doctor": ["--offline"]}
-# What stands in no shop.
-OTHERS = set()
 
 
 @ENGINES
@@ -187,11 +185,11 @@ def test_a_newer_shop_is_refused_by_every_command(engine):
               env={"KLAVIYO_CATALOG": "api"}) as shop:
         commands = set(re.findall(r"^  storefront (\w+)",
                                   shop.run("--help").stdout, re.M))
-        assert commands - OTHERS == set(CALLS), \
-            "a new command: how is it called here?"
+        assert commands >= set(CALLS)
         shop.execute("UPDATE meta SET value = ? WHERE name = 'schema'", NEW)
         before = content(shop, tables(shop)), shape(shop)
-        for command, arguments in CALLS.items():
+        for command in sorted(commands):
+            arguments = CALLS.get(command, [])
             if arguments is None:
                 arguments = [shop.db, "postgresql:///nowhere?host=/nowhere"] \
                     if engine == "sqlite" else [shop.path("no.db"), shop.db]
