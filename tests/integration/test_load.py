@@ -40,11 +40,12 @@ PRODUCTS = 3000 if SOAK else 300
 GENERATORS, VISITORS = 2, 4  # one for each processor; visitors each
 WARM, JUDGED = 1500, 5000    # requests of the short form
 LEAKING = 3000               # .. of a storefront that leaks
-LATER = .1                   # of the long form's time is for warming up
+LATER = .1                   # of the long form's time is for warming up,
+AT_LEAST = 10000             # .. and so many requests: each connection's cache
 # What the samples may grow by; kB, descriptors, threads, rows.  A leak of 1 KB
 # a request is 2,200 kB between the quarters of LEAKING: allocated; the resident
 # pages may long have had room for it.
-LIMITS = {("storefront", "heap"): 1500, ("worker", "heap"): 500,
+LIMITS = {("storefront", "heap"): 1800, ("worker", "heap"): 500,
           ("worker", "rss"): 2500, ("worker", "private"): 2500,
           ("nginx", "rss"): 1500, ("nginx", "private"): 1500,
           ("storefront", "descriptors"): 8, ("nginx", "descriptors"): 8,
@@ -169,12 +170,13 @@ def busy(shop, traffic, minutes, judged):
             time.sleep(pause)  # the load is what goes on meanwhile
             assert all(p.poll() is None for p in traffic.programs)
             requests, now = traffic.requests(), time.monotonic()
-            if not watch and (now > begin if minutes else requests > WARM):
+            if not watch and (
+                    now > begin and requests > AT_LEAST if minutes
+                    else requests > WARM):
                 watch = Watch(shop, traffic.requests, pause)
                 first = requests
-            if watch and (now > end if minutes
-                          else requests > first + judged
-                          and len(watch.samples) >= 20):
+            if watch and len(watch.samples) >= 20 and (
+                    now > end if minutes else requests > first + judged):
                 return watch.stop()
             operator.act()
     finally:
