@@ -41,6 +41,8 @@ static const int always[] = {
     C(fstatat64), C(statx), C(access), C(faccessat), C(faccessat2), C(readlink),
     C(readlinkat), C(getdents64), C(getcwd), C(poll), C(ppoll), C(select), C(pselect6),
     C(epoll_wait), C(epoll_pwait),
+    /* a CGI program's answer, given away */
+    C(dup2), C(dup3),
     /* visitors, whom we accept; never sockets of our own */
     C(accept), C(accept4), C(shutdown), C(recvfrom), C(recvmsg), C(sendto),
     C(sendmsg), C(getsockopt), C(setsockopt), C(getsockname), C(getpeername),

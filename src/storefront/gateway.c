@@ -241,8 +241,11 @@ cgi_serve(const struct settings *settings)
 		a.out.failed = !cgi_write(a.slice[i].data, a.slice[i].length);
 	if (!a.out.failed && a.file != NULL)
 		cgi_write_file(a.file);
-	/* The web server waits for the end of these, not of the process.  Not
-	 * closed: no file of the database may get their numbers. */
+	/* The web server waits for the end of these, not of the process, which
+	 * it then tells to end (Apache does, and kills it 3 s later): first
+	 * what is still to be told.  Not closed: no file of the database may
+	 * get their numbers. */
+	signal(SIGTERM, SIG_IGN);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	dup2(STDERR_FILENO, STDIN_FILENO);
 	answered(&shop, &a);

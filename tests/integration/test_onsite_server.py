@@ -449,6 +449,36 @@ def test_the_headers_arrive(way):
         assert len(queued(shop)) == 1
 
 
+def test_apache_ends_a_cgi_program_that_has_answered():
+    """It takes the end of the answer for the end; what there is to tell is
+    told all the same."""
+    with Shop("direct", serve=False, engine="sqlite",
+              env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
+        user = {"user": shop.user.pw_uid, "group": shop.user.pw_gid,
+                "extra_groups": []} if shop.user else {}
+        with open(shop.db + ".lock", "r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # so there is time to end it
+            process = subprocess.Popen(
+                shop.storefront(), env={
+                    **shop.env, "GATEWAY_INTERFACE": "CGI/1.1",
+                    "REQUEST_METHOD": "GET", "REQUEST_URI": PRODUCT,
+                    "DOCUMENT_URI": PRODUCT, "SERVER_PROTOCOL": "HTTP/1.1",
+                    "HTTP_USER_AGENT": CHROME, "HTTP_COOKIE": "__kla_id="
+                    + Person(shop).cookied().cookies["__kla_id"]},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **user)
+            try:
+                page = process.stdout.read()  # to its end
+                assert b"Winnie the Pooh" in page
+                assert process.poll() is None
+                process.terminate()
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                assert process.wait(PATIENCE) == 0
+            finally:
+                process.kill()
+                process.stdout.close()
+        assert [name for name, _, _ in queued(shop)] == ["Viewed Product"]
+
+
 # ------------------------------------------------------------------- caches
 
 def test_pages_of_the_known_are_theirs(shop):
