@@ -1,13 +1,13 @@
 """That `make sanitize` would find what there is to find: planted.c's faults, in
 programs that nobody looks at, and in the shop behind every web server."""
 import os
-import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+import harness
 import left_out
 import sanitize
 from harness import BUILD, PATIENCE, TREE, WAYS, Shop, wait_for
@@ -92,16 +92,22 @@ def test_a_report_of_the_shop(way, fault):
         shutil.rmtree(reports)
 
 
-def test_what_is_left_out_is_said():
-    """In left_out.py; and no entry of it is of a test that is gone."""
-    partly = {name for where, _, names in os.walk(os.path.join(TREE, "tests"))
-              for name in names if re.fullmatch("test_.*[.]py", name)
-              and name != os.path.basename(__file__)
-              and "SANITIZED" in open(os.path.join(where, name)).read()}
-    assert partly == set(left_out.PARTLY)
+def test_what_is_left_out_is_there():
+    """No entry of left_out.py is of a test that is gone."""
     for name in left_out.LEFT_OUT:
         file, _, test = name.partition("::")
         path, = [os.path.join(where, file) for where, _, files in os.walk(
             os.path.join(TREE, "tests")) if file in files]
         with open(path) as f:
             assert not test or f"def {test}(" in f.read(), name
+
+
+@pytest.mark.parametrize("build, every, confined", [
+    ("", False, False), ("address", False, True), ("thread", True, True)])
+def test_each_build_leaves_out_its_own(monkeypatch, build, every, confined):
+    monkeypatch.setattr(harness, "SANITIZED", build)
+    monkeypatch.setattr(harness, "WRAP", [])
+    for test, out in (("crash/test_every.py::test_a[sqlite]", every),
+                      ("integration/test_confine.py::test_a", confined),
+                      ("integration/test_checkout.py::test_a", False)):
+        assert bool(left_out.why("tests/" + test)) is out, test
