@@ -15,11 +15,12 @@ import tempfile
 import urllib.request
 
 from selenium import webdriver
+from selenium.common.exceptions import SessionNotCreatedException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness import wait_for
+from harness import PATIENCE, wait_for
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--no-first-run", "--disable-background-networking",
@@ -50,20 +51,32 @@ ADDRESS = {
     "zip": "02110"}
 
 
+def started(options, folder, tries=3):
+    """Chromium, which on a busy machine sometimes is not there in time: no
+    test is about that."""
+    while True:
+        options.add_argument(f"--user-data-dir={folder}/{tries}")
+        tries -= 1
+        try:
+            return webdriver.Chrome(
+                service=Service("/usr/bin/chromedriver"), options=options)
+        except SessionNotCreatedException:
+            if tries == 0:
+                raise
+
+
 class Browser:
     def __init__(self, shop, javascript=True, size=(1280, 900), agent=None):
         self.shop, self.dir = shop, tempfile.mkdtemp(prefix="chromium-")
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
-        for flag in FLAGS + (f"--user-data-dir={self.dir}",
-                             "--window-size=%d,%d" % size):
+        for flag in FLAGS + ("--window-size=%d,%d" % size,):
             options.add_argument(flag)
         if not javascript:
             options.add_experimental_option("prefs", {
                 "profile.managed_default_content_settings.javascript": 2})
-        self.driver = webdriver.Chrome(
-            service=Service("/usr/bin/chromedriver"), options=options)
-        self.driver.set_page_load_timeout(60)
+        self.driver = started(options, self.dir)
+        self.driver.set_page_load_timeout(max(60, PATIENCE))
         if javascript:
             self.driver.execute_cdp_cmd(
                 "Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
@@ -131,7 +144,8 @@ class Browser:
 
     def state(self):
         with urllib.request.urlopen(
-                self.shop.sandbox_url + "/sandbox/state", timeout=60) as f:
+                self.shop.sandbox_url + "/sandbox/state",
+                timeout=max(60, PATIENCE)) as f:
             return json.load(f)
 
     def events(self, metric=None):
