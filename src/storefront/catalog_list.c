@@ -232,3 +232,30 @@ catalog_related(struct db *db, struct arena *arena, const char *product_id,
 	}
 	return 0;
 }
+
+int
+catalog_card(
+    struct db *db, struct arena *arena, const char *id, struct product **card)
+{
+	struct into into = {.arena = arena, .products = card};
+
+	*card = NULL;
+	return db_run(db, catalog_product_row, &into,
+	           "SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "
+	           "p.image_alt, "
+	           "(SELECT mark FROM shelf_mark WHERE product = p.id), "
+	           "(SELECT MIN(price) FROM variant WHERE product = p.id), "
+	           "(SELECT MAX(price) FROM variant WHERE product = p.id), "
+	           "(SELECT compare_at FROM variant WHERE product = p.id "
+	           "ORDER BY price, position, id LIMIT 1), "
+	           "(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "
+	           "THEN 1 ELSE 0 END) FROM variant WHERE product = p.id), "
+	           "v.id, v.name, v.sku, v.price, v.compare_at, v.stock, "
+	           "v.oversell FROM product p "
+	           "JOIN variant v ON v.id = (SELECT id FROM variant "
+	           "WHERE product = p.id ORDER BY position, id LIMIT 1) "
+	           "WHERE p.id = $1 AND p.published = 1",
+	           id) < 0
+	           ? -1
+	           : 0;
+}

@@ -76,6 +76,9 @@ bool variant_buyable(const struct variant *variant);
 /* Others of the same categories. */
 int catalog_related(struct db *db, struct arena *arena, const char *product_id,
     int limit, struct listing *listing);
+/* One product as a list has it, but for its categories; NULL: there is none. */
+int catalog_card(
+    struct db *db, struct arena *arena, const char *id, struct product **card);
 
 /* Calls ${visit} for every published product, with the lowest price, the stock
  * of all variants and the categories' names; ${arena} is emptied now and then.

@@ -303,7 +303,7 @@ int
 product_show(
     struct visit *visit, const char *handle, int status, const char *error)
 {
-	struct listing related = {0};
+	struct product *related = NULL;
 	struct making *making = NULL;
 	struct product *product;
 	struct page page;
@@ -316,9 +316,8 @@ product_show(
 	    visit->shop->db, visit->arena, handle, &product);
 	if (found <= 0)
 		return found < 0 ? -1 : page_not_found(visit);
-	if (catalog_related(visit->shop->db, visit->arena, product->id,
-	        SHELF_OTHERS,
-	        &related) < 0 ||
+	if (shelf_related(visit->shop, visit->arena, product->id, &related) <
+	        0 ||
 	    page_begin(visit, &page, "product.tpl", product->title) != 0)
 		return -1;
 	page.status = status;
@@ -331,9 +330,9 @@ product_show(
 	put_preview(visit, &page,
 	    *product->image != '\0' ? product->image : "/images/og.png");
 	put_product(visit, &page, product, error);
-	if (related.products != NULL)
-		put_cards(visit, tpl_section(page.body, "RELATED"),
-		    related.products);
+	if (related != NULL)
+		put_cards(
+		    visit, tpl_section(page.body, "RELATED"), related);
 	/* A refused form is not another view. */
 	if (error == NULL && !notify_answered(visit))
 		page.tracking.viewed = product;
@@ -341,7 +340,7 @@ product_show(
 	if (making != NULL &&
 	    (!notify_asks(product) || *visit->session.email == '\0')) {
 		making->product = product;
-		making->others = related.products;
+		making->others = related;
 		making->asks = notify_asks(product);
 		page.making = making;
 	}

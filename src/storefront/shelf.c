@@ -193,7 +193,7 @@ menu_pack(const struct category *list)
 }
 
 static int
-menu_sum(struct shop *shop, const struct kept_item *item, uint64_t *sum)
+whole_sum(struct shop *shop, const struct kept_item *item, uint64_t *sum)
 {
 	char mark[MARK_BYTES];
 
@@ -254,10 +254,10 @@ shelf_menu(struct shop *shop, struct arena *arena, struct category **list)
 	*list = NULL;
 	if (shop->kept == NULL)
 		return catalog_collections(shop->db, arena, list);
-	found = shelf_find(shop, "menu", menu_sum, &item);
+	found = shelf_find(shop, "menu", whole_sum, &item);
 	if (found == 0) {
 		pthread_mutex_lock(&making);
-		found = shelf_find(shop, "menu", menu_sum, &item);
+		found = shelf_find(shop, "menu", whole_sum, &item);
 		if (found == 0)
 			found = menu_make(shop, arena, list);
 		pthread_mutex_unlock(&making);
@@ -266,4 +266,92 @@ shelf_menu(struct shop *shop, struct arena *arena, struct category **list)
 		found = -1;
 	kept_release(item);
 	return found < 0 ? -1 : 0;
+}
+
+/* ------------------------------------------------------------ neighbours */
+
+/* Which products are related to one: that changes with what is sold, and where,
+ * and not with a price or an order. */
+struct others {
+	struct kept_item item;
+	size_t n;
+	const char *id[SHELF_OTHERS];
+	char text[]; /* of the key and the ids */
+};
+
+static struct others *
+others_pack(const char *key, const struct product *list)
+{
+	size_t size = sizeof(struct others) + strlen(key) + 1;
+	struct others *others;
+	char *to;
+
+	for (const struct product *p = list; p != NULL; p = p->next)
+		size += strlen(p->id) + 1;
+	others = calloc(1, size);
+	if (others == NULL)
+		return NULL;
+	others->item = (struct kept_item){
+	    .key = others->text, .size = size, .drop = menu_drop};
+	to = stpcpy(others->text, key) + 1;
+	for (; list != NULL && others->n < SHELF_OTHERS; list = list->next) {
+		others->id[others->n++] = to;
+		to = stpcpy(to, list->id) + 1;
+	}
+	return others;
+}
+
+static int
+others_make(struct shop *shop, struct arena *arena, const char *key,
+    const char *product, struct product **list)
+{
+	uint64_t when = kept_now(shop->kept);
+	struct listing related;
+	struct others *others;
+	char mark[MARK_BYTES];
+
+	/* The mark first, as for the menu. */
+	if (shelf_mark(shop->db, mark) != 0 ||
+	    catalog_related(shop->db, arena, product, SHELF_OTHERS, &related) !=
+	        0)
+		return -1;
+	*list = related.products;
+	others = others_pack(key, *list);
+	if (others == NULL)
+		return 0;
+	others->item.sum = mark_sum("", mark);
+	kept_add(shop->kept, &others->item, when);
+	kept_release(&others->item);
+	return 0;
+}
+
+int
+shelf_related(struct shop *shop, struct arena *arena, const char *product,
+    struct product **list)
+{
+	struct kept_item *item = NULL;
+	struct listing related;
+	const char *key;
+	int result;
+
+	*list = NULL;
+	if (shop->kept == NULL) {
+		result = catalog_related(
+		    shop->db, arena, product, SHELF_OTHERS, &related);
+		*list = related.products;
+		return result;
+	}
+	key = arena_printf(arena, "others/%s", product);
+	result = shelf_find(shop, key, whole_sum, &item);
+	if (result == 0)
+		return others_make(shop, arena, key, product, list);
+	for (size_t i = 0; result > 0 && i < ((struct others *)item)->n; i++) {
+		if (catalog_card(shop->db, arena,
+		        ((struct others *)item)->id[i], list) != 0)
+			result = -1;
+		else if (*list != NULL)
+			list = &(*list)->next;
+	}
+	kept_release(item);
+	return result < 0 ? -1 : 0;
 }

@@ -382,6 +382,47 @@ the_menu(void **state)
 	kept_free(kept);
 }
 
+/* As they would be chosen anew, whatever has changed, and each as it is now. */
+static void
+the_neighbours(void **state)
+{
+	struct kept *kept = kept_new(100000);
+	struct shop a = shop_on(kept);
+	struct product *list, *none;
+	struct listing plain;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		for (int turn = 0; turn < 2; turn++) {
+			assert_int_equal(
+			    shelf_related(&a, arena, "1", &list), 0);
+			assert_int_equal(catalog_related(db, arena, "1",
+			                     SHELF_OTHERS, &plain),
+			    0);
+			for (struct product *p = plain.products; p != NULL;
+			     p = p->next, list = list->next) {
+				assert_non_null(list);
+				assert_string_equal(list->id, p->id);
+				assert_string_equal(list->title, p->title);
+				assert_string_equal(list->mark, p->mark);
+				assert_int_equal(list->price_min, p->price_min);
+				assert_int_equal(
+				    list->compare_at, p->compare_at);
+				assert_int_equal(list->in_stock, p->in_stock);
+			}
+			assert_null(list);
+		}
+		if (db_run(db, NULL, NULL, changes[i]) < 0)
+			fail_msg("%s", shop_error());
+	}
+	assert_int_equal(shelf_related(&a, arena, "none", &none), 0);
+	assert_null(none);
+	assert_int_equal(shelf_related(&a, arena, "none", &none), 0);
+	assert_null(none);
+	db_close(a.db);
+	kept_free(kept);
+}
+
 /* Out of memory at each allocation of the menu's making: then it is not kept,
  * or the page fails; never a part of it. */
 static struct shop menu_shop;
@@ -429,6 +470,7 @@ main(void)
 	    cmocka_unit_test_setup(each_change_is_another_sum, stock_shop),
 	    cmocka_unit_test_setup(each_change_is_seen, stock_shop),
 	    cmocka_unit_test_setup(the_menu, stock_shop),
+	    cmocka_unit_test_setup(the_neighbours, stock_shop),
 	    cmocka_unit_test_setup(no_memory_for_the_menu, stock_shop),
 	};
 
