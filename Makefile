@@ -369,10 +369,10 @@ bench:
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -B \
 	    tests/bench/bench.py $(BENCH)
 
-# The README's picture, from the real thing.
+# The README's pictures, from the real thing.
 picture: all
 	STOREFRONT_BUILD=$(BUILD) /usr/bin/python3 tests/browser/picture.py \
-	    www/art/readme.png
+	    www/art
 
 # --------------------------------------------------------------------- install
 
