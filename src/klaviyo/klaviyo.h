@@ -85,7 +85,8 @@ struct klaviyo_profile {
 	                             and null are sent, null clears */
 };
 
-/* A product as a visitor sees it, or one line of a cart or an order. */
+/* A product as a visitor sees it, or one line of a cart or an order (guide:
+   "Viewed Product Tracking Snippet", "Ordered Product", items of the others). */
 struct klaviyo_item {
 	const char *product_id;   /* equal to the id in the catalog feed */
 	const char *sku;
@@ -114,7 +115,8 @@ struct klaviyo_cart {
 	size_t nitems;
 };
 
-/* A postal address of an order. */
+/* A postal address of an order (guide: "Placed Order": where the bill and the
+   goods go to).  ${country_code} and ${region_code} as ISO 3166 has them. */
 struct klaviyo_address {
 	const char *first_name, *last_name, *company;
 	const char *address1, *address2, *city, *region, *region_code;
@@ -192,7 +194,7 @@ enum klaviyo_metric {
 	KLAVIYO_NEW_LEAD,
 	KLAVIYO_METRICS /* how many there are */
 };
-/* NULL for what is no metric. */
+/* Static text; NULL for what is no metric. */
 KLAVIYO_API const char *klaviyo_metric_name(enum klaviyo_metric metric);
 
 /* ---------------------------------------------------------------- snippets */
@@ -202,29 +204,32 @@ KLAVIYO_API const char *klaviyo_metric_name(enum klaviyo_metric metric);
  * The partials in templates/klaviyo/ show where each goes.
  */
 
-/* For klaviyo.identify(): the known visitor.  Needs email, phone_number,
-   external_id or id.  A custom property may not be named as one of Klaviyo's
+/* For klaviyo.identify() (guide: "Identify People"): the known visitor.  Needs
+   email, phone_number, external_id or id.  A custom property may not be named as one of Klaviyo's
    own (email, id, first_name.., or anything with a leading $). */
 KLAVIYO_API char *klaviyo_identify(const struct klaviyo_profile *profile);
 
-/* For klaviyo.track("Viewed Product", ..). */
+/* For klaviyo.track("Viewed Product", ..) (guide: "Viewed Product Tracking
+   Snippet").  ${currency} is that of the prices. */
 KLAVIYO_API char *klaviyo_viewed_product(
     const struct klaviyo_item *item, const char *currency);
 
-/* For klaviyo.trackViewedItem(..): the recently viewed items.  Needs
-   product_id. */
+/* For klaviyo.trackViewedItem(..) (guide: the same snippet): the recently viewed
+   items.  Needs product_id. */
 KLAVIYO_API char *klaviyo_viewed_item(
     const struct klaviyo_item *item, const char *currency);
 
 /*
- * For klaviyo.track("Added to Cart", ..): ${cart} as it is after the change,
- * of which ${quantity} of items[${added}] were just added.  $event_id is
+ * For klaviyo.track("Added to Cart", ..) (guide: "Added to Cart Tracking
+ * Snippet"): ${cart} as it is after the change, of which ${quantity} of
+ * items[${added}] were just added; an error if there is no such item.  $event_id is
  * cart:revision, so a repeated report is dropped by Klaviyo.
  */
 KLAVIYO_API char *klaviyo_added_to_cart(
     const struct klaviyo_cart *cart, size_t added, int quantity);
 
-/* For klaviyo.track("Started Checkout", ..).  $event_id is cart_changed_at. */
+/* For klaviyo.track("Started Checkout", ..) (guide: "Started Checkout").
+   $event_id is cart_changed_at. */
 KLAVIYO_API char *klaviyo_started_checkout(const struct klaviyo_cart *cart);
 
 /*
@@ -237,7 +242,8 @@ KLAVIYO_API char *klaviyo_script_json(const char *json);
 KLAVIYO_API char *klaviyo_script_string(const char *text);
 
 /*
- * The address of klaviyo.js for a public API key, as text.  ${base} is
+ * The address of klaviyo.js for a public API key (guide: "Active on Site
+ * Tracking Snippet"), as text, fit for an attribute of HTML.  ${base} is
  * "https://static.klaviyo.com" or a stand-in's address, NULL for the former.
  * Refuses a key that is not 4 to 12 letters and digits.
  */
@@ -344,8 +350,8 @@ KLAVIYO_API char *klaviyo_catalog_variant(
     const struct klaviyo_catalog_variant *variant,
     enum klaviyo_catalog_step step);
 
-/* Where a job is posted, "/api/..", and the body of one of ${n} entries, at most
-   KLAVIYO_CATALOG_JOB and 5 MB. */
+/* Where a job is posted, "/api/..", static text; and the body of one of ${n}
+   entries, at most KLAVIYO_CATALOG_JOB and 5 MB. */
 KLAVIYO_API const char *klaviyo_catalog_path(
     enum klaviyo_catalog_kind kind, enum klaviyo_catalog_step step);
 KLAVIYO_API char *klaviyo_catalog_job(enum klaviyo_catalog_kind kind,
@@ -505,8 +511,8 @@ KLAVIYO_API int klaviyo_queue_event(const struct klaviyo_store *store,
  * queued; -1.  Queueing the same id twice is a no-op.
  */
 
-/* One property of a person that was changed; a value that is "" was, or is
-   now, not set.  A password has no values here, in any form. */
+/* One property of a person that was changed (guide: "Updated Account"); a value
+   that is "" was, or is now, not set.  A password has no values here, in any form. */
 struct klaviyo_updated {
 	const char *name;         /* "FirstName" */
 	const char *before, *after;
@@ -787,6 +793,8 @@ struct klaviyo_options {
 
 struct klaviyo; /* a sender: connections, pacer, key; not to be shared with a
                    forked child */
+/* NULL when an option is wrong, or memory is short.  The options are copied;
+   klaviyo_free() takes NULL, too. */
 KLAVIYO_API struct klaviyo *klaviyo_new(const struct klaviyo_options *options);
 KLAVIYO_API void klaviyo_free(struct klaviyo *klaviyo);
 
