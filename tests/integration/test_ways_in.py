@@ -379,10 +379,12 @@ def test_apache_passes_on_every_setting_of_the_shop():
     with open(os.path.join(TREE, "src/storefront/settings.c")) as f:
         names = set(re.findall(r'^    \{"(\w+)", AT', f.read(), re.M))
     assert {"STOREFRONT_DB", "KLAVIYO_CONSENT"} <= names
-    # The worker's, init's, or said by the way itself.
+    # The worker's, init's, the operator's page's, or said by the way itself.
     names -= {"STOREFRONT_LISTEN", "STOREFRONT_THREADS", "STOREFRONT_CURRENCY",
               "KLAVIYO_PRIVATE_KEY_FILE", "KLAVIYO_API_URL",
-              "KLAVIYO_REVISION", "KLAVIYO_DELIVERY", "KLAVIYO_CA_FILE"}
+              "KLAVIYO_REVISION", "KLAVIYO_DELIVERY", "KLAVIYO_CA_FILE",
+              "KLAVIYO_RATES", "STOREFRONT_STATUS_LISTEN",
+              "STOREFRONT_STATUS_PASSWORD_FILE"}
     with open(os.path.join(TREE, "www/apache.conf")) as f:
         conf = f.read()
     assert names == set(re.findall(r"^\tPassEnv (\w+)$", conf, re.M))
