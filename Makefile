@@ -304,7 +304,7 @@ ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py 
     catalogue_pages.py kept.py catalog_push.py outbox.py history_import.py \
     history_scale.py accounts.py account_security.py leads.py \
     preview.py reconcile.py consent.py onsite_server.py cart_links.py \
-    back_in_stock.py)
+    back_in_stock.py ready.py)
 # Two at a time, each file's tests together and in order: most of them wait.
 PYTEST = /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
 test:

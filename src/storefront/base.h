@@ -127,6 +127,9 @@ const char *db_name(const struct db *db);
 int db_address(const char *address, char *shown, size_t size);
 /* "PostgreSQL 15.20" */
 void db_describe(struct db *db, char *text, size_t size);
+/* Room on the file system that it grows on, in bytes and percent: 1; 0: that is
+ * another host's, and neither is set; -1. */
+int db_space(struct db *db, int64_t *free, int *percent);
 void db_close(struct db *db);
 /* Has this version of SQLite (3051003 is 3.51.3) the WAL-reset bug? */
 bool db_wal_reset_bug(int version);

@@ -9,7 +9,7 @@
  *
  * Does not print a body but for `show`: bodies are personal data.
  */
-#include "storefront.h"
+#include "ready.h"
 
 #include <cjson/cJSON.h>
 #include <klaviyo.h>
@@ -18,9 +18,7 @@
 #include <time.h>
 
 enum {
-	/* An abandoned-cart mail goes out an hour after Started Checkout, or
-	   later: by half of that, the order must be known. */
-	MAX_AGE_MINUTES = 30,
+	MAX_AGE_MINUTES = READY_OLDEST / 60,
 	KEEP_DAYS = 400,
 	DAY = 86400,
 	PRUNE_BATCH = 1000,

@@ -46,6 +46,8 @@ static const int always[] = {
     /* visitors, whom we accept; never sockets of our own */
     C(accept), C(accept4), C(shutdown), C(recvfrom), C(recvmsg), C(sendto),
     C(sendmsg), C(getsockopt), C(setsockopt), C(getsockname), C(getpeername),
+    /* how full the disk is */
+    C(fstatfs), C(fstatfs64),
     /* memory, threads, signals to oneself */
     C(brk), C(munmap), C(mremap), C(madvise), C(futex), C(set_robust_list),
     C(set_tid_address), C(rseq), C(sched_yield), C(sched_getaffinity),
@@ -58,7 +60,7 @@ static const int always[] = {
     C(getegid), C(uname), C(sysinfo), C(getrusage), C(times)};
 
 static const int to_connect[] = {C(connect), C(bind), C(sendmmsg), C(recvmmsg),
-    C(ioctl), C(statfs), C(fstatfs), C(getresuid), C(getresgid),
+    C(ioctl), C(statfs), C(getresuid), C(getresgid),
     C(getgroups)};
 
 static const int deadly[] = {C(execve), C(execveat), C(fork), C(vfork),

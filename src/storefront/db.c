@@ -107,6 +107,13 @@ db_describe(struct db *db, char *text, size_t size)
 	db->engine->describe(db, text, size);
 }
 
+int
+db_space(struct db *db, int64_t *free, int *percent)
+{
+	return db->engine->space != NULL ? db->engine->space(db, free, percent)
+	                                 : 0;
+}
+
 void
 db_needs(struct db *db, db_need *need, void *arg)
 {

@@ -34,6 +34,8 @@ struct engine {
 	int (*stamp)(struct db *db, int64_t stamp[2]);
 	/* Statements that follow the schema's: its triggers. */
 	const char *marks;
+	/* Room for it: db_space().  NULL: it is a server's. */
+	int (*space)(struct db *db, int64_t *free, int *percent);
 	/* Product and version. */
 	void (*describe)(struct db *db, char *text, size_t size);
 };

@@ -138,6 +138,12 @@ take_turn(struct member *m, bool joins, int64_t until_ms)
 }
 
 int
+group_gate(const struct member *m)
+{
+	return m->group->gate;
+}
+
+int
 group_waiting(struct member *m)
 {
 	struct group *g = m->group;

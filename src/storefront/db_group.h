@@ -54,6 +54,8 @@ void group_look(struct member *m);
 int group_alone(struct member *m);
 void group_done(struct member *m);
 
+/* The lock file's descriptor, the group's; -1: it is in memory. */
+int group_gate(const struct member *m);
 /* How many wait for a turn just now. */
 int group_waiting(struct member *m);
 

@@ -352,6 +352,9 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	    header(request, get, arg, "HTTP_USER_AGENT", 1024);
 	request->purpose = purpose(request, get, arg);
 	request->client = header(request, get, arg, "REMOTE_ADDR", 64);
+	request->passed_on = get(arg, "HTTP_X_FORWARDED_FOR") != NULL ||
+	                     get(arg, "HTTP_FORWARDED") != NULL ||
+	                     get(arg, "HTTP_VIA") != NULL;
 
 	status = method_make(request, get, arg);
 	if (status == 0)

@@ -12,15 +12,6 @@
 #include <sodium.h>
 #include <string.h>
 
-static int
-health_page(struct visit *visit)
-{
-	response_header(visit->response, "Content-Type", "text/plain");
-	response_header(visit->response, "Cache-Control", "no-store");
-	text_add(&visit->response->body, "ok\n");
-	return 0;
-}
-
 /* A path ending in / stands for all below it, but not for itself. */
 static const struct route {
 	const char *method, *path;
@@ -62,6 +53,7 @@ static const struct route {
     {"GET", "/feed/catalog.json", feed_json_page},
     {"GET", "/feed/catalog.xml", feed_xml_page},
     {"GET", "/healthz", health_page},
+    {"GET", "/readyz", ready_page},
 };
 
 /* ------------------------------------------------------------------- opening */

@@ -191,6 +191,10 @@ int notify_post(struct visit *visit);
 int feed_json_page(struct visit *visit);
 int feed_xml_page(struct visit *visit);
 
+/* pages_health.c */
+int health_page(struct visit *visit);
+int ready_page(struct visit *visit);
+
 /* pages_checkout.c, pages_order.c */
 int checkout_page(struct visit *visit);
 int checkout_post(struct visit *visit);

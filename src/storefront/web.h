@@ -32,6 +32,7 @@ struct request {
 	const char *purpose;    /* "prefetch", "prerender", or for a visitor: "" */
 	bool cookie_lost;       /* there were some, which cannot be read */
 	const char *client;     /* REMOTE_ADDR; "" when absent */
+	bool passed_on;         /* a proxy says that it asks for another */
 	int64_t now;
 };
 struct response {

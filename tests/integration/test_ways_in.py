@@ -382,7 +382,7 @@ def test_apache_passes_on_every_setting_of_the_shop():
     # The worker's, init's, the operator's page's, or said by the way itself.
     names -= {"STOREFRONT_LISTEN", "STOREFRONT_THREADS", "STOREFRONT_CURRENCY",
               "KLAVIYO_PRIVATE_KEY_FILE", "KLAVIYO_API_URL",
-              "KLAVIYO_REVISION", "KLAVIYO_DELIVERY", "KLAVIYO_CA_FILE",
+              "KLAVIYO_REVISION", "KLAVIYO_CA_FILE",
               "KLAVIYO_RATES", "STOREFRONT_STATUS_LISTEN",
               "STOREFRONT_STATUS_PASSWORD_FILE"}
     with open(os.path.join(TREE, "www/apache.conf")) as f:
