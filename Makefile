@@ -339,8 +339,10 @@ sanitized:
 	    $(SLOWLY) TEST_ENGINE=postgresql $(PYTEST) -rs $(ENGINES)
 
 # The tests that have a long form, in it; for hours, or a night.
+# What attacks the shop there: tests/integration/test_attackers.py.
+SOAK_PACKAGES = $(TEST_PACKAGES) wapiti sqlmap slowhttptest
 soak:
-	@sh www/packages.sh $(TEST_PACKAGES)
+	@sh www/packages.sh $(SOAK_PACKAGES)
 	@SOAK=1 $(OWNER) $(MAKE) --no-print-directory all units shims crash
 	@SOAK=1 STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest \
 	    -v -rP -p no:cacheprovider $$(grep -rl --include='test_*.py' SOAK \

@@ -27,6 +27,7 @@ CONFINE = "integration/test_confine.py::"
 UNITS = "integration/test_units.py::"
 CANARIES = "integration/test_canaries.py::"
 HOSTILE = "browser/test_hostile.py::"
+ATTACKERS = "integration/test_attackers.py::"  # most of them in `make soak`
 REPLAY = "fuzz/test_replay.py::test_replay"  # with the target it is about
 
 # row, threat, rule, tests.  A test of C is file::function.
@@ -52,7 +53,8 @@ THREATS = [
       FORGED + "test_who_needs_no_token_is_named",
       FORGED + "test_gets_change_nothing",
       SECURITY + "test_no_form_without_this_sessions_token",
-      "integration/test_cart_links.py::test_forms_of_other_visits"]),
+      "integration/test_cart_links.py::test_forms_of_other_visits",
+      ATTACKERS + "test_every_route_is_attacked"]),
     (3, "Passwords are weak, leaked, or a way to use up memory",
      "argon2id with 64 MiB, two at a time; 8 to 1024 bytes; made anew when "
      "what is asked of a hash has risen",
@@ -131,7 +133,8 @@ THREATS = [
       "unit/test_response.c::header_injection",
       "integration/test_layers.py::test_only_one_file_writes_headers_with_"
       "values",
-      WAYS + "test_orders_to_the_web_server"]),
+      WAYS + "test_orders_to_the_web_server",
+      ATTACKERS + "test_wapiti"]),
     (13, "What was typed becomes a script",
      "templates escape by place and are looked over before they serve; JSON "
      "comes from one escaper; a policy allows a page's own scripts by hash",
@@ -144,7 +147,9 @@ THREATS = [
       "integration/test_catalogue_pages.py::test_the_policy_is_a_setting",
       "unit/test_lint.c::pages", "unit/test_lint.c::scripts",
       "unit/test_escaper.c::any_bytes", "unit/test_escaper.c::finished_json",
-      REPLAY + "[escaper]", REPLAY + "[lint]"]),
+      REPLAY + "[escaper]", REPLAY + "[lint]",
+      ATTACKERS + "test_wapiti",
+      ATTACKERS + "test_wapiti_finds_holes"]),
     (14, "What was typed becomes SQL",
      "statements are whole texts in the source; what is typed is a parameter",
      ["integration/test_threats.py::test_sql_is_whole_in_the_source",
@@ -152,13 +157,21 @@ THREATS = [
       "integration/test_threats.py::test_the_gate_can_fail",
       "integration/test_catalogue_pages.py::test_search_takes_words_as_they_"
       "are",
-      REPLAY + "[shop]"]),
+      REPLAY + "[shop]",
+      ATTACKERS + "test_sqlmap_on_queries",
+      ATTACKERS + "test_sqlmap_on_forms",
+      ATTACKERS + "test_sqlmap_orders",
+      ATTACKERS + "test_sqlmap_on_guards",
+      ATTACKERS + "test_sqlmap_on_paths",
+      ATTACKERS + "test_sqlmap_on_headers",
+      ATTACKERS + "test_sqlmap_finds_holes"]),
     (15, "A path leads out of the shop",
      "routes and templates are lists; a path is decoded once; no file is named "
      "by a request",
      [WAYS + "test_paths", WAYS + "test_decoded_once", WAYS + "test_arguments",
       WAYS + "test_static", "unit/test_http.c::paths",
-      "integration/test_stream.py::test_paths_and_methods"]),
+      "integration/test_stream.py::test_paths_and_methods",
+      ATTACKERS + "test_wapiti_guesses"]),
     (16, "Too much, too slowly",
      "limits on body, fields, headers and time, in the web server and again "
      "behind it; who waits for one visitor keeps no other waiting",
@@ -169,7 +182,9 @@ THREATS = [
       "integration/test_stream.py::test_slow_body",
       "integration/test_stream.py::test_half_open",
       "integration/test_stream.py::test_no_descriptors_leak",
-      "unit/test_fields.c::fields_many"]),
+      "unit/test_fields.c::fields_many",
+      ATTACKERS + "test_slowhttptest",
+      ATTACKERS + "test_slowhttptest_finds_holes"]),
     (17, "Bytes that are no text",
      "UTF-8 without NUL or control characters, or 400; what a terminal would "
      "obey is not shown to one",
@@ -213,7 +228,8 @@ THREATS = [
      ["unit/test_client.c::addresses", "unit/test_judgement.c::redirects",
       CHECKOUT + "test_wrong_settings",
       "integration/test_answers.py::test_certificates",
-      CONFINE + "test_forbidden", REPLAY + "[address]"]),
+      CONFINE + "test_forbidden", REPLAY + "[address]",
+      ATTACKERS + "test_wapiti"]),
     (22, "Somebody reaches what the owner does",
      "there is nothing on the web to administer: orders and the outbox are "
      "commands on the host",
@@ -389,6 +405,7 @@ BY_NAME = {
     "migrate_copy.c": {"select", "c->insert", "first ? begin : go_on"},
     "outbox.c": {"sql[i]", "outbox", "others[i]"}, "queue.c": {"sql"},
     "pgsql.c": {"sql", "run"}, "settle.c": {"many[s->outcome]"},
+    "status.c": {"listing_of(state, id)"},
     "sqlite.c": {"text"},
 }
 # A shop is moved table by table: statements are made of the schema's own
