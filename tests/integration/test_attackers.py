@@ -142,13 +142,18 @@ def attacked(engine="sqlite"):
             for line in shop.log(name).splitlines():
                 assert re.match(r"storefront: (confined by|serving on|worker: "
                                 r"(delivering|sending|\d+ sent, 0 to be tried "
-                                r"again, 0 refused))", line), line
+                                r"again, 0 refused)|[A-Z]+ \S+: the database "
+                                r"is busy)", line), line
         for line in shop.log("error").splitlines():
             assert not re.search(r"\[(error|crit|alert|emerg)\]", line) or \
                 re.search(WEB_SERVER, line), line
-        assert not [each for each in answered(shop) if each[2] >= 500
-                    and (each[0], each[1], each[2]) not in (
-                        ("GET", "/readyz", 503), ("HEAD", "/readyz", 503))]
+        log = answered(shop)
+        failed = [each for each in log if each[2] >= 500
+                  and each[1] != "/readyz"]
+        # A machine that stalls for five seconds is no hole: "the database is
+        # busy" is said, and it may be sent again.
+        assert {status for _, _, status in failed} <= {503}, failed
+        assert len(failed) <= len(log) / 100, failed
 
 
 # What nginx itself says no to.

@@ -398,9 +398,9 @@ SQL = re.compile(
 # What is run by a name and not as a text: tables of statements, or the seam
 # itself, which hands on what it was given.
 BY_NAME = {
-    "commands_doctor.c": {"newest[i]"}, "db.c": {"sql", "next"},
-    "db_group.c": {"sql"},
-    "db_pgsql.c": {"sql"}, "db_sqlite.c": {"sql", "pragma[i]"},
+    "commands_doctor.c": {"newest[i]"}, "db.c": {"sql"},
+    "db_group.c": {"sql"}, "db_pgsql.c": {"sql"},
+    "db_schema.c": {"next", "sql"}, "db_sqlite.c": {"sql", "pragma[i]"},
     "migrate.c": {"sql"},
     "migrate_copy.c": {"select", "c->insert", "first ? begin : go_on"},
     "outbox.c": {"sql[i]", "outbox", "others[i]"}, "queue.c": {"sql"},
