@@ -36,10 +36,11 @@ static const struct timeval limit = {.tv_sec = PEER_SECONDS};
 
 /* The variables that are asked for, and nothing else of an environment. */
 static const char *const names[] = {"CONTENT_LENGTH", "CONTENT_TYPE",
-    "DOCUMENT_URI", "HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_IF_MODIFIED_SINCE",
-    "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_PURPOSE", "HTTP_SEC_FETCH_SITE",
-    "HTTP_SEC_PURPOSE", "HTTP_USER_AGENT", "HTTP_X_MOZ", "PATH_INFO",
-    "QUERY_STRING", "REMOTE_ADDR", "REQUEST_METHOD", "REQUEST_URI",
+    "DOCUMENT_URI", "HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_FORWARDED",
+    "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN",
+    "HTTP_PURPOSE", "HTTP_SEC_FETCH_SITE", "HTTP_SEC_PURPOSE",
+    "HTTP_USER_AGENT", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_MOZ",
+    "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REQUEST_METHOD", "REQUEST_URI",
     "SCRIPT_NAME", "SERVER_PROTOCOL"};
 #define NAMES (sizeof(names) / sizeof(*names))
 
@@ -85,6 +86,15 @@ variables_read(struct variables *list, char **environment)
 	}
 }
 
+/* A request was passed on, however often that is said. */
+static bool
+says_passed_on(const char *name)
+{
+	return strcmp(name, "HTTP_X_FORWARDED_FOR") == 0 ||
+	       strcmp(name, "HTTP_FORWARDED") == 0 ||
+	       strcmp(name, "HTTP_VIA") == 0;
+}
+
 /* The value of a variable.  One that comes twice (libfcgi keeps both) is as good
  * as absent: nobody knows which was meant. */
 static const char *
@@ -92,7 +102,9 @@ variable(const struct variables *list, const char *name)
 {
 	size_t at = name_at(name, strlen(name));
 
-	return at < NAMES && !list->twice[at] ? list->value[at] : NULL;
+	if (at == NAMES || (list->twice[at] && !says_passed_on(name)))
+		return NULL;
+	return list->value[at];
 }
 
 /* An answer, to be sent and then freed by answered(). */

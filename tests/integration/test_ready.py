@@ -147,3 +147,12 @@ def test_who_is_here():
                                REMOTE_ADDR=client) == status, client
         assert fcgi.status(shop.fcgi, path="/readyz") == 404
         assert fcgi.status(shop.fcgi, path="/healthz") == 200
+        # Said twice, it is still said.
+        given = [*fcgi.variables(path="/readyz",
+                                 REMOTE_ADDR="127.0.0.1").items()]
+        for more, status in ([], 503), ([("HTTP_VIA", "a")] * 2, 404), (
+                [("HTTP_X_FORWARDED_FOR", "192.0.2.1")] * 2, 404):
+            assert fcgi.status_of(fcgi.talk(
+                shop.fcgi, fcgi.begin() + fcgi.stream(
+                    fcgi.PARAMS, fcgi.pairs(given + more))
+                + fcgi.stream(fcgi.STDIN, b""))) == status, more
