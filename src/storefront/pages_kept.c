@@ -172,22 +172,41 @@ once(const struct text *text, const char *what)
 	return at;
 }
 
+/* How many of their first, and last, bytes are the same; ${most} at most. */
+static size_t
+same_first(const struct text *a, const struct text *b, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && a->data[n] == b->data[n])
+		n++;
+	return n;
+}
+
+static size_t
+same_last(const struct text *a, const struct text *b, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most &&
+	       a->data[a->length - n - 1] == b->data[b->length - n - 1])
+		n++;
+	return n;
+}
+
 /* Where the two differ; -1: the places cannot be told apart. */
 static int
 compare(const struct making *m, struct frame *f)
 {
 	const struct text *a = &m->empty, *b = &m->full;
 	size_t least = a->length < b->length ? a->length : b->length;
-	size_t before = 0, after = 0, number = strlen(stand_in.scripts);
+	size_t number = strlen(stand_in.scripts), before, after;
 	const char *scripts = once(a, stand_in.scripts);
 
 	if (scripts == NULL || once(b, stand_in.scripts) == NULL)
 		return -1;
-	while (before < least && a->data[before] == b->data[before])
-		before++;
-	while (after < least - before &&
-	       a->data[a->length - after - 1] == b->data[b->length - after - 1])
-		after++;
+	before = same_first(a, b, least);
+	after = same_last(a, b, least - before);
 	f->scripts_at = (size_t)(scripts - a->data);
 	f->same_before = before;
 	f->same_after = after;

@@ -69,17 +69,19 @@ answer(struct MHD_Connection *http, unsigned status, const char *type,
 	    {"Referrer-Policy", "no-referrer"},
 	    {"X-Content-Type-Options", "nosniff"},
 	};
-	/* libmicrohttpd only reads, and copies, what it is given here. */
-	union {
-		const char *text;
-		void *buffer;
-	} given = {.text = text};
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-	    length, given.buffer, MHD_RESPMEM_MUST_COPY);
+	char *copy = malloc(length + 1); /* the response's */
+	struct MHD_Response *response = NULL;
 	enum MHD_Result result;
 
-	if (response == NULL)
+	if (copy != NULL) {
+		memcpy(copy, text, length);
+		response = MHD_create_response_from_buffer(
+		    length, copy, MHD_RESPMEM_MUST_FREE);
+	}
+	if (response == NULL) {
+		free(copy);
 		return MHD_NO;
+	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	for (size_t i = 0; i < sizeof(header) / sizeof(*header); i++)
 		MHD_add_response_header(
