@@ -242,8 +242,9 @@ def run(command, folder):
 
 # ----------------------------------------------------------------- wapiti
 
-# All but nikto and wapp, which fetch a database, and buster and
-# brute_login_form, which are asked by themselves: tens of thousands of requests.
+# All but nikto and wapp, which fetch a database; buster, which is asked by itself,
+# tens of thousands of requests; and brute_login_form, which takes the page after
+# a wrong password for success, and stops: guessing is test_account_security.py's.
 MODULES = ("backup", "blindsql", "cookieflags", "crlf", "csp", "csrf", "exec",
            "file", "htaccess", "http_headers", "methods", "permanentxss",
            "redirect", "shellshock", "sql", "ssrf", "xss", "xxe")

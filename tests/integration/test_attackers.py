@@ -19,7 +19,7 @@ import pytest
 from attack_kit import (BROWSER, POOH, SHOP, Slow, Target, answered, cookies,
                         few_products, fields_of, log_end, route_of, sqlmap,
                         wapiti)
-from harness import Shop, wait_for
+from harness import PATIENCE, TREE, Shop, wait_for
 from shop_kit import checkout, fill_cart, order_of, rows
 from test_forged import routes
 from vulnerable import Endpoint, Vulnerable
@@ -130,7 +130,10 @@ def attacked(engine="sqlite"):
         wait_for(lambda: open_files(shop) <= files, "connections to close")
         wait_for(lambda: threads(shop) == tasks, "threads to be free")
         last = buys(shop)
-        shop.wait_delivered()
+        # Thousands of orders, at so many events a minute.
+        wait_for(lambda: not rows(shop, "SELECT 1 FROM klaviyo_outbox WHERE "
+                                  "due_at IS NOT NULL LIMIT 1"),
+                 "all to be delivered", PATIENCE * 30, 0.5)
         assert sums(shop)["dead"] == 0, shop.run("outbox", "list", "dead")
         assert rows(shop, "SELECT id FROM orders WHERE id = ?", last)
         if engine == "sqlite":
@@ -240,37 +243,36 @@ def test_wapiti(who):
 
 
 @soak
-@pytest.mark.parametrize("module", ["buster", "brute_login_form"])
-def test_wapiti_guesses(module):
-    """Names of files, and of people with their passwords."""
-    with attacked() as (shop, target), Endpoint() as endpoint:
+def test_wapiti_guesses():
+    """Names of files and directories, thirty thousand of them."""
+    with attacked() as (shop, _), Endpoint() as endpoint:
         since = log_end(shop)
-        login = module == "brute_login_form"
         found, anomalies, _ = wapiti(
-            shop.dir, shop.url + ("/account/login" if login else "/"),
-            endpoint.url, modules=[module], headers=BROWSER, scope="url")
+            shop.dir, shop.url + "/", endpoint.url, modules=["buster"],
+            headers=BROWSER, scope="url")
         assert real(found) == [] and anomalies == {}
         log = answered(shop, since)
-        assert len(log) > (500 if login else 20000)
+        assert len(log) > 20000
         known = {path for _, path in routes()}
-        for method, path, status in log:
-            if not login and status == 200 and path not in known:
-                name = os.path.join("www", "htdocs", path.lstrip("/"))
-                assert os.path.exists(name) or path.endswith("/"), path
+        for _, path, status in log:
+            if status == 200 and path not in known:
+                name = os.path.join(TREE, "www", "htdocs", path.lstrip("/"))
+                assert os.path.exists(name), path
 
 
 # --------------------------------------------------------------------- sqlmap
 
 @soak
 def test_sqlmap_finds_holes(tmp_path):
+    found = []
     with Vulnerable() as site:
-        found = sqlmap(str(tmp_path), site.url, [
-            ("", "/find?id=1", None), ("", "/find", {"id": "1"}),
-            ("", "/echo?q=1", None)], {"id", "q"}, "SQLite",
-            ["--technique=BEU"])
-    assert [(path, sorted(bad)) for path, _, bad in found] == [
-        ("/find?id=1", ["id"]), ("/find", ["id"]), ("/echo?q=1", [])]
-    assert found[2][1] == {"q"}
+        # One by one: of a host with a hole it does not look for more.
+        for request in (("", "/find?id=1", None), ("", "/find", {"id": "1"}),
+                        ("", "/echo?q=1", None)):
+            found += sqlmap(str(tmp_path), site.url, [request], {"id", "q"},
+                            "SQLite", ["--technique=BEU"])
+    assert found == [("/find?id=1", set(), {"id"}), ("/find", set(), {"id"}),
+                     ("/echo?q=1", {"q"}, set())]
 
 
 def asked(path):
