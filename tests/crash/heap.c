@@ -3,7 +3,7 @@
  * freed, for tests/integration/load_samples.py.
  *
  * HEAP_DIR is a directory; in it a file of the process's number gets the bytes,
- * 8 of them in this machine's order, ten times a second.  What a leak takes may
+ * 8 of them in this machine's order, fifty times a second.  What a leak takes may
  * long lie in pages that were there before: no look from outside finds it there.
  *
  * Counts what lies in the per-thread caches of freed memory as allocated; not
@@ -24,7 +24,7 @@ static int fd = -1;
 static void *
 tell(void *arg)
 {
-	const struct timespec pause = {0, 100000000};
+	const struct timespec pause = {0, 20000000};
 
 	for (;;) {
 		struct mallinfo2 now = mallinfo2();

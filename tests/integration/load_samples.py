@@ -13,8 +13,7 @@ allocated; the outbox by state; the sizes of the database and
 its write-ahead log; and the number of requests so far, which is what growth is
 judged by: a slow machine makes fewer of them, and a leak is of each.
 
-Grown is what rose by more than a limit from the median of the first quarter to
-that of the last, and still rises: so says the robust slope of the second half
+Grown is what rose by more than a limit from the first quarter to the last, and still rises: so says the robust slope of the second half
 (Theil and Sen: the median of the slopes of pairs).  Passwords
 being hashed, 64 MiB each, are peaks in the series, and medians do not see them.
 """
@@ -176,12 +175,13 @@ def series(samples, program, what):
 
 
 def quarters(samples, program, what):
-    """The medians of the first and of the last quarter."""
+    """The medians of the first and of the last quarter; of what is allocated the
+    lowest, for that is what no request in flight has a part in."""
+    usual = min if what == "heap" else statistics.median
     values = [value for _, value in series(samples, program, what)]
     quarter = len(values) // 4
     assert quarter >= 4, f"{len(values)} samples are too few"
-    return statistics.median(values[:quarter]), statistics.median(
-        values[-quarter:])
+    return usual(values[:quarter]), usual(values[-quarter:])
 
 
 def complaints(samples, limits):

@@ -16,7 +16,7 @@ __wrap_connection_serve(struct shop *shop, int fd)
 {
 	static atomic_int served;
 
-	if (++served % 50 == 0 && dup(fd) < 0)
+	if (++served % 50 == 0 && dup(STDERR_FILENO) < 0)
 		shop_log("no descriptor is left");
 	__real_connection_serve(shop, fd);
 }
