@@ -416,7 +416,9 @@ $(PLACED)/%: www/% $(BUILD)/prefix
 # The part of it for an nginx that has other sites, too.
 $(PLACED)/nginx-site.conf: $(PLACED)/nginx.conf
 	sed -n -e '1i# The shop as one site of nginx: sites-available/storefront.' \
-	    -e '/^\t# (http)/,/request_time/{s/^\t//;s/(http) //;p;}' \
+	    -e '/^\taccess_log/d' \
+	    -e '/^\t# (http)/,/^$$/{s/^\t//;s/(http) //' \
+	    -e 's|_path cache |_path /var/lib/nginx/storefront |;p;}' \
 	    -e '/^\tserver {/,/^\t}/{s/^\t//;p;}' \
 	    -e '/listen /a\	access_log /var/log/nginx/storefront.access.log storefront;' \
 	    $< > $@

@@ -211,7 +211,8 @@ class Packaged(Shop):
                          ("root /usr/share", f"root {self.root}/usr/share"),
                          ("unix:/run/storefront/storefront.sock",
                           self.env["STOREFRONT_LISTEN"]),
-                         ("/var/log/nginx/", self.dir + "/")):
+                         ("/var/log/nginx/", self.dir + "/"),
+                         ("/var/lib/nginx/", self.dir + "/cache-")):
             assert site.count(old) == 1, old
             site = site.replace(old, new)
         self.write("storefront", site)
