@@ -59,7 +59,9 @@ class Customer(threading.Thread):
         page = self.insist(lambda: v.get("/checkout"))
         assert page.status == 200 and v.path == "/checkout", page
         form = {**v.form("/checkout"), **ADDRESS, "action": "order",
-                "email": f"customer{self.n}@klaviyo-demo.com"}
+                # An address's orders are counted.
+                "email": f"customer{self.n}.{len(self.orders)}"
+                         "@klaviyo-demo.com"}
         reply = self.insist(lambda: v.post("/checkout", form, follow=False))
         order = order_of(reply)
         assert self.insist(lambda: v.get(f"/orders/{order}")).status == 200
