@@ -86,7 +86,7 @@ walk_init(void)
 static inline void
 walk_begin(const char *address)
 {
-	static char text[128], secret[96];
+	static char text[128], secret[96], password[96];
 
 	walk = mmap(NULL, sizeof(*walk), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -97,6 +97,8 @@ walk_begin(const char *address)
 	snprintf(secret, sizeof(secret), "%s/secret", walk_dir);
 	setenv("STOREFRONT_DB", address ? address : text, 1);
 	setenv("STOREFRONT_SECRET_FILE", secret, 1);
+	snprintf(password, sizeof(password), "%s/password", walk_dir);
+	setenv("STOREFRONT_STATUS_PASSWORD_FILE", password, 1);
 	setenv("KLAVIYO_PUBLIC_KEY", "ABC123", 1);
 	if (!getenv("STOREFRONT_TEMPLATES"))
 		setenv("STOREFRONT_TEMPLATES", "templates", 1);
@@ -109,7 +111,8 @@ static inline void
 walk_end(void)
 {
 	static const char *const files[] = {
-	    "shop.db", "shop.db-wal", "shop.db-shm", "shop.db.lock", "secret"};
+	    "shop.db", "shop.db-wal", "shop.db-shm", "shop.db.lock", "secret",
+	    "password"};
 	char path[160];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
