@@ -24,29 +24,42 @@ struct walk {
 	char none[64]; /* the id of a row's product that is not in the list */
 };
 
-static int
-product_row(void *arg, int n, const char *const col[])
+/* The next product, with the columns that both statements begin with; NULL: out
+   of memory. */
+static struct product *
+next_product(struct walk *walk, const char *const col[])
 {
-	struct walk *walk = arg;
 	struct arena *arena = walk->arena;
 	struct product *p = arena_alloc(arena, sizeof(*p));
 
-	(void)n;
 	if (p == NULL)
-		return shop_fail("out of memory");
+		return NULL;
 	p->id = arena_copy(arena, col[0]);
 	p->handle = arena_copy(arena, col[1]);
 	p->title = arena_copy(arena, col[2]);
 	p->body = arena_copy(arena, col[3]);
 	p->image = arena_copy(arena, col[4]);
+	*walk->last = p;
+	walk->last = &p->next;
+	return p;
+}
+
+static int
+product_row(void *arg, int n, const char *const col[])
+{
+	struct walk *walk = arg;
+	struct arena *arena = walk->arena;
+	struct product *p = next_product(walk, col);
+
+	(void)n;
+	if (p == NULL)
+		return shop_fail("out of memory");
 	p->price_min = num(col[5]);
 	p->stock = num(col[6]);
 	p->in_stock = num(col[7]) != 0;
 	p->vendor = arena_copy(arena, col[8]);
 	p->published = num(col[9]) != 0;
 	p->pushed = col[10] != NULL ? arena_copy(arena, col[10]) : NULL;
-	*walk->last = p;
-	walk->last = &p->next;
 	return arena_failed(arena) ? shop_fail("out of memory") : 0;
 }
 
@@ -55,21 +68,13 @@ static int
 plain_row(void *arg, int n, const char *const col[])
 {
 	struct walk *walk = arg;
-	struct arena *arena = walk->arena;
-	struct product *p = arena_alloc(arena, sizeof(*p));
+	struct product *p = next_product(walk, col);
 
 	(void)n;
 	if (p == NULL)
 		return shop_fail("out of memory");
-	p->id = arena_copy(arena, col[0]);
-	p->handle = arena_copy(arena, col[1]);
-	p->title = arena_copy(arena, col[2]);
-	p->body = arena_copy(arena, col[3]);
-	p->image = arena_copy(arena, col[4]);
 	p->price_min = NO_PRICE;
-	*walk->last = p;
-	walk->last = &p->next;
-	return arena_failed(arena) ? shop_fail("out of memory") : 0;
+	return arena_failed(walk->arena) ? shop_fail("out of memory") : 0;
 }
 
 /* The product of a row, at or after the last row's; NULL: one that is not
