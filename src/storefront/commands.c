@@ -33,58 +33,59 @@ wrong_call(const char *what)
 /* ---------------------------------------------------------------------- init
  */
 
-/* Writes a new secret where there is none; never over one. */
+/* Writes a line into a new file that is ours alone; never over one.  1; 0:
+   there is one already; -1. */
 static int
-make_secret(const struct settings *settings)
+write_new(const char *path, const char *setting, const char *line)
 {
-	unsigned char secret[32];
-	char text[66];
-	int fd;
-
-	fd = open(settings->secret_file,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EEXIST)
-		return secret_load(settings, secret);
-	if (fd < 0)
-		return shop_fail("%s: %s (STOREFRONT_SECRET_FILE)",
-		    settings->secret_file, strerror(errno));
-	randombytes_buf(secret, sizeof(secret));
-	sodium_bin2hex(text, 65, secret, sizeof(secret));
-	text[64] = '\n';
-	if (write(fd, text, 65) != 65 || fsync(fd) != 0) {
-		shop_fail("%s: %s", settings->secret_file, strerror(errno));
-		close(fd);
-		unlink(settings->secret_file);
-		return -1;
-	}
-	return close(fd);
-}
-
-/* The same for the operator's page: a password that nobody has to think of. */
-static int
-make_password(const struct settings *settings)
-{
-	const char *path = settings->status_password_file;
-	unsigned char random[18];
-	char text[26];
+	ssize_t length = (ssize_t)strlen(line);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0 && errno == EEXIST)
 		return 0;
 	if (fd < 0)
-		return shop_fail("%s: %s (STOREFRONT_STATUS_PASSWORD_FILE)",
-		    path, strerror(errno));
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2base64(text, sizeof(text), random, sizeof(random),
-	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	text[24] = '\n';
-	if (write(fd, text, 25) != 25 || fsync(fd) != 0) {
+		return shop_fail("%s: %s (%s)", path, strerror(errno), setting);
+	if (write(fd, line, (size_t)length) != length || fsync(fd) != 0) {
 		shop_fail("%s: %s", path, strerror(errno));
 		close(fd);
 		unlink(path);
 		return -1;
 	}
-	return close(fd);
+	return close(fd) != 0 ? -1 : 1;
+}
+
+/* A secret that is there must be one. */
+static int
+make_secret(const struct settings *settings)
+{
+	unsigned char secret[32];
+	char text[66];
+	int made;
+
+	randombytes_buf(secret, sizeof(secret));
+	sodium_bin2hex(text, 65, secret, sizeof(secret));
+	text[64] = '\n';
+	text[65] = '\0';
+	made = write_new(settings->secret_file, "STOREFRONT_SECRET_FILE", text);
+	return made == 0 ? secret_load(settings, secret) : made < 0 ? -1 : 0;
+}
+
+/* For the operator's page: a password that nobody has to think of. */
+static int
+make_password(const struct settings *settings)
+{
+	unsigned char random[18];
+	char text[26];
+
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2base64(text, sizeof(text), random, sizeof(random),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	text[24] = '\n';
+	text[25] = '\0';
+	return write_new(settings->status_password_file,
+	           "STOREFRONT_STATUS_PASSWORD_FILE", text) < 0
+	           ? -1
+	           : 0;
 }
 
 static char *
