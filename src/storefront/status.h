@@ -13,7 +13,6 @@ enum {
 	STATUS_SECONDS = 6 * 3600, /* what the plots show */
 	STATUS_STEP = 300,
 	STATUS_SPANS = STATUS_SECONDS / STATUS_STEP,
-	STATUS_LATE = 30 * 60, /* what `outbox status` calls too old */
 	STATUS_DAYS = 30,      /* how far back orders are looked at */
 	STATUS_LISTED = 50,    /* dead letters, orders, errors on the page */
 	STATUS_COUNTED = 1000, /* of orders without events: "1000 or more" */

@@ -5,6 +5,7 @@
  * Promises: changes nothing; reads no more than what is unsent, has ended
  * badly, or is of the last hours or days.
  */
+#include "ready.h"
 #include "status.h"
 
 #include <string.h>
@@ -159,7 +160,7 @@ figures_alarms(const struct figures *figures, const char *alarms[STATUS_ALARMS])
 		alarms[n++] =
 		    "Nobody delivers: start storefront worker, or see why it "
 		    "ended.";
-	if (late > STATUS_LATE)
+	if (late > READY_OLDEST)
 		alarms[n++] =
 		    arena_printf(arena, "An event has been waiting for %s.",
 		        figures_span(arena, late));

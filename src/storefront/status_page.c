@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ready.h"
 #include "tpl.h"
 
 enum { PLOT_HEIGHT = 64, BAR_STEP = 4, HOURS_TEXT = 8 };
@@ -148,7 +149,7 @@ put_figures(const struct figures *f, struct tpl *page)
 {
 	const struct klaviyo_status *s = &f->outbox;
 	bool late = s->oldest_realtime != 0 &&
-	            f->now - s->oldest_realtime > STATUS_LATE;
+	            f->now - s->oldest_realtime > READY_OLDEST;
 
 	put_figure(page, "Waiting", grouped(f->arena, s->waiting + s->claimed),
 	    s->oldest == 0 ? "nothing is unsent"
