@@ -109,7 +109,9 @@ BUILD_PACKAGES = g++ libfcgi-dev libcurl4-openssl-dev libcjson-dev \
     libctemplate-dev libsqlite3-dev libpq-dev libsodium-dev libcsv-dev \
     libxml2-dev libunistring-dev libseccomp-dev libmicrohttpd-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) nginx-light
-TEST_PACKAGES  = $(RUN_PACKAGES) libcmocka-dev apache2-bin \
+# Of whatever source Node is, if it is there.
+NODE_PACKAGES  = $$(command -v npm > /dev/null || echo nodejs npm libnode-dev)
+TEST_PACKAGES  = $(RUN_PACKAGES) $(NODE_PACKAGES) libcmocka-dev apache2-bin \
     libapache2-mod-fcgid python3-pytest python3-pytest-xdist python3-selenium \
     python3-jsonschema python3-pil python3-psycopg2 chromium chromium-driver \
     valgrind pkg-config faketime postgresql openssl iproute2 systemd mandoc \
@@ -305,11 +307,19 @@ ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py 
     history_scale.py accounts.py account_security.py leads.py \
     preview.py reconcile.py consent.py onsite_server.py cart_links.py \
     back_in_stock.py ready.py)
+# Klaviyo's SDK for Node, by npm, which keeps it below BUILD.
+SDK := $(BUILD)/sdk
+$(SDK)/installed: $(wildcard tests/sdk/*)
+	@mkdir -p $(@D)
+	cp $^ $(@D) && cd $(@D) && npm ci --no-audit --no-fund \
+	    --ignore-scripts --loglevel=error --cache cache && \
+	    rm -rf cache && touch $(@F)
 # Two at a time, each file's tests together and in order: most of them wait.
 PYTEST = /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
 test:
 	@sh www/packages.sh $(TEST_PACKAGES)
-	@$(OWNER) $(MAKE) --no-print-directory all units shims crash replay
+	@$(OWNER) $(MAKE) --no-print-directory all units shims crash replay \
+	    $(SDK)/installed
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) $(PYTEST) \
 	    $(if $(OWNER),--ignore=$(AS_ROOT)) tests
 	@[ -z "$(OWNER)" ] || STOREFRONT_BUILD=$(BUILD) \
@@ -330,7 +340,7 @@ sanitize:
 SLOWLY = $(OWNER) env STOREFRONT_BUILD=$(BUILD) STOREFRONT_PATIENCE=300
 sanitized:
 	@$(OWNER) $(MAKE) --no-print-directory -s all shims crash replay \
-	    $(UNITS)
+	    $(UNITS) $(SDK)/installed
 	@/usr/bin/python3 -B tests/sanitize/sanitize.py \
 	    $(SLOWLY) $(MAKE) --no-print-directory units --- \
 	    $(SLOWLY) $(PYTEST) -rs $(if $(OWNER),--ignore=$(AS_ROOT)) tests --- \
@@ -352,20 +362,12 @@ soak:
 # what it measures against (BENCH="pages checkout": those parts alone).
 BENCH_PACKAGES = $(RUN_PACKAGES) python3 openssl wrk php-fpm php-cli \
     php-sqlite3 php-apcu php-xml
-NODE_PACKAGES  = nodejs npm libnode-dev
 BENCHES := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE $(WARN) -pthread -o $@ $< -lfcgi -lcurl
-# Klaviyo's SDK, by npm, which keeps it below BUILD.
-SDK := $(BUILD)/bench/sdk
-$(SDK)/installed: $(wildcard tests/bench/sdk/*)
-	@mkdir -p $(@D)
-	cp $^ $(@D) && cd $(@D) && npm install --no-audit --no-fund \
-	    --no-package-lock --ignore-scripts --loglevel=error && touch $(@F)
 bench:
-	@sh www/packages.sh $(BENCH_PACKAGES) \
-	    $$(command -v npm > /dev/null || echo $(NODE_PACKAGES))
+	@sh www/packages.sh $(BENCH_PACKAGES) $(NODE_PACKAGES)
 	@$(OWNER) $(MAKE) --no-print-directory -s all $(BENCHES) \
 	    $(SDK)/installed
 	@STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -B \

@@ -200,6 +200,20 @@ sense(const char *metric, const struct json *properties,
 		    update);
 }
 
+/* Klaviyo takes every metric: a slip of the pen makes one of its own, which no
+   flow of the shop waits for. */
+static void
+other_metric(const char *metric, struct buf *remarks)
+{
+	for (const struct expected *e = expected; e < expected + METRICS; e++)
+		if (resembles(metric, e->metric)) {
+			tell(remarks,
+			    "guide: the metric \"%.60s\" should be spelled %s",
+			    metric, e->metric);
+			return;
+		}
+}
+
 /* Of a refused event: a member that is where the guide prints it by mistake. */
 void
 guide_misplaced(const struct json *root, struct buf *remarks)
@@ -245,8 +259,10 @@ guide_note(const char *metric, const struct json *attributes,
 	place[PERSON_PROPERTY] = json_get(place[PERSON], "properties");
 	while (e < expected + METRICS && strcmp(e->metric, metric))
 		e++;
-	if (e == expected + METRICS)
+	if (e == expected + METRICS) {
+		other_metric(metric, remarks);
 		return;
+	}
 	e->events++;
 	for (int i = 0; (w = want_at(e, i))->name; i++) {
 		if (w->where != ITEM)

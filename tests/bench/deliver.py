@@ -26,7 +26,7 @@ from shop_kit import checkout, fill_cart  # noqa: E402
 from table import goal, head, line, told  # noqa: E402
 from tls import Authority  # noqa: E402
 
-SDK = os.path.join(BUILD, "bench", "sdk")
+SDK = os.path.join(BUILD, "sdk")
 EVENTS, SDK_EVENTS, ROUNDS = 24000, 6000, 3
 NO_WINDOWS = "100000/6000000"
 CONF = """

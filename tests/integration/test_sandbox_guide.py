@@ -67,6 +67,23 @@ def test_what_is_missing_or_misspelled(sandbox, metric, name):
     assert any("should be spelled " + name in r for r in remarks), remarks
 
 
+@pytest.mark.parametrize("metric,right", [
+    ("Cancelled Order", "Canceled Order"), ("placed order", "Placed Order"),
+    ("Placed_Order", "Placed Order"), ("Place Order", "Placed Order"),
+    ("Viewed Products", "Viewed Product")])
+def test_a_metric_that_is_misspelled(sandbox, metric, right):
+    answer, remarks = send(sandbox, metric, ORDER, WHO)
+    assert answer.status == 202  # as another metric
+    assert remarks == [
+        f'guide: the metric "{metric}" should be spelled {right}']
+
+
+@pytest.mark.parametrize("metric", ["Viewed Page", "Checkout", "x", "Order",
+                                    "Active on Site", "Searched Site"])
+def test_a_metric_of_the_shops_own(sandbox, metric):
+    assert send(sandbox, metric, {}, WHO)[1] == []
+
+
 @pytest.mark.parametrize("metric", RIGHT)
 def test_the_person_and_the_id(sandbox, metric):
     properties, who = RIGHT[metric]
