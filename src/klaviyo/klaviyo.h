@@ -485,6 +485,17 @@ KLAVIYO_API int klaviyo_queue_change(const struct klaviyo_store *store,
     const struct klaviyo_change *change, enum klaviyo_lane lane, int64_t now);
 
 /*
+ * Queues one event about an order for which the guide has no metric, under a
+ * name of the shop's own ("Ready for Pickup"): with the properties and the
+ * profile of the others, so that a flow's e-mail is made like theirs.  The
+ * unique_id is order:id; ${change} needs an id.  A metric of the guide is an
+ * error.  Same rules and results as klaviyo_queue_order().
+ */
+KLAVIYO_API int klaviyo_queue_own_change(const struct klaviyo_store *store,
+    const char *metric, const struct klaviyo_order *order,
+    const struct klaviyo_change *change, enum klaviyo_lane lane, int64_t now);
+
+/*
  * Queues one event of any metric (guide: "Server-side metrics").
  * ${properties} is a JSON object, NULL for none.  ${value} is in the minor
  * unit of ${currency}; 0 or NULL: no value.  Members of ${properties} that are

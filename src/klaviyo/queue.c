@@ -164,10 +164,11 @@ out:
 	return rc;
 }
 
-/* What klaviyo.h's table says; owned. */
+/* What klaviyo.h's table says; owned.  ${metric} is KLAVIYO_METRICS for one of
+   the shop's own. */
 static char *
-change_id(enum klaviyo_metric metric, const struct klaviyo_order *order,
-    const struct klaviyo_change *change)
+change_id(enum klaviyo_metric metric, const char *name,
+    const struct klaviyo_order *order, const struct klaviyo_change *change)
 {
 	bool named = change->id != NULL && *change->id != '\0';
 	bool first = metric == KLAVIYO_CANCELED_ORDER ||
@@ -176,7 +177,7 @@ change_id(enum klaviyo_metric metric, const struct klaviyo_order *order,
 	    order->id, ":", change->id, ":", change->update_type};
 
 	if (!named && !first) {
-		kl_fail("id: a %s needs one", klaviyo_metric_name(metric));
+		kl_fail("id: a %s needs one", name);
 		return NULL;
 	}
 	if (!named)
@@ -192,9 +193,9 @@ change_id(enum klaviyo_metric metric, const struct klaviyo_order *order,
 	return kl_join(part, 5);
 }
 
-int
-klaviyo_queue_change(const struct klaviyo_store *store,
-    enum klaviyo_metric metric, const struct klaviyo_order *order,
+static int
+queue_change(const struct klaviyo_store *store, enum klaviyo_metric metric,
+    const char *name, const struct klaviyo_order *order,
     const struct klaviyo_change *change, enum klaviyo_lane lane, int64_t now)
 {
 	struct kl_event event;
@@ -203,8 +204,6 @@ klaviyo_queue_change(const struct klaviyo_store *store,
 	int64_t value;
 	int rc = -1;
 
-	if (metric < KLAVIYO_FULFILLED_ORDER || metric > KLAVIYO_FAILED_PAYMENT)
-		return kl_fail("this metric is not a change of an order");
 	if (order->id == NULL || *order->id == '\0')
 		return kl_fail("OrderId: missing");
 	if (klaviyo_exponent(order->currency) < 0)
@@ -212,16 +211,46 @@ klaviyo_queue_change(const struct klaviyo_store *store,
 		               "not an ISO 4217 code");
 	if (kl_change_check(order, change) != 0 ||
 	    kl_change_value(order, change, &value) != 0 ||
-	    (unique_id = change_id(metric, order, change)) == NULL)
+	    (unique_id = change_id(metric, name, order, change)) == NULL)
 		return -1;
 	properties = kl_change_properties(metric, order, change);
 	if (properties != NULL &&
-	    kl_event_make(&event, klaviyo_metric_name(metric), unique_id,
-	        change->time, &order->profile, value, order->currency,
-	        properties, lane, now) == 0)
+	    kl_event_make(&event, name, unique_id, change->time,
+	        &order->profile, value, order->currency, properties, lane,
+	        now) == 0)
 		rc = kl_queue_one(store, &event, KL_WORTH_ORDER, lane, now);
 	free(unique_id);
 	return rc;
+}
+
+int
+klaviyo_queue_change(const struct klaviyo_store *store,
+    enum klaviyo_metric metric, const struct klaviyo_order *order,
+    const struct klaviyo_change *change, enum klaviyo_lane lane, int64_t now)
+{
+	if (metric < KLAVIYO_FULFILLED_ORDER || metric > KLAVIYO_FAILED_PAYMENT)
+		return kl_fail("this metric is not a change of an order");
+	return queue_change(store, metric, klaviyo_metric_name(metric), order,
+	    change, lane, now);
+}
+
+int
+klaviyo_queue_own_change(const struct klaviyo_store *store, const char *metric,
+    const struct klaviyo_order *order, const struct klaviyo_change *change,
+    enum klaviyo_lane lane, int64_t now)
+{
+	if (metric == NULL || *metric == '\0')
+		return kl_fail("metric: missing");
+	/* Its unique_id might differ from the one that the guide's has. */
+	for (int m = 0; m < KLAVIYO_METRICS; m++)
+		if (strcmp(klaviyo_metric_name((enum klaviyo_metric)m),
+		        metric) == 0)
+			return kl_fail("%s: the guide's own, "
+			               "klaviyo_queue_change() or another "
+			               "function queues it",
+			    metric);
+	return queue_change(
+	    store, KLAVIYO_METRICS, metric, order, change, lane, now);
 }
 
 /* Takes out what Klaviyo would treat as never set.  An array keeps its places:

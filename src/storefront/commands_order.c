@@ -89,7 +89,7 @@ show_order(struct db *db, struct arena *arena, const char *id)
 enum { OPTIONS_MAX = 100 };
 
 /* What a verb takes besides the order: options with a value, repeated where
-   they may be; ship takes a shipment and a status. */
+   they may be; ship takes a shipment and a status, tell an event. */
 static const struct verb {
 	const char *name, *arguments, *options;
 	enum change_kind kind;
@@ -110,6 +110,8 @@ static const struct verb {
         "Created Invoice, unique_id ID:i1, ID:i2 .."},
     {"payment-failed", "ID --reason TEXT [--next-steps TEXT]",
         " --reason --next-steps ", CHANGE_PAYMENT, "Failed Payment, unique_id ID:p1, ID:p2 .."},
+    {"tell", "ID EVENT [--reason TEXT]", " --reason ", CHANGE_OWN,
+        "an event of the shop's own, unique_id ID:n1, ID:n2 .."},
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 
@@ -121,6 +123,9 @@ usage(FILE *out)
 	for (size_t i = 0; i < VERBS; i++)
 		fprintf(out, "  order %s %s\n      -> %s\n", verbs[i].name,
 		    verbs[i].arguments, verbs[i].reported);
+	for (const struct own_event *own = tracking_own_events();
+	     own->word != NULL; own++)
+		fprintf(out, "         %s: %s\n", own->word, own->metric);
 }
 
 static int
@@ -192,6 +197,16 @@ read_status(struct change *c, const char *shipment, const char *word)
 	return *c->status != '\0';
 }
 
+static bool
+read_own(struct change *c, const char *word)
+{
+	for (const struct own_event *own = tracking_own_events();
+	     own->word != NULL; own++)
+		if (strcmp(own->word, word) == 0)
+			c->status = own->word;
+	return *c->status != '\0';
+}
+
 /* Everything behind the order's id.  ${words} are ${n}. */
 static bool
 read_change(struct arena *arena, const struct verb *verb, struct change *c,
@@ -201,6 +216,12 @@ read_change(struct arena *arena, const struct verb *verb, struct change *c,
 
 	if (verb->kind == CHANGE_STATUS)
 		return n == 2 && read_status(c, words[0], words[1]);
+	if (verb->kind == CHANGE_OWN) {
+		if (n < 1 || !read_own(c, words[0]))
+			return false;
+		words++;
+		n--;
+	}
 	for (int i = 0; i + 1 < n; i += 2) {
 		snprintf(option, sizeof(option), " %s ", words[i]);
 		if (strstr(verb->options, option) == NULL ||

@@ -66,7 +66,7 @@ void db_wal_committed(
 
 /* Texts put into the program by embed.S. */
 extern const char schema_3_sql[], schema_4_sql[], schema_5_sql[],
-    marks_sqlite_sql[], marks_pgsql_sql[];
+    schema_6_sql[], marks_sqlite_sql[], marks_pgsql_sql[];
 /* The version of the tables that this program knows. */
 int db_schema_version(void);
 /* Makes a shop of an empty database, or brings an older one up; -1 with

@@ -32,6 +32,7 @@ static const struct step {
     {3, "what happens to an order", schema_3_sql, false},
     {4, "accounts, leads, the catalogue as it was pushed", schema_4_sql, false},
     {5, "marks of what has changed in the catalogue", schema_5_sql, true},
+    {6, "events of the shop's own", schema_6_sql, false},
 };
 #define STEPS (sizeof(steps) / sizeof(*steps))
 

@@ -25,6 +25,12 @@ schema_5_sql:
 	.incbin "src/storefront/schema_5.sql"
 	.byte 0
 	.size schema_5_sql, . - schema_5_sql
+	.global schema_6_sql
+	.type schema_6_sql, %object
+schema_6_sql:
+	.incbin "src/storefront/schema_6.sql"
+	.byte 0
+	.size schema_6_sql, . - schema_6_sql
 	.global marks_sqlite_sql
 	.type marks_sqlite_sql, %object
 marks_sqlite_sql:

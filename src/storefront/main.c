@@ -38,7 +38,7 @@ static const struct command commands[] = {
         status_command},
     {"order",
         "list | show | fulfill | ship | cancel | refund | invoice | "
-        "payment-failed",
+        "payment-failed | tell",
         "the shop's orders, and what happens to them", order_command},
     {"leads", "", "what was written on the contact form, newest first",
         leads_command},

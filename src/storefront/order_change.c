@@ -301,7 +301,8 @@ order_change(struct db *db, struct arena *arena, struct order *order,
 	    [CHANGE_CANCEL] = 'c',
 	    [CHANGE_REFUND] = 'r',
 	    [CHANGE_INVOICE] = 'i',
-	    [CHANGE_PAYMENT] = 'p'};
+	    [CHANGE_PAYMENT] = 'p',
+	    [CHANGE_OWN] = 'n'};
 	struct before before;
 	const char *status;
 

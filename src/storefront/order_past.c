@@ -13,7 +13,8 @@ const char *const change_kinds[] = {[CHANGE_SHIPMENT] = "shipment",
     [CHANGE_CANCEL] = "cancel",
     [CHANGE_REFUND] = "refund",
     [CHANGE_INVOICE] = "invoice",
-    [CHANGE_PAYMENT] = "payment"};
+    [CHANGE_PAYMENT] = "payment",
+    [CHANGE_OWN] = "own"};
 
 const char *const shipment_statuses[] = {
     "Shipped", "Out for delivery", "Delivered", NULL};

@@ -115,6 +115,7 @@ enum change_kind {
 	CHANGE_REFUND,
 	CHANGE_INVOICE, /* something is missing before it can go on */
 	CHANGE_PAYMENT, /* a payment that failed */
+	CHANGE_OWN,     /* of the shop's own kind: tracking_own_events() */
 	CHANGE_KINDS
 };
 struct change_part {
@@ -128,13 +129,14 @@ struct change {
 	struct change_part *parts; /* none = all that is left */
 	size_t nparts;
 	int64_t amount;         /* of a refund; 0 = of the parts */
-	const char *reason;     /* cancel, refund, payment */
+	const char *reason;     /* cancel, refund, payment, own */
 	const char *next_steps; /* payment */
 	const char *tracking, *url, *company; /* shipment */
-	const char *shipment, *status; /* status: one of shipment_statuses */
+	const char *shipment, *status; /* status: one of shipment_statuses;
+	                                  own: which */
 	const char *missing;    /* invoice: newline-separated */
 	/* out */
-	const char *id;         /* within the order: s1, u1, c1, r1, i1, p1 */
+	const char *id;         /* within the order: s1, u1, c1, r1, i1, p1, n1 */
 	bool whole;             /* all units of the order */
 	bool first;             /* of its kind */
 	bool fixed;             /* the amount was the caller's */

@@ -156,9 +156,8 @@ CREATE TABLE IF NOT EXISTS order_line (
 -- What happened to an order after it was placed.
 CREATE TABLE IF NOT EXISTS order_change (
   orders TEXT NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
-  id TEXT NOT NULL,               -- within the order: s1, u1, c1, r1, i1, p1
-  kind TEXT NOT NULL CHECK (kind IN
-    ('shipment', 'status', 'cancel', 'refund', 'invoice', 'payment')),
+  id TEXT NOT NULL,               -- within the order: s1, u1, c1, r1, i1, p1, n1
+  kind TEXT NOT NULL,             -- one of change_kinds (order_past.c)
   time INTEGER NOT NULL,
   amount INTEGER NOT NULL,        -- canceled or refunded
   reason TEXT NOT NULL,
@@ -167,7 +166,7 @@ CREATE TABLE IF NOT EXISTS order_change (
   url TEXT NOT NULL,
   company TEXT NOT NULL,
   shipment TEXT NOT NULL,         -- of a status: its shipment's id
-  status TEXT NOT NULL,
+  status TEXT NOT NULL,           -- of the shop's own: which
   missing TEXT NOT NULL,          -- of an invoice, newline-separated
   PRIMARY KEY (orders, id)
 ) STRICT;

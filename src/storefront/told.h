@@ -56,6 +56,12 @@ struct subscription {
 };
 int tracking_subscribe(const struct settings *settings, struct db *db,
     const struct subscription *subscription, int64_t now);
+/* The shop's own events of an order: what `storefront order tell` calls them,
+ * and the metric.  Ends with NULL. */
+struct own_event {
+	const char *word, *metric;
+};
+const struct own_event *tracking_own_events(void);
 /* Whether Klaviyo can send text messages to this number. */
 bool tracking_phone_ok(const char *phone);
 /* tracking_order.c: Placed Order and Ordered Product into the outbox, in the

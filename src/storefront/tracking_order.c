@@ -116,6 +116,32 @@ tracking_order(const struct settings *settings, struct db *db,
 
 /* ----------------------------------------------------------------- changes */
 
+/*
+ * What the shop tells of an order that the guide has no event for: THE row to
+ * add for a new one.  The metric appears at Klaviyo with its first event, with
+ * the order's properties, and a flow can start from it.  A word stays: it is in
+ * the shop's tables.
+ */
+static const struct own_event own_events[] = {
+    {NULL, NULL},
+};
+
+const struct own_event *
+tracking_own_events(void)
+{
+	return own_events;
+}
+
+static const char *
+own_metric(const char *word)
+{
+	const struct own_event *own = own_events;
+
+	while (own->word != NULL && strcmp(own->word, word) != 0)
+		own++;
+	return own->metric;
+}
+
 /* Which event reports which change. */
 static const enum klaviyo_metric metrics[] = {
     [CHANGE_SHIPMENT] = KLAVIYO_FULFILLED_ORDER,
@@ -124,6 +150,7 @@ static const enum klaviyo_metric metrics[] = {
     [CHANGE_REFUND] = KLAVIYO_REFUNDED_ORDER,
     [CHANGE_INVOICE] = KLAVIYO_CREATED_INVOICE,
     [CHANGE_PAYMENT] = KLAVIYO_FAILED_PAYMENT,
+    [CHANGE_OWN] = KLAVIYO_METRICS, /* none of the guide's */
 };
 
 const char *
@@ -193,6 +220,17 @@ fill_missing(struct arena *arena, const char *lines, struct klaviyo_change *k)
 	return 0;
 }
 
+static int
+queue(struct db *db, const struct change *change, const struct klaviyo_order *o,
+    const struct klaviyo_change *k, enum klaviyo_lane in, int64_t now)
+{
+	if (change->kind == CHANGE_OWN)
+		return klaviyo_queue_own_change(
+		    db_store(db), own_metric(change->status), o, k, in, now);
+	return klaviyo_queue_change(
+	    db_store(db), metrics[change->kind], o, k, in, now);
+}
+
 int
 tracking_change(const struct settings *settings, struct db *db,
     const struct order *order, const struct change *change, bool history,
@@ -223,8 +261,7 @@ tracking_change(const struct settings *settings, struct db *db,
 	if (fill_order(settings, arena, order, &o) == 0 &&
 	    fill_parts(arena, change, &k) == 0 &&
 	    fill_missing(arena, change->missing, &k) == 0) {
-		result = klaviyo_queue_change(db_store(db),
-		    metrics[change->kind], &o, &k, lane(history), now);
+		result = queue(db, change, &o, &k, lane(history), now);
 		if (result < 0)
 			shop_fail("%s", klaviyo_error());
 		/* What is past has happened, and must not hold up the rest. */

@@ -69,7 +69,9 @@ SAYS = {"storefront": r"storefront: (confined by|serving on|templates loaded "
                   r"tried again, 0 refused|the account's rate limit is "
                   r"reached)",
         "sandbox": r"klaviyo-sandbox: listening on .*", "nginx": "",
-        "error": ""}
+        # A long feed to a slow visitor: nginx's own note.
+        "error": r"(.* \[warn\] .*an upstream response is buffered to a "
+                 r"temporary file .*\"GET /feed/.*)?"}
 WAITED = ("the database is busy|the database answers again|to be tried again"
           "|Klaviyo cannot be reached")
 

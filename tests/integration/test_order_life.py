@@ -7,6 +7,8 @@ import pytest
 from harness import Shop
 from shop_kit import checkout, execute, fill_cart, one, order_of, rows, stock
 
+# Events of the shop's own (own_events of tracking_order.c): word, metric.
+OWN = []
 POOH, TALE = "WINNIEPOOH", "TALEOFTWO"
 
 
@@ -179,6 +181,29 @@ def test_invoice_and_failed_payment(shop, order):
     assert status(shop, order) == "placed"
 
 
+@pytest.mark.parametrize("word,metric", OWN)
+def test_of_the_shops_own(shop, order, word, metric):
+    """With all that the guide's events of an order have; as often as it
+    happens; and as history."""
+    assert f"      {word}: {metric}" in shop.run("order", "--help").stdout
+    said = do(shop, "tell", order, word, "--reason", "Desk 3")
+    assert said == f"tell n1: order {order} is placed\n"
+    do(shop, "tell", order, word)
+    body, properties = event(shop, f"{metric}/{order}:n1")
+    assert body["metric"]["data"]["attributes"]["name"] == metric
+    assert body["value"] * 100 == pytest.approx(total(shop, order))
+    assert properties["OrderId"] == order
+    assert properties["Reason"] == "Desk 3"
+    assert quantities(properties["Items"]) == {POOH: 3, TALE: 1}
+    assert "Reason" not in event(shop, f"{metric}/{order}:n2")[1]
+    assert f"  own  {word}  Desk 3\n" in shop.run("order", "show", order).stdout
+    assert f'"{metric}"' in shop.run("preview", "order", order, "--raw").stdout
+    execute(shop, "DELETE FROM klaviyo_outbox WHERE id LIKE ?",
+            f"{metric}/{order}:%")
+    shop.run("history", "sync")
+    assert event(shop, f"{metric}/{order}:n2")[0]["unique_id"] == f"{order}:n2"
+
+
 def test_a_change_without_its_event_does_not_happen(shop, order):
     """The event cannot be queued (its reason is longer than Klaviyo takes):
     the change is not there either."""
@@ -194,7 +219,8 @@ def test_a_change_without_its_event_does_not_happen(shop, order):
     ("fulfill", "ID", "--line"), ("fulfill", "ID", "--reason", "x"),
     ("refund", "ID", "--amount", "-1"), ("refund", "ID", "--amount", "x"),
     ("ship", "ID", "s1"), ("ship", "ID", "s1", "lost"),
-    ("invoice", "ID"), ("payment-failed", "ID"),
+    ("invoice", "ID"), ("payment-failed", "ID"), ("tell", "ID"),
+    ("tell", "ID", "nothing of the kind"),
     ("cancel", "ID", "--reason", "")])
 def test_wrong_calls(shop, an_order, words):
     run = shop.run("order", *(an_order if word == "ID" else word

@@ -41,6 +41,19 @@ queue(enum klaviyo_metric metric, const struct klaviyo_change *change)
 	return rc;
 }
 
+static int
+queue_own(const char *metric, const struct klaviyo_change *change)
+{
+	struct klaviyo_store s = store();
+	int rc;
+
+	store_do("BEGIN");
+	rc = klaviyo_queue_own_change(
+	    &s, metric, &sale, change, KLAVIYO_REALTIME, NOW);
+	store_do("COMMIT");
+	return rc;
+}
+
 /* The event of the last queued row. */
 static cJSON *
 event(const char *id)
@@ -219,6 +232,39 @@ a_part(void **state)
 	}
 }
 
+/* A metric of the shop's own: the same event under another name. */
+static void
+own_metric(void **state)
+{
+	struct klaviyo_change change = {
+	    .id = "n1", .time = THEN, .reason = "Aisle 3"};
+	cJSON *e;
+
+	(void)state;
+	assert_int_equal(queue_own("Ready for Pickup", &change), 0);
+	assert_int_equal(queue_own("Ready for Pickup", &change), 0);
+	assert_int_equal(
+	    store_number("SELECT COUNT(*) FROM klaviyo_outbox"), 1);
+	e = event("Ready for Pickup/o:n1");
+	expect_order(e, "29.98");
+	expect(properties(e), "Reason", "\"Aisle 3\"");
+	expect(e, "metric",
+	    "{\"data\":{\"type\":\"metric\",\"attributes\":"
+	    "{\"name\":\"Ready for Pickup\"}}}");
+	cJSON_Delete(e);
+
+	assert_int_equal(queue_own("Canceled Order", &change), -1);
+	assert_non_null(strstr(klaviyo_error(), "the guide's own"));
+	assert_int_equal(queue_own("", &change), -1);
+	assert_int_equal(queue_own(NULL, &change), -1);
+	assert_int_equal(queue_own("a/b", &change), -1);
+	change.id = NULL;
+	assert_int_equal(queue_own("Ready for Pickup", &change), -1);
+	assert_non_null(strstr(klaviyo_error(), "Ready for Pickup needs one"));
+	assert_int_equal(
+	    store_number("SELECT COUNT(*) FROM klaviyo_outbox"), 1);
+}
+
 static void
 refused(void **state)
 {
@@ -287,8 +333,8 @@ int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, store_drop)
-	const struct CMUnitTest tests[] = {
-	    T(each_metric), T(a_part), T(refused), T(out_of_memory)};
+	const struct CMUnitTest tests[] = {T(each_metric), T(a_part),
+	    T(own_metric), T(refused), T(out_of_memory)};
 
 	return cmocka_run_group_tests_name("change", tests, NULL, NULL);
 }
