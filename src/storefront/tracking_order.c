@@ -123,6 +123,7 @@ tracking_order(const struct settings *settings, struct db *db,
  * the shop's tables.
  */
 static const struct own_event own_events[] = {
+    {"ready-for-pickup", "Ready for Pickup"},
     {NULL, NULL},
 };
 

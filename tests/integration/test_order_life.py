@@ -8,7 +8,7 @@ from harness import Shop
 from shop_kit import checkout, execute, fill_cart, one, order_of, rows, stock
 
 # Events of the shop's own (own_events of tracking_order.c): word, metric.
-OWN = []
+OWN = [("ready-for-pickup", "Ready for Pickup")]
 POOH, TALE = "WINNIEPOOH", "TALEOFTWO"
 
 
