@@ -30,35 +30,12 @@
 #include "storefront.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The first of a group is answered after so long, and a sync. */
 #define GROUP_MS 10
-
-struct group {
-	struct group *next;
-	char *file;    /* as SQLite calls it; "" is in memory */
-	pid_t process; /* a child of it has locks of its own */
-	int members;   /* connections; under ${all} */
-	int gate;      /* the lock file's descriptor; -1: nobody else's file */
-	sqlite3 *writer;
-
-	pthread_mutex_t lock;         /* of what is below */
-	bool taken;                   /* it is somebody's turn */
-	struct member *first, **last; /* who waits for a turn */
-	/* Whose turn it is alone reads and writes these. */
-	sqlite3 *open;       /* where a transaction is open */
-	struct member *over; /* have done their part of it, and wait */
-	int64_t begun_ms;
-};
-
-static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;
-static struct group *groups;
 
 static int64_t
 now_ms(void)
@@ -107,9 +84,8 @@ give_up_waiting(struct group *g, const struct member *m)
 		g->last = at;
 }
 
-/* ${joins}: an open transaction may come with the turn. */
-static int
-take_turn(struct member *m, bool joins, int64_t until_ms)
+int
+group_turn(struct member *m, bool joins, int64_t until_ms)
 {
 	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
 	struct group *g = m->group;
@@ -195,10 +171,8 @@ file_unlock(const struct group *g)
 /* -------------------------------------------------------- an open transaction
  */
 
-/* It is over, and so is the turn: all that wait for it are told.  ${why} NULL:
-   it is committed. */
-static void
-finish(struct group *g, const char *why, bool again)
+void
+group_finish(struct group *g, const char *why, bool again)
 {
 	struct member *m, *next;
 
@@ -228,14 +202,14 @@ commit(struct group *g)
 	if (db_lost()) {
 		run(g->open, "ROLLBACK");
 		shop_fail("the disk failed to flush the database");
-		finish(g, shop_error(), false);
+		group_finish(g, shop_error(), false);
 		return -2;
 	}
 	result = run(g->open, "COMMIT");
 	if (result < 0)
 		/* Busy or full: it is still open, and must not be. */
 		run(g->open, "ROLLBACK");
-	finish(g, result < 0 ? klaviyo_error() : NULL, false);
+	group_finish(g, result < 0 ? klaviyo_error() : NULL, false);
 	return result;
 }
 
@@ -296,11 +270,11 @@ group_begin(struct member *m)
 	if (m->in != NULL)
 		return shop_fail("a transaction is open already");
 	m->again = false;
-	if (take_turn(m, true, until_ms) != 0)
+	if (group_turn(m, true, until_ms) != 0)
 		return -1;
 	m->joined = g->open != NULL;
 	if (!m->joined && begin_first(m, until_ms) != 0) {
-		finish(g, NULL, false); /* of nobody */
+		group_finish(g, NULL, false); /* of nobody */
 		return -1;
 	}
 	m->in = g->open;
@@ -339,7 +313,7 @@ broken(struct member *m)
 	if (!sqlite3_get_autocommit(m->in))
 		run(m->in, "ROLLBACK");
 	m->in = NULL;
-	finish(m->group,
+	group_finish(m->group,
 	    "the transaction was undone together with another that failed",
 	    true);
 }
@@ -353,7 +327,7 @@ group_rollback(struct member *m)
 		int64_t result = run(m->in, "ROLLBACK");
 
 		m->in = NULL;
-		finish(m->group, NULL, false);
+		group_finish(m->group, NULL, false);
 		return result;
 	}
 	if (run(m->in, "ROLLBACK TO SAVEPOINT member") < 0 ||
@@ -380,10 +354,10 @@ group_alone(struct member *m)
 {
 	int64_t until_ms = now_ms() + GATE_WAIT_MS;
 
-	if (take_turn(m, false, until_ms) != 0)
+	if (group_turn(m, false, until_ms) != 0)
 		return -1;
 	if (file_lock(m, until_ms) != 0) {
-		finish(m->group, NULL, false);
+		group_finish(m->group, NULL, false);
 		return -1;
 	}
 	m->alone = true;
@@ -394,138 +368,6 @@ void
 group_done(struct member *m)
 {
 	if (m->alone)
-		finish(m->group, NULL, false);
+		group_finish(m->group, NULL, false);
 	m->alone = false;
-}
-
-/* ------------------------------------------------------- groups and
- * connections
- */
-
-/* Opens the lock file beside the database. */
-static int
-gate_open(struct group *g, const char *path)
-{
-	char *name;
-
-	if (*g->file == '\0')
-		return 0;
-	if (asprintf(&name, "%s.lock", path) < 0)
-		return shop_fail("out of memory");
-	g->gate = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	free(name);
-	if (g->gate < 0)
-		return shop_fail("%s.lock: %s", path, strerror(errno));
-	return 0;
-}
-
-static void
-group_free(struct group *g)
-{
-	if (g->gate >= 0)
-		close(g->gate);
-	pthread_mutex_destroy(&g->lock);
-	free(g->file);
-	free(g);
-}
-
-static struct group *
-group_make(const char *file, const char *path)
-{
-	struct group *g = calloc(1, sizeof(*g));
-
-	if (g == NULL || (g->file = strdup(file)) == NULL) {
-		free(g);
-		shop_fail("out of memory");
-		return NULL;
-	}
-	g->process = getpid();
-	g->gate = -1;
-	g->last = &g->first;
-	pthread_mutex_init(&g->lock, NULL);
-	if (gate_open(g, path) != 0) {
-		group_free(g);
-		return NULL;
-	}
-	g->next = groups;
-	groups = g;
-	return g;
-}
-
-int
-group_enter(struct member *m, const char *path)
-{
-	const char *file = sqlite3_db_filename(m->own, "main");
-	pthread_condattr_t attributes;
-	struct group *g;
-
-	if (file == NULL)
-		file = "";
-	pthread_mutex_lock(&all);
-	for (g = groups; g != NULL; g = g->next)
-		if (*file != '\0' && strcmp(g->file, file) == 0 &&
-		    g->process == getpid())
-			break;
-	if (g == NULL)
-		g = group_make(file, path);
-	if (g != NULL)
-		g->members++;
-	pthread_mutex_unlock(&all);
-	if (g == NULL)
-		return -1;
-	/* Not by the clock that people set. */
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
-	m->group = g;
-	return 0;
-}
-
-int
-group_writer(struct member *m, sqlite3 *(*open)(const char *path))
-{
-	struct group *g = m->group;
-	bool alone;
-	int result = 0;
-
-	pthread_mutex_lock(&all);
-	alone = g->members == 1;
-	pthread_mutex_unlock(&all);
-	/* It is nobody's turn just now, or another time. */
-	if (alone || *g->file == '\0' || take_turn(m, false, 0) != 0)
-		return 0;
-	if (g->writer == NULL && (g->writer = open(g->file)) == NULL)
-		result = -1;
-	finish(g, NULL, false);
-	return result;
-}
-
-void
-group_exit(struct member *m, void (*close)(sqlite3 *conn, bool gate))
-{
-	struct group *g = m->group, **at = &groups;
-	bool gate, last;
-
-	if (g == NULL) {
-		close(m->own, false);
-		return;
-	}
-	group_rollback(m);
-	gate = group_alone(m) == 0;
-	pthread_mutex_lock(&all);
-	last = --g->members == 0;
-	if (last) {
-		while (*at != g)
-			at = &(*at)->next;
-		*at = g->next;
-	}
-	pthread_mutex_unlock(&all);
-	if (last && g->writer != NULL)
-		close(g->writer, false);
-	close(m->own, gate);
-	group_done(m);
-	pthread_cond_destroy(&m->wake);
-	if (last)
-		group_free(g);
 }

@@ -21,7 +21,8 @@ SEE_KLAVIYO = {"tracking.c", "tracking_account.c", "tracking_feed.c",
                "tracking.h", "key.c", "key.h", "worker.c", "history.c",
                "commands_outbox.c", "status.h", "status_figures.c",
                "status_page.c", "status_metrics.c", "status_serve.c", "db.c",
-               "db.h", "db_group.c", "db_group.h", "db_pgsql.c",
+               "db.h", "db_group.c", "db_group.h", "db_members.c",
+               "db_pgsql.c",
                "db_schema.c", "db_sqlite.c", "settings.c"}
 
 
