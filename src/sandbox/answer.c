@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,19 @@ rate_headers(struct MHD_Response *r, const struct call *c)
 	}
 }
 
+/* As Klaviyo calls its requests, for whoever asks what became of one. */
+static void
+name_request(struct call *c)
+{
+	uint64_t r[2] = {0, 0};
+
+	(void)!getrandom(r, sizeof r, 0);
+	snprintf(c->request_id, sizeof c->request_id,
+	    "%08x-%04x-4%03x-8%03x-%012llx", (unsigned)(r[0] >> 32),
+	    (unsigned)(r[0] >> 16 & 0xffff), (unsigned)(r[0] & 0xfff),
+	    (unsigned)(r[1] >> 52), (unsigned long long)r[1] & 0xffffffffffff);
+}
+
 static void
 cross_origin(struct MHD_Response *r)
 {
@@ -142,6 +156,8 @@ answer(struct call *c)
 	if (!strncmp(c->path, "/client", 7) || !strncmp(c->path, "/onsite", 7))
 		cross_origin(r);
 	rate_headers(r, c);
+	if (*c->request_id)
+		MHD_add_response_header(r, "X-Klaviyo-Req-Id", c->request_id);
 	ret = MHD_queue_response(c->http, (unsigned)c->status, r);
 	MHD_destroy_response(r);
 	return ret;
@@ -235,6 +251,7 @@ serve(struct call *c)
 	    c->http, MHD_HEADER_KIND, add_header, &headers);
 	buf_str(&headers, "}");
 	c->headers = headers.p;
+	name_request(c);
 	c->fault = fault_next(c->path);
 	wait_ms(c, server_latency);
 	a = (struct arrival){.method = c->method,
@@ -242,6 +259,7 @@ serve(struct call *c)
 	    .headers = c->headers,
 	    .received = c->received,
 	    .browser = !strncmp(c->path, "/client", 7),
+	    .request_id = c->request_id,
 	    .fault = c->fault.kind ? c->fault.name : NULL};
 	if (!c->fault.kind || c->fault.processed) {
 		endpoint_run(c);

@@ -2,12 +2,13 @@
  * record.c - --record: each request to /api and /client as one line of JSON.
  *
  *   {"at":"..","method":"POST","path":"/api/events?..","headers":{..},
- *    "status":202,"sent":202,"fault":"..","body":{..}}
+ *    "status":202,"sent":202,"request_id":"..","fault":"..","body":{..}}
  *
  * status is what Klaviyo decided (0: the request never reached it), sent what
- * the caller was told (0: nothing); they differ only under a fault. A body that
- * is not JSON is recorded as null, with its text in "raw". A line is written by
- * one write(2) before the answer is sent. The Authorization header is kept.
+ * the caller was told (0: nothing); they differ only under a fault. request_id
+ * is the answer's header X-Klaviyo-Req-Id. A body that is not JSON is recorded
+ * as null, with its text in "raw". A line is written by one write(2) before the
+ * answer is sent. The Authorization header is kept.
  */
 #include "sandbox.h"
 
@@ -54,6 +55,8 @@ record_write(const struct arrival *a, int processed, int sent, const char *body,
 	buf_json(&b, a->path, strlen(a->path));
 	buf_printf(&b, ",\"headers\":%s,\"status\":%d,\"sent\":%d,", a->headers,
 	    processed, sent);
+	if (a->request_id)
+		buf_printf(&b, "\"request_id\":\"%s\",", a->request_id);
 	if (a->fault) {
 		buf_str(&b, "\"fault\":");
 		buf_json(&b, a->fault, strlen(a->fault));

@@ -248,6 +248,7 @@ struct arrival {                             /* the request that brought it */
 	int status;
 	int64_t received;   /* ms */
 	const char *fault;  /* or NULL */
+	const char *request_id; /* what the answer calls it */
 	const char *new_id; /* replay: the profile's id then */
 };
 enum outcome events_take(const struct arrival *a, const struct json *attributes,
@@ -349,6 +350,7 @@ struct call {
 	/* filled in on the way */
 	const struct endpoint *endpoint;
 	char id[64]; /* of .../{id} */
+	char request_id[40];
 	char *headers;
 	struct json_doc *doc;
 	struct fault fault;
