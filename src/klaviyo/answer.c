@@ -1,5 +1,6 @@
 /*
- * answer.c - reads the headers of an answer that say how fast to go.
+ * answer.c - reads the headers of an answer that say how fast to go, and what
+ * Klaviyo calls it.
  *
  * Promises: what is not there, or is garbage, is -1; no text, however long or
  * large, overflows.
@@ -58,6 +59,17 @@ kl_answer_date(const struct kl_answer *answer)
 	return at > 0 ? at : 0;
 }
 
+/* Words of a log: nothing that could be a second one. */
+static void
+request_id(char to[KL_REQUEST_ID], const char *value)
+{
+	size_t n = strspn(value, "0123456789abcdefghijklmnopqrstuvwxyz"
+	                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+	if (n > 0 && n < KL_REQUEST_ID && value[n] == '\0')
+		memcpy(to, value, n + 1);
+}
+
 void
 kl_answer_header(struct kl_answer *answer, const char *data, size_t n)
 {
@@ -79,6 +91,8 @@ kl_answer_header(struct kl_answer *answer, const char *data, size_t n)
 		answer->retry_after = retry_after(value);
 	else if (strcasecmp(line, "Date") == 0)
 		snprintf(answer->date, sizeof(answer->date), "%s", value);
+	else if (strcasecmp(line, "X-Klaviyo-Req-Id") == 0)
+		request_id(answer->request_id, value);
 	else if (strcasecmp(line, "RateLimit-Limit") == 0)
 		answer->limit = leading_number(value);
 	else if (strcasecmp(line, "RateLimit-Remaining") == 0)

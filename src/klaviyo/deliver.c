@@ -75,6 +75,8 @@ klaviyo_new(const struct klaviyo_options *options)
 	klaviyo->in_flight = o.in_flight;
 	klaviyo->reset_link = o.reset_link;
 	klaviyo->link_arg = o.link_arg;
+	klaviyo->settled = o.settled;
+	klaviyo->settled_arg = o.settled_arg;
 	/* Below KL_LEASE_MAX, for the longest timeout, too. */
 	klaviyo->lease_s = 4 * o.timeout_ms / 1000 + 1;
 	if (klaviyo->lease_s < MIN_LEASE)
@@ -132,6 +134,30 @@ count(struct klaviyo_tally *tally, enum kl_outcome outcome)
 	}
 }
 
+/* To the host: it is committed. */
+static void
+tell(const struct klaviyo *klaviyo, const struct kl_settlement *s)
+{
+	static const enum klaviyo_outcome outcomes[] = {
+	    [KL_SENT] = KLAVIYO_SENT,
+	    [KL_RETRY] = KLAVIYO_RETRIED,
+	    [KL_DEAD] = KLAVIYO_DEAD,
+	    [KL_RELEASE] = KLAVIYO_RELEASED,
+	    [KL_DROP] = KLAVIYO_DROPPED,
+	};
+
+	klaviyo->settled(klaviyo->settled_arg,
+	    &(struct klaviyo_settlement){.id = s->claim->id,
+	        .origin = s->claim->origin,
+	        .outcome = outcomes[s->outcome],
+	        .attempts =
+	            s->claim->attempts - (s->outcome == KL_RELEASE ? 1 : 0),
+	        .due_at = s->due_at,
+	        .together = s->together,
+	        .status = s->status,
+	        .request_id = s->request_id});
+}
+
 /* In transactions that are over before an order waits long for one. */
 void
 kl_pass_flush(struct kl_pass *pass)
@@ -148,6 +174,8 @@ kl_pass_flush(struct kl_pass *pass)
 		for (size_t k = i; k < i + n; k++) {
 			count(pass->tally,
 			    pass->failed ? KL_RELEASE : done[k].outcome);
+			if (pass->klaviyo->settled && !pass->failed)
+				tell(pass->klaviyo, &done[k]);
 			kl_claims_free(done[k].claim);
 			free(done[k].error);
 			free(done[k].profile);
@@ -165,19 +193,29 @@ void
 kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
     enum kl_outcome outcome, int64_t due_at, char *error, char *profile)
 {
+	struct kl_settlement *s;
+
 	claim->next = NULL;
 	/* What is left to say takes the id. */
 	free(claim->event);
 	claim->event = NULL;
 	if (!pass->ndone)
 		pass->done_since = kl_monotonic_ms();
-	pass->klaviyo->done[pass->ndone++] = (struct kl_settlement){
+	s = &pass->klaviyo->done[pass->ndone++];
+	*s = (struct kl_settlement){
 	    .claim = claim,
 	    .outcome = outcome,
 	    .due_at = due_at,
 	    .error = error,
 	    .profile = profile,
 	};
+	/* An answer also makes the sender give back what it is not about. */
+	if (pass->klaviyo->settled && pass->answer && outcome != KL_RELEASE) {
+		s->status = (int)pass->answer->status;
+		s->together = pass->together;
+		memcpy(s->request_id, pass->answer->request_id,
+		    sizeof(s->request_id));
+	}
 	if (pass->ndone == KL_BATCH || pass->failed)
 		kl_pass_flush(pass);
 }
@@ -200,7 +238,10 @@ take_answer(struct kl_pass *pass, int64_t timeout_ms)
 		at = &(*at)->next;
 	*at = job->next;
 	pass->nflying[job->endpoint]--;
+	pass->answer = &answer;
+	pass->together = job->n;
 	kl_pass_answer(pass, job, &answer);
+	pass->answer = NULL;
 	free(answer.body);
 	return 0;
 }

@@ -57,6 +57,8 @@ struct klaviyo {
 	struct kl_pacer asked[KL_PLACES];    /* ask.c's */
 	klaviyo_link *reset_link;
 	void *link_arg;
+	klaviyo_settled *settled; /* or NULL */
+	void *settled_arg;
 	struct {
 		int64_t off_until; /* ms: till then its rows wait */
 		char off[256];     /* why */
@@ -85,6 +87,8 @@ struct kl_pass {
 	struct kl_job *jobs;    /* claimed, to be sent together */
 	struct kl_job *second;  /* waiting for their second step */
 	struct kl_job *flying;  /* sent, no answer yet */
+	const struct kl_answer *answer; /* which decides just now, or NULL */
+	int together;                   /* rows that it is about */
 	int nflying[KL_ENDPOINTS];
 	int crowd[KL_ENDPOINTS];       /* put off, for there are so many */
 	int64_t look_at[KL_ENDPOINTS]; /* ms: when to look for more */

@@ -209,9 +209,11 @@ enum {
 	   event: what a claim costs in memory. */
 	KL_CLAIM_SIZE = 4400000,
 };
+enum { KL_REQUEST_ID = 48 }; /* of Klaviyo's name of a request, and more */
 /* A claimed row; owned texts. */
 struct kl_claim {
 	char *id, *kind, *profile, *event;
+	char *origin; /* or NULL */
 	int lane, attempts;
 	int64_t created_at;
 	int64_t send_by; /* ms, monotonic: deliver.c's */
@@ -238,6 +240,9 @@ struct kl_settlement {
 	int64_t due_at;
 	char *error;          /* owned; NULL = none */
 	char *profile;        /* owned; KL_RETRY: a repaired profile, or NULL */
+	/* Of the answer, for the host; 0 and "" where there was none. */
+	int status, together;
+	char request_id[KL_REQUEST_ID];
 };
 /* Settles ${n} claims in one transaction; a row whose token is not ${token}
  * any more is left alone.  Returns the number of rows settled or -1. */
@@ -347,6 +352,7 @@ struct kl_answer {
 	                        past date; -1 = no header, or garbage */
 	int64_t limit, remaining, reset; /* RateLimit headers; -1 = none */
 	char date[KL_DATE];  /* as it came; "" = not told */
+	char request_id[KL_REQUEST_ID]; /* Klaviyo's name of it; "" = none */
 	char *body;          /* NUL-terminated, capped; may be NULL */
 	char error[256];     /* libcurl's words */
 };

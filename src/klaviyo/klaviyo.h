@@ -400,6 +400,10 @@ struct klaviyo_store {
 	void *conn;
 	int64_t limit; /* unsent events that the queue may hold; 0 = 1,000,000.
 	                  Events of orders are queued beyond it */
+	const char *origin; /* of what is queued from now on: the request, say,
+	                       that it comes of, by the name that the host's log
+	                       has for it; kept with the row, never sent; NULL:
+	                       none */
 };
 
 /*
@@ -650,6 +654,7 @@ struct klaviyo_entry {
 	                        "email", an address that has changed, the new
 	                        one in ${event}; "subscription",
 	                        "unsubscription", "back-in-stock" */
+	const char *origin;  /* its store's when it was queued, or NULL */
 };
 typedef int klaviyo_each(void *arg, const struct klaviyo_entry *entry);
 
@@ -771,6 +776,34 @@ KLAVIYO_API int klaviyo_outbox_spans(const struct klaviyo_store *store,
  */
 typedef int klaviyo_link(void *arg, const char *id, char **link);
 
+/*
+ * How a row that was claimed ended, for the host's log; strings are borrowed
+ * for the call, and hold nothing of a person but what the host's unique_id does.
+ * Called between transactions, on the thread of klaviyo_deliver(), once that is
+ * committed.  A row that the host has dropped or erased meanwhile stays so,
+ * whatever is said of it here.
+ */
+enum klaviyo_outcome {
+	KLAVIYO_SENT,
+	KLAVIYO_RETRIED,  /* failed, will be tried again at ${due_at} */
+	KLAVIYO_DEAD,     /* refused for good */
+	KLAVIYO_RELEASED, /* given back untried: no answer is told */
+	KLAVIYO_DROPPED   /* ended unsent: a reset that is over */
+};
+struct klaviyo_settlement {
+	const char *id;         /* "Metric/unique_id" */
+	const char *origin;     /* its store's when it was queued, or NULL */
+	enum klaviyo_outcome outcome;
+	int attempts;           /* so far */
+	int64_t due_at;         /* 0 = it is over */
+	int together;           /* how many rows went in its request; 0 = there
+	                           was none */
+	long status;            /* HTTP; 0 = there was no answer */
+	const char *request_id; /* what Klaviyo calls the request; "" */
+};
+typedef void klaviyo_settled(
+    void *arg, const struct klaviyo_settlement *settlement);
+
 /* How fast requests may go: so many a second and a minute.  Klaviyo's own word
    in its headers lowers it. */
 struct klaviyo_rate {
@@ -800,6 +833,8 @@ struct klaviyo_options {
 	struct klaviyo_rate jobs;   /* of bulk requests, of up to a thousand
 	                               events each; 0 = 10 and 150; below 0 =
 	                               none: all events go one by one */
+	klaviyo_settled *settled; /* NULL: nobody is told */
+	void *settled_arg;
 };
 
 struct klaviyo; /* a sender: connections, pacer, key; not to be shared with a

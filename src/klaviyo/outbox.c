@@ -22,8 +22,8 @@
  * its own WHERE, whether the row is due.  A settlement matches only under the
  * token that claimed, so the late answer of a sender that was paused past its
  * lease changes nothing.  The attempt is counted before anything is sent.  A
- * sent row keeps its id and no personal data.  What a row is about, and what
- * it waits for, are hold.c's columns.
+ * sent row keeps its id and origin, and no personal data.  What a row is about,
+ * and what it waits for, are hold.c's columns.
  *
  * A due time or a lease end further ahead than this library ever writes comes
  * from a clock that was set back: it counts as now (KL_DUE_MAX, KL_LEASE_MAX).
@@ -54,7 +54,8 @@ static const char outbox[] = "CREATE TABLE IF NOT EXISTS klaviyo_outbox ("
                              " sent_at INTEGER,"
                              " error TEXT,"
                              " about TEXT,"
-                             " held_by TEXT"
+                             " held_by TEXT,"
+                             " origin TEXT"
                              ") STRICT";
 
 static const char *const others[] = {
@@ -128,18 +129,25 @@ attempt(const struct klaviyo_store *store, const char *const sql[], size_t n)
 static int
 bring_up(const struct klaviyo_store *store)
 {
-	static const char *const there[] = {
-	    "SELECT about, held_by FROM klaviyo_outbox WHERE 1 = 0"};
-	static const char *const add[] = {
-	    "ALTER TABLE klaviyo_outbox ADD COLUMN about TEXT",
-	    "ALTER TABLE klaviyo_outbox ADD COLUMN held_by TEXT"};
-	int rc;
+	static const struct {
+		const char *there[1], *add[2];
+		size_t n;
+	} step[] = {
+	    {{"SELECT about, held_by FROM klaviyo_outbox WHERE 1 = 0"},
+	        {"ALTER TABLE klaviyo_outbox ADD COLUMN about TEXT",
+	            "ALTER TABLE klaviyo_outbox ADD COLUMN held_by TEXT"},
+	        2},
+	    {{"SELECT origin FROM klaviyo_outbox WHERE 1 = 0"},
+	        {"ALTER TABLE klaviyo_outbox ADD COLUMN origin TEXT"}, 1},
+	};
+	int rc = 0;
 
-	if ((rc = attempt(store, there, 1)) <= 0)
-		return rc;
-	if ((rc = attempt(store, add, 2)) <= 0)
-		return rc;
-	return attempt(store, there, 1) == 0 ? 0 : -1;
+	for (size_t i = 0; rc >= 0 && i < sizeof(step) / sizeof(*step); i++) {
+		if ((rc = attempt(store, step[i].there, 1)) > 0 &&
+		    (rc = attempt(store, step[i].add, step[i].n)) > 0)
+			rc = attempt(store, step[i].there, 1) == 0 ? 0 : -1;
+	}
+	return rc;
 }
 
 int
@@ -165,17 +173,18 @@ kl_outbox_add_held(const struct klaviyo_store *store,
 	struct num l, t, d;
 	int64_t due = event->due != 0 ? event->due : now;
 	const char *arg[] = {event->id,
-	    event->kind ? event->kind : KL_KIND_EVENT, num(&l, kl_lane(event->kind, lane)),
-	    event->profile, event->event, num(&t, now),
-	    num(&d, held_by ? now + KL_HOLD : due), event->about, held_by};
+	    event->kind ? event->kind : KL_KIND_EVENT,
+	    num(&l, kl_lane(event->kind, lane)), event->profile, event->event,
+	    num(&t, now), num(&d, held_by ? now + KL_HOLD : due), event->about,
+	    held_by, store->origin};
 
 	return run(store,
 	           "INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
-	           " created_at, due_at, about, held_by)"
+	           " created_at, due_at, about, held_by, origin)"
 	           " VALUES ($1, $2, CAST($3 AS BIGINT), $4, $5,"
-	           " CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8, $9)"
+	           " CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8, $9, $10)"
 	           " ON CONFLICT (id) DO NOTHING",
-	           9, arg) < 0
+	           10, arg) < 0
 	           ? -1
 	           : 0;
 }
@@ -201,6 +210,7 @@ claim_free(struct kl_claim *claim)
 	free(claim->kind);
 	free(claim->profile);
 	free(claim->event);
+	free(claim->origin);
 	free(claim);
 }
 
@@ -221,7 +231,7 @@ claim_row(void *rowarg, int n, const char *const col[])
 	struct claims *claims = rowarg;
 	struct kl_claim *claim;
 
-	if (n != 7 || claims->n >= claims->max)
+	if (n != 8 || claims->n >= claims->max)
 		return kl_fail("outbox: more rows claimed than asked for");
 	if (!(claim = calloc(1, sizeof(*claim))))
 		return kl_fail("out of memory");
@@ -232,7 +242,9 @@ claim_row(void *rowarg, int n, const char *const col[])
 	claim->event = strdup(col[4]);
 	claim->created_at = to_int(col[5]);
 	claim->attempts = (int)to_int(col[6]);
-	if (!claim->id || !claim->kind || !claim->profile || !claim->event) {
+	claim->origin = col[7] ? strdup(col[7]) : NULL;
+	if (!claim->id || !claim->kind || !claim->profile || !claim->event ||
+	    (col[7] && !claim->origin)) {
 		claim_free(claim);
 		return kl_fail("out of memory");
 	}
@@ -294,7 +306,7 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
 	        " LIMIT CAST($4 AS BIGINT))) AS chosen) AS sized"
 	        " WHERE total <= CAST($9 AS BIGINT) OR total = size)"
 	        " RETURNING id, kind, lane, profile, event, created_at,"
-	        " attempts",
+	        " attempts, origin",
 	        9, arg, claim_row, &claims) < 0;
 	failed = end(store, failed);
 out:

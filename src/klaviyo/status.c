@@ -60,6 +60,7 @@ list_row(void *rowarg, int n, const char *const col[])
 	entry.profile = col[8];
 	entry.event = col[9];
 	entry.kind = col[10];
+	entry.origin = col[11];
 	if (listing->each(listing->arg, &entry))
 		return kl_fail("outbox: the listing was stopped");
 	return 0;
@@ -69,9 +70,9 @@ list_row(void *rowarg, int n, const char *const col[])
    that may be would be a walk through years of sent ids. */
 #define LISTED(where, order)                                                   \
 	"SELECT id, state, lane, created_at, due_at, sent_at, attempts,"       \
-	" error, profile, event, kind FROM"                                    \
+	" error, profile, event, kind, origin FROM"                            \
 	" (SELECT id, lane, created_at, due_at, sent_at, attempts, error,"     \
-	" profile, event, kind,"                                               \
+	" profile, event, kind, origin,"                                       \
 	" CASE WHEN sent_at IS NOT NULL THEN 'sent'"                           \
 	" WHEN due_at IS NULL AND event = '' THEN 'dropped'"                   \
 	" WHEN due_at IS NULL THEN 'dead'"                                     \

@@ -568,6 +568,12 @@ retry_after(const char *value)
 static void
 header_values(void **state)
 {
+	/* What is no word is nothing that Klaviyo calls a request. */
+	static const char *const junk[] = {"X-Klaviyo-Req-Id: a b",
+	    "X-Klaviyo-Req-Id:", "X-Klaviyo-Req-Id: <b>",
+	    "X-Klaviyo-Req-Id: a\x1b[31m", "X-Klaviyo-Req-Id: caf\xc3\xa9",
+	    "X-Klaviyo-Req-Id: "
+	    "0123456789012345678901234567890123456789012345678"};
 	char date[64], longer[300];
 	time_t at = time(NULL) + 30, past = time(NULL) - 3000;
 	struct kl_answer answer;
@@ -600,6 +606,14 @@ header_values(void **state)
 	assert_int_equal(answer.remaining, -1);
 	kl_answer_header(&answer, "RateLimit-Reset:99999999999", 27);
 	assert_int_equal(answer.reset, -1);
+	kl_answer_header(&answer, "X-Klaviyo-Req-Id: 5f-0_Z\r\n", 26);
+	assert_string_equal(answer.request_id, "5f-0_Z");
+	for (size_t i = 0; i < sizeof(junk) / sizeof(*junk); i++) {
+		kl_answer_clear(&answer);
+		kl_answer_header(&answer, junk[i], strlen(junk[i]));
+		assert_string_equal(answer.request_id, "");
+	}
+	kl_answer_header(&answer, "RateLimit-Limit: 3500, 3500;w=60", 32);
 	kl_answer_header(&answer, "no header", 9);
 	kl_answer_header(&answer, "", 0);
 	kl_answer_header(&answer, "\r\n", 2);
