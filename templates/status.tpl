@@ -16,7 +16,9 @@ QUIET      section  shown when there are none
 DEAD       section  once if there are dead letters, with COUNT, TOKEN, MORE
                     (section, with LISTED: not all are shown), and
                     LETTER  section  for each: ID, KIND, SINCE, ATTEMPTS,
-                            ERROR, PROFILE, EVENT, TOKEN
+                            ERROR, PROFILE, EVENT, TOKEN, and
+                            REQUEST  section  of the shop's, if it came of one:
+                                     NAME, as the logs have it
 NODEAD     section  shown when there are none
 ORDERS     section  once if orders have no event, with COUNT and
                     ORDER   section  for each: ID, TIME
@@ -99,7 +101,8 @@ ORDERS     section  once if orders have no event, with COUNT and
           <input type="hidden" name="id" value="{{ID}}">
           <button type="submit">Try again</button>
         </form>
-        <h3>Profile</h3>
+{{#REQUEST}}        <p class="quiet">Of the request <span class="id">{{NAME}}</span>, as the logs of shop and web server call it.</p>
+{{/REQUEST}}        <h3>Profile</h3>
         <pre tabindex="0">{{PROFILE:pre_escape}}</pre>
         <h3>{{KIND}}</h3>
         <pre tabindex="0">{{EVENT:pre_escape}}</pre>

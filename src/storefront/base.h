@@ -1,5 +1,5 @@
 /*
- * base.h - memory and text, settings, the database, amounts: what all
+ * base.h - memory and text, the log, settings, the database, amounts: what all
  * of the storefront stands on.
  *
  * Part of storefront.h, where the rules for all of it are.
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <syslog.h> /* the levels: LOG_ERR .. LOG_DEBUG */
 #include <time.h>
 
 /* ------------------------------------------------------- memory.c: memory, text */
@@ -46,9 +47,6 @@ void text_free(struct text *text);
 /* Sets this thread's error text; returns -1. */
 int shop_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *shop_error(void);
-/* One line to stderr: "storefront: ..". Never personal data. */
-void shop_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Valid UTF-8 without NUL or control characters but newline and tab. */
 bool utf8_clean(const char *text);
 /* Prints a text that somebody else wrote: what could command a terminal, or
@@ -56,6 +54,26 @@ bool utf8_clean(const char *text);
 void print_tame(const char *text, size_t length);
 /* Lower-cased for searching (full Unicode case folding). */
 char *fold(struct arena *arena, const char *text);
+
+/* ------------------------------------------------------------ log.c: the log */
+
+/* One line, "storefront: ..", if its level is wanted.  Never personal data. */
+void shop_log_at(int level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same of LOG_NOTICE. */
+void shop_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Why a command cannot be done, for whoever typed it: no level before it, but
+ * in the journal, where it is an error. */
+void shop_complain(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+/* Is there use in making a line of that level? */
+bool log_wants(int level);
+/* The request that this thread is at work on stands behind each of its lines;
+ * NULL: none. */
+void log_about(const char *request);
+/* STOREFRONT_LOG_LEVEL's number, -1 if it is none; and from now on it is so. */
+int log_level(const char *name);
+void log_begin(int level);
 
 /* -------------------------------------------------------- settings.c: settings */
 
@@ -82,6 +100,7 @@ struct settings {
 	const char *onsite;     /* KLAVIYO_ONSITE: browser or server */
 	const char *confine;    /* STOREFRONT_CONFINE: auto or off */
 	const char *csp;        /* STOREFRONT_CSP: enforce or report */
+	const char *log_level;  /* STOREFRONT_LOG_LEVEL: error .. debug */
 	const char *list;       /* KLAVIYO_LIST: "" = the account's default */
 	const char *leads_email; /* STOREFRONT_LEADS_EMAIL: who is told of new
 	                            leads; "" = nobody */
@@ -152,6 +171,9 @@ void db_needs(struct db *db, db_need *need, void *arg);
 int db_stamp(struct db *db, int64_t stamp[2]);
 /* The connection as the library takes it: a const struct klaviyo_store *. */
 const void *db_store(struct db *db);
+/* The request that what is queued from now on comes of; it must stay where it
+ * is.  NULL: none. */
+void db_origin(struct db *db, const char *request);
 
 int db_begin(struct db *db);
 /* 0; -1: it is rolled back; DB_UNKNOWN: the connection was lost before the

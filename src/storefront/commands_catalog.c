@@ -36,7 +36,7 @@ run_push(struct push *push, bool dry_run)
 		return -1;
 	if (dry_run)
 		return catalog_push(push);
-	push->klaviyo = klaviyo_open(push->settings, NULL, false);
+	push->klaviyo = klaviyo_open(push->settings, NULL, false, NULL);
 	if (push->klaviyo == NULL || push_claim(push) != 0)
 		return -1;
 	result = catalog_push(push);

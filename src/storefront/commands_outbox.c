@@ -182,6 +182,8 @@ list_entry(void *arg, const struct klaviyo_entry *e)
 	    ago(text, e->created_at, shown->now), e->attempts,
 	    e->attempts == 1 ? " " : "s");
 	put("  ", e->id);
+	if (e->origin != NULL)
+		put("         of request ", e->origin);
 	if (e->error != NULL)
 		put("         ", e->error);
 	return 0;

@@ -282,7 +282,8 @@ reconcile_command(const struct settings *settings, int argc, char **argv)
 	if (!read_options(&r, argc, argv))
 		return wrong_call();
 	r.db = db_open(settings);
-	r.klaviyo = r.db != NULL ? klaviyo_open(settings, NULL, false) : NULL;
+	r.klaviyo =
+	    r.db != NULL ? klaviyo_open(settings, NULL, false, NULL) : NULL;
 	if (r.klaviyo != NULL &&
 	    expected_begin(&r.expected, settings, r.db, now) == 0)
 		result = compare_all(&r);

@@ -252,7 +252,7 @@ confine(const struct settings *settings, struct db *db,
 
 	if (why != NULL) {
 		if (!quiet)
-			shop_log("not confined: %s", why);
+			shop_log_at(LOG_WARNING, "not confined: %s", why);
 		return;
 	}
 	tzset(); /* strftime() reads the time zone's file when first used */
@@ -266,7 +266,8 @@ confine(const struct settings *settings, struct db *db,
 		return;
 	for (int i = 0; i < 2; i++)
 		if (*missing[i] != '\0')
-			shop_log("not confined as it could be: %s", missing[i]);
+			shop_log_at(LOG_WARNING,
+			    "not confined as it could be: %s", missing[i]);
 	if (*missing[0] == '\0' || *missing[1] == '\0')
 		shop_log("confined by%s%s%s",
 		    *missing[0] == '\0' ? " landlock" : "",

@@ -95,6 +95,12 @@ db_store(struct db *db)
 	return &db->store;
 }
 
+void
+db_origin(struct db *db, const char *request)
+{
+	db->store.origin = request;
+}
+
 const char *
 db_name(const struct db *db)
 {

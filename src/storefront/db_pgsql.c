@@ -183,7 +183,7 @@ connect_again(struct connection *c)
 	if (now_ms() - begun >= SILENT_MS)
 		c->leave_ms = now_ms() + SILENT_MS;
 	if (!c->lost)
-		shop_log("%s", shop_error());
+		shop_log_at(LOG_ERR, "%s", shop_error());
 	c->lost = true;
 	return -1;
 }

@@ -82,11 +82,12 @@ on_log(void *arg, int code, const char *text)
 	(void)arg;
 	if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CORRUPT)
 		return;
-	shop_log("SQLite: %s", text);
+	shop_log_at(LOG_ERR, "SQLite: %s", text);
 	if (code == SQLITE_IOERR_FSYNC && !atomic_exchange(&lost, true))
-		shop_log("the disk failed to flush the database: what it "
-		         "holds is not known.  This process ends; look after "
-		         "the disk, and start it again");
+		shop_log_at(LOG_ERR,
+		    "the disk failed to flush the database: what it "
+		    "holds is not known.  This process ends; look after "
+		    "the disk, and start it again");
 }
 
 /* Before SQLite's first use, or not at all. */

@@ -43,8 +43,9 @@ db_wal_committed(struct db_wal *wal, void *conn, const char *name, int pages)
 	}
 	rc = sqlite3_wal_checkpoint_v2(conn, name, how, NULL, NULL);
 	if (rc != wal->last && rc != SQLITE_OK && rc != SQLITE_BUSY)
-		shop_log("the database's log, %d pages, cannot be copied into "
-		         "it and grows: %s",
+		shop_log_at(LOG_WARNING,
+		    "the database's log, %d pages, cannot be copied into "
+		    "it and grows: %s",
 		    pages, sqlite3_errmsg(conn));
 	wal->last = rc;
 }

@@ -40,8 +40,8 @@ static const char *const names[] = {"CONTENT_LENGTH", "CONTENT_TYPE",
     "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN",
     "HTTP_PURPOSE", "HTTP_SEC_FETCH_SITE", "HTTP_SEC_PURPOSE",
     "HTTP_USER_AGENT", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_MOZ",
-    "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REQUEST_METHOD", "REQUEST_URI",
-    "SCRIPT_NAME", "SERVER_PROTOCOL"};
+    "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REQUEST_ID", "REQUEST_METHOD",
+    "REQUEST_URI", "SCRIPT_NAME", "SERVER_PROTOCOL", "UNIQUE_ID"};
 #define NAMES (sizeof(names) / sizeof(*names))
 
 struct variables {
@@ -237,7 +237,7 @@ cgi_serve(const struct settings *settings)
 	signal(SIGPIPE, SIG_IGN);
 	if (tpl_load(settings->templates) != 0 ||
 	    shop_open(&shop, settings) != 0) {
-		shop_log("%s", shop_error());
+		shop_log_at(LOG_ERR, "%s", shop_error());
 		response_cgi(&failed, false, &a.out);
 		a.slice[a.slices++] =
 		    (struct slice){a.out.data, a.out.length};

@@ -305,6 +305,39 @@ purpose(struct request *request, http_get *get, void *arg)
 	return value;
 }
 
+/* It goes into logs and other people's tools. */
+static bool
+id_ok(const char *id)
+{
+	size_t n = 0;
+
+	for (; id[n] != '\0'; n++) {
+		char small = (char)(id[n] | 0x20);
+
+		if (n == 64 ||
+		    !((small >= 'a' && small <= 'z') ||
+		        (id[n] >= '0' && id[n] <= '9') || id[n] == '-' ||
+		        id[n] == '_' || id[n] == '@'))
+			return false;
+	}
+	return n >= 16;
+}
+
+/* nginx.conf's name of the request, or that of Apache's mod_unique_id. */
+static const char *
+id_make(struct request *request, http_get *get, void *arg)
+{
+	static const char *const names[] = {"REQUEST_ID", "UNIQUE_ID"};
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *id = get(arg, names[i]);
+
+		if (id != NULL && id_ok(id))
+			return arena_copy(request->arena, id);
+	}
+	return random_id(request->arena, 26);
+}
+
 static int
 method_make(struct request *request, http_get *get, void *arg)
 {
@@ -352,6 +385,7 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	    header(request, get, arg, "HTTP_USER_AGENT", 1024);
 	request->purpose = purpose(request, get, arg);
 	request->client = header(request, get, arg, "REMOTE_ADDR", 64);
+	request->id = id_make(request, get, arg);
 	request->passed_on = get(arg, "HTTP_X_FORWARDED_FOR") != NULL ||
 	                     get(arg, "HTTP_FORWARDED") != NULL ||
 	                     get(arg, "HTTP_VIA") != NULL;

@@ -45,7 +45,8 @@ give_links(const struct settings *settings, struct db *db,
 
 	shop = (struct shop){.settings = settings, .db = db};
 	if (secret_load(settings, shop.secret) != 0) {
-		shop_log("password resets wait: %s", shop_error());
+		shop_log_at(
+		    LOG_WARNING, "password resets wait: %s", shop_error());
 		return;
 	}
 	options->reset_link = reset_link;
@@ -53,8 +54,8 @@ give_links(const struct settings *settings, struct db *db,
 }
 
 static struct klaviyo *
-open_with(
-    const struct settings *settings, struct db *db, bool dry_run, bool ask_once)
+open_with(const struct settings *settings, struct db *db, bool dry_run,
+    bool ask_once, klaviyo_settled *settled)
 {
 	struct klaviyo_options options = {
 	    .api_url = settings->api_url,
@@ -63,6 +64,7 @@ open_with(
 	    .user_agent = "storefront/" VERSION,
 	    .dry_run = dry_run,
 	    .ask_once = ask_once,
+	    .settled = settled,
 	};
 	struct klaviyo *klaviyo;
 	char key[256] = "";
@@ -89,13 +91,14 @@ open_with(
 }
 
 struct klaviyo *
-klaviyo_open(const struct settings *settings, struct db *db, bool dry_run)
+klaviyo_open(const struct settings *settings, struct db *db, bool dry_run,
+    klaviyo_settled *settled)
 {
-	return open_with(settings, db, dry_run, false);
+	return open_with(settings, db, dry_run, false, settled);
 }
 
 struct klaviyo *
 klaviyo_open_once(const struct settings *settings)
 {
-	return open_with(settings, NULL, false, true);
+	return open_with(settings, NULL, false, true, NULL);
 }

@@ -111,12 +111,12 @@ run(const struct command *command, int argc, char **argv)
 	/* doctor is there to say what is wrong with them. */
 	if (settings_load(&settings) != 0 &&
 	    command->run != doctor_command) {
-		fprintf(stderr,
-		    "storefront: %s (`storefront doctor` shows all "
-		    "settings)\n",
+		shop_complain("%s (`storefront doctor` shows all settings)",
 		    shop_error());
 		return 2;
 	}
+	if (settings.log_level != NULL) /* doctor's may be wrong */
+		log_begin(log_level(settings.log_level));
 	confine_memory(&settings);
 	return command->run(&settings, argc, argv);
 }

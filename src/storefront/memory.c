@@ -4,19 +4,16 @@
  *
  * Promises: a failed allocation is remembered, and never a crash: functions
  * that return text return "" then, arena_alloc alone returns NULL.  An error
- * and a log entry are one line without control characters, whatever is put
- * into them.
+ * is one line without control characters, whatever is put into it.
  * Does not: return memory before its arena is freed; lock (an arena and a text
  * belong to one thread at a time).
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
 #include <uninorm.h>
-#include <unistd.h>
 #include <unistr.h>
 
 #include "storefront.h"
@@ -295,24 +292,6 @@ const char *
 shop_error(void)
 {
 	return error_text;
-}
-
-void
-shop_log(const char *format, ...)
-{
-	char line[LINE_MAX_BYTES], entry[LINE_MAX_BYTES + 32];
-	int saved = errno, n;
-	va_list args;
-
-	va_start(args, format);
-	one_line(line, format, args);
-	va_end(args);
-	n = snprintf(entry, sizeof(entry), "storefront: %s\n", line);
-	/* One write, so that the lines of threads do not mix. */
-	if (n > 0 && write(STDERR_FILENO, entry, (size_t)n) < 0) {
-		/* There is nowhere left to say it. */
-	}
-	errno = saved;
 }
 
 /* A carriage return is a control character too: a form's or file's line ends

@@ -306,9 +306,8 @@ shop_refuse(struct shop *shop, int status, struct response *response)
 	answer_refusal(shop, r, response);
 }
 
-void
-shop_handle(
-    struct shop *shop, struct request *request, struct response *response)
+static void
+handle(struct shop *shop, struct request *request, struct response *response)
 {
 	struct visit visit = {.shop = shop,
 	    .request = request,
@@ -322,8 +321,8 @@ shop_handle(
 	shop->held = NULL;
 	db_known(shop->db); /* what a former request could not tell */
 	if (dispatch(&visit) != 0 || arena_failed(request->arena)) {
-		shop_log("%s %s: %s", request->method, path_logged(request),
-		    strdupa(shop_error()));
+		shop_log_at(LOG_ERR, "%s %s: %s", request->method,
+		    path_logged(request), strdupa(shop_error()));
 		db_rollback(shop->db);
 		if (db_unknown(shop->db))
 			answer_refusal(shop, &unknown, response);
@@ -333,10 +332,37 @@ shop_handle(
 	}
 	if (response->bad || response->body.failed ||
 	    response->headers.failed) {
-		shop_log("%s %s: the answer could not be made",
+		shop_log_at(LOG_ERR, "%s %s: the answer could not be made",
 		    request->method, path_logged(request));
 		shop_refuse(shop, 500, response);
 		return;
 	}
 	common_headers(response);
+}
+
+/* By its route: into a path a visitor can write anything. */
+static void
+log_request(const struct request *request, const struct response *response)
+{
+	int level = strcmp(request->method, "POST") == 0 ? LOG_INFO : LOG_DEBUG;
+	const struct route *route;
+	const char *allowed;
+
+	if (!log_wants(level))
+		return;
+	route = find_route(request->method, request->path, &allowed);
+	shop_log_at(level, "%s %s: %d", request->method,
+	    route != NULL ? route->path : "-",
+	    response->status != 0 ? response->status : 200);
+}
+
+void
+shop_handle(
+    struct shop *shop, struct request *request, struct response *response)
+{
+	/* Until shop_after(). */
+	db_origin(shop->db, request->id);
+	log_about(request->id);
+	handle(shop, request, response);
+	log_request(request, response);
 }

@@ -55,4 +55,6 @@ shop_after(struct shop *shop)
 	/* The last who looked at it. */
 	kept_release(shop->held);
 	shop->held = NULL;
+	db_origin(shop->db, NULL);
+	log_about(NULL);
 }

@@ -146,12 +146,13 @@ write_feed(struct visit *visit, const char *format)
 		return NULL;
 	}
 	if (counts.left_out > 0)
-		shop_log("feed: %lld of %lld products left out",
+		shop_log_at(LOG_WARNING, "feed: %lld of %lld products left out",
 		    (long long)counts.left_out,
 		    (long long)counts.items + counts.left_out);
 	if (counts.bytes > FEED_MAX)
-		shop_log("feed: %lld MB, and Klaviyo takes 100 at most: see "
-		         "KLAVIYO_CATALOG=api",
+		shop_log_at(LOG_WARNING,
+		    "feed: %lld MB, and Klaviyo takes 100 at most: see "
+		    "KLAVIYO_CATALOG=api",
 		    (long long)(counts.bytes / 1000000));
 	return file_body_new(fd, lseek(fd, 0, SEEK_END));
 }

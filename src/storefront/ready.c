@@ -67,14 +67,14 @@ readiness_read(struct readiness *r, struct db *db,
 	    .heartbeat_age = -1, .disk_free = -1, .disk_percent = -1};
 	r->batch = strcmp(settings->delivery, "batch") == 0;
 	if (db_space(db, &r->disk_free, &r->disk_percent) < 0)
-		shop_log("the disk's room: %s", shop_error());
+		shop_log_at(LOG_ERR, "the disk's room: %s", shop_error());
 	if (klaviyo_outbox_status(db_store(db), now, &status) != 0) {
-		shop_log("readiness: %s", klaviyo_error());
+		shop_log_at(LOG_ERR, "readiness: %s", klaviyo_error());
 		return;
 	}
 	take_status(r, &status, now);
 	if (r->batch && read_batch(r, db, now) != 0) {
-		shop_log("readiness: %s", shop_error());
+		shop_log_at(LOG_ERR, "readiness: %s", shop_error());
 		return;
 	}
 	r->database = true;

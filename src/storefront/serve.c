@@ -109,14 +109,14 @@ accept_failed(int error)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
-		shop_log("cannot accept: %s", strerror(error));
+		shop_log_at(LOG_ERR, "cannot accept: %s", strerror(error));
 		stopped(200);
 		return 0;
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
 	case EOPNOTSUPP:
-		shop_log("cannot accept: %s", strerror(error));
+		shop_log_at(LOG_ERR, "cannot accept: %s", strerror(error));
 		stop(0);
 		return -1;
 	default: /* the peer gave up, or another thread was faster */
@@ -161,6 +161,7 @@ thread_run(void *arg)
 			connection_serve(thread.shop, fd);
 			if (db_lost())
 				stop(0);
+			}
 		} else if (accept_failed(errno) != 0) {
 			break;
 		} else if (end == 0 &&
@@ -299,7 +300,8 @@ wait_for_signals(const struct settings *settings)
 		if (read(reload_fd, &count, sizeof(count)) < 0)
 			continue;
 		if (tpl_load(settings->templates) != 0)
-			shop_log("the templates stay as they were: %s",
+			shop_log_at(LOG_ERR,
+			    "the templates stay as they were: %s",
 			    shop_error());
 		else
 			shop_log("templates loaded anew from %s",
@@ -314,7 +316,7 @@ serve_fcgi(const struct settings *settings)
 	int result, left;
 
 	if (server == NULL) {
-		shop_log("out of memory");
+		shop_log_at(LOG_ERR, "out of memory");
 		return 1;
 	}
 	server->listener.fd = -1;
@@ -330,7 +332,8 @@ serve_fcgi(const struct settings *settings)
 	if (db_lost())
 		result = -1;
 	if (left > 0) {
-		shop_log("%d requests did not end in time", left);
+		shop_log_at(
+		    LOG_WARNING, "%d requests did not end in time", left);
 		_exit(result == 0 ? 0 : 1);
 	}
 	listener_close(&server->listener);

@@ -197,6 +197,15 @@ check_csp(const char *value)
 }
 
 static const char *
+check_log_level(const char *value)
+{
+	return log_level(value) >= 0 ? NULL
+	                             : "must be error, warning, notice, info "
+	                               "or debug: the least that "
+	                               "is logged";
+}
+
+static const char *
 check_currency(const char *value)
 {
 	return klaviyo_exponent(value) >= 0
@@ -311,11 +320,11 @@ static const struct setting {
         check_listen},
     {"STOREFRONT_THREADS", AT(threads), "8", check_threads},
     {"STOREFRONT_TEMPLATES", AT(templates), DATADIR "/templates", check_any},
-    {"STOREFRONT_SECRET_FILE", AT(secret_file), "storefront.secret",
-        check_any},
+    {"STOREFRONT_SECRET_FILE", AT(secret_file), "storefront.secret", check_any},
     {"STOREFRONT_LEADS_EMAIL", AT(leads_email), "", check_leads_email},
     {"STOREFRONT_CONFINE", AT(confine), "auto", check_confine},
     {"STOREFRONT_CSP", AT(csp), "enforce", check_csp},
+    {"STOREFRONT_LOG_LEVEL", AT(log_level), "notice", check_log_level},
     {"STOREFRONT_STATUS_LISTEN", AT(status_listen), "127.0.0.1:8081",
         check_listen},
     {"STOREFRONT_STATUS_PASSWORD_FILE", AT(status_password_file),

@@ -26,7 +26,7 @@ struct status_trouble {
 	struct status_trouble *next;
 };
 struct status_dead {
-	const char *id, *kind, *error, *profile, *event;
+	const char *id, *kind, *error, *profile, *event, *origin;
 	int64_t created_at;
 	int attempts;
 	struct status_dead *next;

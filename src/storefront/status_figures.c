@@ -54,6 +54,7 @@ dead_found(void *arg, const struct klaviyo_entry *entry)
 	    .error = arena_copy(arena, entry->error),
 	    .profile = arena_copy(arena, entry->profile),
 	    .event = arena_copy(arena, entry->event),
+	    .origin = arena_copy(arena, entry->origin),
 	    .created_at = entry->created_at,
 	    .attempts = entry->attempts,
 	};

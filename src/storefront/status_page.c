@@ -286,6 +286,8 @@ put_dead(const struct figures *f, struct tpl *page, const char *token)
 		    arena_printf(f->arena, "%d attempt%s", d->attempts,
 		        d->attempts == 1 ? "" : "s"));
 		tpl_set(one, "ERROR", d->error);
+		if (*d->origin != '\0')
+			tpl_set(tpl_section(one, "REQUEST"), "NAME", d->origin);
 		tpl_set(one, "TOKEN", token);
 		put_json(one, "PROFILE", d->profile);
 		put_json(one, "EVENT", d->event);

@@ -159,8 +159,8 @@ figures_answer(struct desk *desk, struct MHD_Connection *http, bool metrics)
 		failed = status_page(&figures, desk->token, done, &out);
 	}
 	if (failed || out.failed) {
-		shop_log(
-		    "status: %s", out.failed ? "out of memory" : shop_error());
+		shop_log_at(LOG_ERR, "status: %s",
+		    out.failed ? "out of memory" : shop_error());
 		result = say(http, MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "The figures cannot be read now; the log of storefront "
 		    "status says why.\n");
@@ -235,7 +235,7 @@ retry(struct desk *desk, struct MHD_Connection *http, struct posted *p)
 	n = klaviyo_outbox_retry(
 	    db_store(desk->db), all ? NULL : p->id, time(NULL));
 	if (n < 0) {
-		shop_log("status: %s", klaviyo_error());
+		shop_log_at(LOG_ERR, "status: %s", klaviyo_error());
 		return say(http, MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "Not done; the log of storefront status says why.\n");
 	}
@@ -389,7 +389,7 @@ status_command(const struct settings *settings, int argc, char **argv)
 		result = serve_until_told(&desk, &listener);
 	}
 	if (result != 0)
-		shop_log("%s", shop_error());
+		shop_log_at(LOG_ERR, "%s", shop_error());
 	listener_close(&listener);
 	db_close(desk.db);
 	sodium_memzero(desk.password, sizeof(desk.password));

@@ -161,7 +161,8 @@ tracking_added_payload(const struct tracking *tracking)
 	char *json = added_json(tracking, tracking->added);
 
 	if (json == NULL)
-		shop_log("no Added to Cart payload: %s", klaviyo_error());
+		shop_log_at(LOG_WARNING, "no Added to Cart payload: %s",
+		    klaviyo_error());
 	return json;
 }
 
@@ -172,7 +173,8 @@ put_event(struct tpl *block, const char *file, char *json)
 	struct tpl *event;
 
 	if (json == NULL) {
-		shop_log("%s left out: %s", file, klaviyo_error());
+		shop_log_at(
+		    LOG_WARNING, "%s left out: %s", file, klaviyo_error());
 		return NULL;
 	}
 	event = tpl_include(block, "EVENT", file);
@@ -214,7 +216,7 @@ put_block(struct tracking *t, const char *file, struct tpl *tpl)
 	const char *begin, *end;
 
 	if (tpl_render(file, tpl, &block) != 0) {
-		shop_log("%s left out: %s", file, shop_error());
+		shop_log_at(LOG_WARNING, "%s left out: %s", file, shop_error());
 		text_free(&block);
 		return;
 	}

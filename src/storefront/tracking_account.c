@@ -22,7 +22,7 @@ queued(int result, const char *what, const char *id)
 		return 0;
 	if (result < 0 && klaviyo_error_passes())
 		return shop_fail("%s", klaviyo_error());
-	shop_log("%s %s has no event: %s", what, id,
+	shop_log_at(LOG_WARNING, "%s %s has no event: %s", what, id,
 	    result < 0 ? klaviyo_error() : "the queue is full");
 	return 0;
 }

@@ -70,8 +70,8 @@ add_product(void *arg, struct arena *arena, const struct product *p)
 	if (result < 0)
 		return shop_fail("%s", klaviyo_error());
 	if (result > 0) {
-		shop_log(
-		    "feed: product %s left out: %s", p->id, klaviyo_error());
+		shop_log_at(LOG_WARNING, "feed: product %s left out: %s", p->id,
+		    klaviyo_error());
 		f->counts->left_out++;
 	}
 	return 0;

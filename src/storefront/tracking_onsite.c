@@ -38,7 +38,8 @@ static void
 log_failure(int result, const char *what)
 {
 	if (result < 0)
-		shop_log("%s left out: %s", what, klaviyo_error());
+		shop_log_at(
+		    LOG_WARNING, "%s left out: %s", what, klaviyo_error());
 }
 
 static void
@@ -89,7 +90,8 @@ tracking_page(const struct tracking *t, struct db *db, int64_t now)
 	    !fill_visitor(t, &profile))
 		return;
 	if (db_begin(db) != 0) {
-		shop_log("a page's events left out: %s", shop_error());
+		shop_log_at(
+		    LOG_WARNING, "a page's events left out: %s", shop_error());
 		return;
 	}
 	if (t->viewed != NULL)
@@ -97,7 +99,8 @@ tracking_page(const struct tracking *t, struct db *db, int64_t now)
 	if (checkout)
 		queue_checkout(t, db, &profile, now);
 	if (db_commit(db) != 0) {
-		shop_log("a page's events left out: %s", shop_error());
+		shop_log_at(
+		    LOG_WARNING, "a page's events left out: %s", shop_error());
 		db_rollback(db);
 		db_known(db); /* it does not matter */
 	}
@@ -159,7 +162,7 @@ tracking_subscribe(const struct settings *settings, struct db *db,
 			return -1;
 	}
 	if (result != 0)
-		shop_log("subscription %s left out: %s", s->id,
+		shop_log_at(LOG_WARNING, "subscription %s left out: %s", s->id,
 		    result < 0 ? klaviyo_error() : "the queue is full");
 	return 0;
 }

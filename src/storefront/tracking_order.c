@@ -105,8 +105,8 @@ tracking_order(const struct settings *settings, struct db *db,
 		if (result < 0 && !klaviyo_error_passes()) {
 			/* What Klaviyo cannot be told must not stop the
 			   order. */
-			shop_log("order %s has no events: %s", order->id,
-			    klaviyo_error());
+			shop_log_at(LOG_WARNING, "order %s has no events: %s",
+			    order->id, klaviyo_error());
 			result = 0;
 		}
 	}
@@ -267,7 +267,8 @@ tracking_change(const struct settings *settings, struct db *db,
 			shop_fail("%s", klaviyo_error());
 		/* What is past has happened, and must not hold up the rest. */
 		if (result < 0 && history && !klaviyo_error_passes()) {
-			shop_log("change %s of order %s has no event: %s",
+			shop_log_at(LOG_WARNING,
+			    "change %s of order %s has no event: %s",
 			    change->id, order->id, klaviyo_error());
 			result = 0;
 		}

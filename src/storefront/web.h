@@ -32,6 +32,8 @@ struct request {
 	const char *purpose;    /* "prefetch", "prerender", or for a visitor: "" */
 	bool cookie_lost;       /* there were some, which cannot be read */
 	const char *client;     /* REMOTE_ADDR; "" when absent */
+	const char *id;         /* in logs and in the outbox: the web server's
+	                           name of this request, or one of our own */
 	bool passed_on;         /* a proxy says that it asks for another */
 	int64_t now;
 };

@@ -76,6 +76,42 @@ report(const struct klaviyo_tally *t)
 	    dropped(t), *t->reason != '\0' ? "; " : "", t->reason);
 }
 
+/* One line for a row that did not arrive, and, if debugging, for each other: by
+   it an event is found in the shop's logs, by its request's name there, and in
+   Klaviyo's, by Klaviyo's own. */
+static void
+on_settled(void *arg, const struct klaviyo_settlement *s)
+{
+	static const struct {
+		const char *what;
+		int level;
+	} said[] = {
+	    [KLAVIYO_SENT] = {"sent", LOG_DEBUG},
+	    [KLAVIYO_RETRIED] = {"to be tried again", LOG_WARNING},
+	    [KLAVIYO_DEAD] = {"refused", LOG_WARNING},
+	    [KLAVIYO_RELEASED] = {"given back", LOG_DEBUG},
+	    [KLAVIYO_DROPPED] = {"dropped", LOG_DEBUG},
+	};
+	char answer[32] = "no answer", name[80] = "";
+	int level = said[s->outcome].level;
+
+	(void)arg;
+	/* Of a thousand that failed together the pause is of note. */
+	if (s->outcome == KLAVIYO_RETRIED && s->together > 1)
+		level = LOG_INFO;
+	if (!log_wants(level))
+		return;
+	if (s->status > 0)
+		snprintf(answer, sizeof(answer), "HTTP %ld", s->status);
+	if (*s->request_id != '\0')
+		snprintf(name, sizeof(name), ", Klaviyo's request %s",
+		    s->request_id);
+	log_about(s->origin);
+	shop_log_at(level, "worker: %s %s: %s, attempt %d%s", s->id,
+	    said[s->outcome].what, answer, s->attempts, name);
+	log_about(NULL);
+}
+
 /* Ids that are old enough go, a batch an hour and more while there are more. */
 static void
 prune(const struct klaviyo_store *store, time_t *next)
@@ -89,7 +125,7 @@ prune(const struct klaviyo_store *store, time_t *next)
 		return;
 	n = klaviyo_outbox_prune(store, now - KEEP_SECONDS, batch);
 	if (n < 0)
-		shop_log("worker: %s", klaviyo_error());
+		shop_log_at(LOG_ERR, "worker: %s", klaviyo_error());
 	*next = n == batch ? now : now + PRUNE_SECONDS;
 }
 
@@ -117,7 +153,7 @@ trouble_say(struct trouble *trouble, const char *text)
 		return;
 	snprintf(trouble->text, sizeof(trouble->text), "%s", text);
 	trouble->said = now;
-	shop_log("worker: %s", text);
+	shop_log_at(LOG_ERR, "worker: %s", text);
 }
 
 static void
@@ -241,7 +277,7 @@ note_batch(struct db *db)
 	        "INSERT INTO meta (name, value) VALUES ('last batch', $1) "
 	        "ON CONFLICT (name) DO UPDATE SET value = $1",
 	        NUM(time(NULL))) < 0)
-		shop_log("worker: %s", shop_error());
+		shop_log_at(LOG_ERR, "worker: %s", shop_error());
 }
 
 /* 0, or the exit code. */
@@ -284,9 +320,10 @@ worker_command(const struct settings *settings, int argc, char **argv)
 	if (code != 0)
 		return code;
 	db = db_open(settings);
-	klaviyo = db != NULL ? klaviyo_open(settings, db, dry) : NULL;
+	klaviyo =
+	    db != NULL ? klaviyo_open(settings, db, dry, on_settled) : NULL;
 	if (klaviyo == NULL) {
-		fprintf(stderr, "storefront: %s\n", shop_error());
+		shop_complain("%s", shop_error());
 		db_close(db);
 		return 1;
 	}
@@ -310,7 +347,7 @@ worker_command(const struct settings *settings, int argc, char **argv)
 	if (once && !dry && !db_lost())
 		note_batch(db);
 	if (!db_lost() && klaviyo_leave(klaviyo, db_store(db)) != 0)
-		shop_log("worker: %s", klaviyo_error());
+		shop_log_at(LOG_ERR, "worker: %s", klaviyo_error());
 	db_close(db);
 	klaviyo_free(klaviyo);
 	return code;

@@ -219,7 +219,7 @@ def answered(shop, since=0):
     with open(shop.path("access.log")) as f:
         f.seek(since)
         return [(m[1], m[2], int(m[3])) for m in re.finditer(
-            r"\] ([A-Z]+) (.*) (\d{3}) \d+ [\d.]+$", f.read(), re.M)]
+            r"\] ([A-Z]+) (.*) (\d{3}) \d+ [\d.]+ \S+$", f.read(), re.M)]
 
 
 def log_end(shop):

@@ -143,10 +143,11 @@ def attacked(engine="sqlite"):
                     ("ok",)]
         for name in ("storefront", "worker"):
             for line in shop.log(name).splitlines():
-                assert re.match(r"storefront: (confined by|serving on|worker: "
-                                r"(delivering|sending|\d+ sent, 0 to be tried "
-                                r"again, 0 refused)|[A-Z]+ \S+: the database "
-                                r"is busy)", line), line
+                assert re.match(r"storefront: ((warning: )?(confined by|"
+                                r"serving on|worker: (delivering|sending|"
+                                r"\d+ sent, 0 to be tried again, 0 refused))|"
+                                r"error: [A-Z]+ \S+: the database is busy)",
+                                line), line
         for line in shop.log("error").splitlines():
             assert not re.search(r"\[(error|crit|alert|emerg)\]", line) or \
                 re.search(WEB_SERVER, line), line

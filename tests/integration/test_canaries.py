@@ -267,7 +267,8 @@ def walked(request):
     try:
         way, engine = request.param
         with Shop(way, serve=False, engine=engine, env={
-                "STOREFRONT_LEADS_EMAIL": "sales@klaviyo-demo.com"}) as shop:
+                "STOREFRONT_LEADS_EMAIL": "sales@klaviyo-demo.com",
+                "STOREFRONT_LOG_LEVEL": "debug"}) as shop:
             key = "pk_" + secrets.token_hex(17)
             os.chmod(shop.path("private.key"), 0o600)
             shop.write("private.key", key + "\n", 0o400)
@@ -291,6 +292,12 @@ def test_each_canary_is_only_where_it_belongs(walked):
         {"the server's log"} if shop.server else
         {"file shop.db", "file shop.db-wal"}) <= search.places
     assert search.wrong() == {}
+    # The logs have all that they ever have.
+    for log, words in (("storefront", "storefront: debug: GET /products/: "),
+                       ("storefront", "storefront: info: POST /checkout: "),
+                       ("worker", " sent: HTTP 202, attempt 1, Klaviyo's "),
+                       ("worker", " refused: HTTP 400, attempt 1, Klaviyo")):
+        assert words in shop.log(log), words
     for name, places in CERTAIN.items():
         assert {p for p in places if not (shop.server and "copy.db" in p)} \
             <= search.found[name], name

@@ -65,9 +65,9 @@ LOG_MB = 24             # SQLite's log: db_wal.c begins it anew at 8
 STALL_SECONDS = 2.5
 SAYS = {"storefront": r"storefront: (confined by|serving on|templates loaded "
                       r"anew from) .*",
-        "worker": r"storefront: worker: (delivering( again)?|\d+ sent, 0 to be "
-                  r"tried again, 0 refused|the account's rate limit is "
-                  r"reached)",
+        "worker": r"storefront: (warning: )?worker: (delivering( again)?|\d+ "
+                  r"sent, 0 to be tried again, 0 refused|the account's rate "
+                  r"limit is reached)",
         "sandbox": r"klaviyo-sandbox: listening on .*", "nginx": "",
         # A long feed to a slow visitor: nginx's own note.
         "error": r"(.* \[warn\] .*an upstream response is buffered to a "

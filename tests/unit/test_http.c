@@ -116,6 +116,45 @@ needed(void **state)
 	assert_string_equal(r.path, "/");
 }
 
+/* The web server's name of the request, if it is fit for a log. */
+static void
+names(void **state)
+{
+	static const char *const bad[] = {"", "0123456789abcde",
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefg",
+	    "0123456789abcdef\n", "0123456789 abcdef", "<0123456789abcdef>",
+	    "0123456789abcdef.", "0123456789abcde\xc3\xa9", "0123456789abc%0a"};
+	static const char *const good[] = {"0123456789abcdef",
+	    "ABCDEFGHIJKLMNOP-_@",
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+	char first[80];
+	struct request r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		make(&r, GIVEN(USUAL("GET"), "DOCUMENT_URI", "/", "REQUEST_ID",
+		             good[i]));
+		assert_string_equal(r.id, good[i]);
+		make(&r, GIVEN(USUAL("GET"), "DOCUMENT_URI", "/", "UNIQUE_ID",
+		             good[i]));
+		assert_string_equal(r.id, good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		make(&r, GIVEN(USUAL("GET"), "DOCUMENT_URI", "/", "REQUEST_ID",
+		             bad[i], "HTTP_X_REQUEST_ID", good[0]));
+		assert_int_equal(strlen(r.id), 26);
+		assert_int_equal(
+		    strspn(r.id, "0123456789abcdefghjkmnpqrstvwxyz"), 26);
+		snprintf(first, sizeof(first), "%s", r.id);
+		make(&r, GIVEN(USUAL("GET"), "DOCUMENT_URI", "/", "REQUEST_ID",
+		             bad[i]));
+		assert_string_not_equal(r.id, first);
+	}
+	/* There, whatever else is wrong. */
+	assert_int_equal(make(&r, GIVEN("REQUEST_ID", good[0])), 400);
+	assert_string_equal(r.id, good[0]);
+}
+
 static void
 paths(void **state)
 {
@@ -362,6 +401,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(needed),
+	    cmocka_unit_test(names),
 	    cmocka_unit_test(paths),
 	    cmocka_unit_test(queries),
 	    cmocka_unit_test(bodies),

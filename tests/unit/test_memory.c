@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -119,24 +118,6 @@ error_is_one_clean_line(void **state)
 }
 
 static void
-log_writes_one_line(void **state)
-{
-	char buffer[200] = "";
-	int pipes[2], saved = dup(STDERR_FILENO);
-
-	(void)state;
-	assert_int_equal(pipe(pipes), 0);
-	dup2(pipes[1], STDERR_FILENO);
-	shop_log("order %s\nis %d", "A1", 5);
-	dup2(saved, STDERR_FILENO);
-	assert_true(read(pipes[0], buffer, sizeof(buffer) - 1) > 0);
-	assert_string_equal(buffer, "storefront: order A1 is 5\n");
-	close(pipes[0]);
-	close(pipes[1]);
-	close(saved);
-}
-
-static void
 utf8_table(void **state)
 {
 	static const struct {
@@ -215,7 +196,6 @@ main(void)
 	    cmocka_unit_test(arena_remembers_failure),
 	    cmocka_unit_test(text_grows),
 	    cmocka_unit_test(error_is_one_clean_line),
-	    cmocka_unit_test(log_writes_one_line),
 	    cmocka_unit_test(utf8_table),
 	    cmocka_unit_test(fold_table),
 	    cmocka_unit_test(numbers),
