@@ -1,6 +1,6 @@
 """
 postgres_proxy.py - stands between the shop and PostgreSQL, and loses the answer
-of a COMMIT.
+of a COMMIT, or falls silent.
 
     proxy = Proxy(server)
     shop.env["STOREFRONT_DB"] = proxy.url(database)
@@ -11,6 +11,8 @@ of a COMMIT.
     proxy.trap("question", b"INSERT INTO orders")   # another statement
     proxy.trapped.is_set()    # has it been met?
     proxy.open = False        # whoever connects is turned away
+    proxy.flows.clear()       # nothing is passed on, and nobody is told
+    proxy.held.is_set()       # has somebody asked since, to wait in vain?
 
 Knows of the protocol only that a statement's words stand in the stream, the
 first time that it is used on a connection; COMMIT's always, ended by NUL.
@@ -25,6 +27,8 @@ class Proxy:
     def __init__(self, server):
         self.server, self.open, self.kind = server, True, None
         self.trapped, self.release = threading.Event(), threading.Event()
+        self.flows, self.held = threading.Event(), threading.Event()
+        self.flows.set()
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -43,6 +47,7 @@ class Proxy:
     def close(self):
         self.open = False
         self.release.set()
+        self.flows.set()
         self.listener.close()
 
     def accept(self):
@@ -89,6 +94,9 @@ class Connection:
                 if kind:
                     self.lose(kind, data)
                     return
+                if not self.proxy.flows.is_set():
+                    self.proxy.held.set()
+                    self.proxy.flows.wait()
                 self.server.sendall(data)
         except OSError:
             pass
@@ -116,6 +124,7 @@ class Connection:
                 if self.muted:
                     self.answered.set()
                 else:
+                    self.proxy.flows.wait()
                     self.client.sendall(data)
         except OSError:
             pass

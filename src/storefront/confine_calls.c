@@ -39,8 +39,8 @@ static const int always[] = {
     C(fallocate), C(open), C(openat), C(unlink), C(unlinkat), C(stat),
     C(stat64), C(lstat), C(lstat64), C(fstat), C(fstat64), C(newfstatat),
     C(fstatat64), C(statx), C(access), C(faccessat), C(faccessat2), C(readlink),
-    C(readlinkat), C(getdents64), C(getcwd), C(poll), C(ppoll), C(select), C(pselect6),
-    C(epoll_wait), C(epoll_pwait),
+    C(readlinkat), C(getdents64), C(getcwd), C(poll), C(ppoll), C(select),
+    C(pselect6), C(epoll_wait), C(epoll_pwait),
     /* a CGI program's answer, given away */
     C(dup2), C(dup3),
     /* visitors, whom we accept; never sockets of our own */
@@ -54,6 +54,8 @@ static const int always[] = {
     C(membarrier), C(gettid), C(getpid), C(getppid), C(exit), C(exit_group),
     C(rt_sigaction), C(rt_sigprocmask), C(rt_sigreturn), C(rt_sigpending),
     C(rt_sigtimedwait), C(sigaltstack), C(restart_syscall), C(sigreturn),
+    /* the last seconds of a process that is to end; alarm() of some systems */
+    C(alarm), C(setitimer),
     /* time, chance, and who one is */
     C(clock_gettime), C(clock_getres), C(clock_nanosleep), C(nanosleep),
     C(gettimeofday), C(time), C(getrandom), C(getuid), C(geteuid), C(getgid),

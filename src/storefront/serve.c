@@ -9,8 +9,8 @@
  *	otherwise		FastCGI on STOREFRONT_LISTEN
  *
  * Promises: one thread, one shop, one request at a time; after SIGTERM or
- * SIGINT what was begun is finished, and the process ends within END_SECONDS;
- * so it does, with exit code 1, once the database is lost (db_lost()).
+ * SIGINT what was begun is finished, and the process ends in time (end.c); so
+ * it does, with exit code 1, once the database is lost (db_lost()).
  *
  * libfcgi is given connections that we accept ourselves: its own loop ends at
  * EMFILE, keeps threads waiting for ever on silent peers, and leaves threads
@@ -35,7 +35,7 @@
 #include "tpl.h"
 
 #define DRAIN_SECONDS 1
-#define END_SECONDS 5
+#define JOIN_SECONDS (END_SECONDS - 1)
 #define THREADS_MAX 64
 #define KEPT_BYTES ((size_t)24 * 1024 * 1024)
 
@@ -71,6 +71,7 @@ stop(int signal_number)
 	int saved = errno;
 
 	(void)signal_number;
+	end_begin();
 	atomic_store(&stopping, true);
 	if (write(stop_fd, &one, sizeof(one)) < 0) {
 		/* It is readable already. */
@@ -159,7 +160,8 @@ thread_run(void *arg)
 
 		if (fd >= 0) {
 			connection_serve(thread.shop, fd);
-			if (db_lost())
+			if (db_lost()) {
+				end_failed();
 				stop(0);
 			}
 		} else if (accept_failed(errno) != 0) {
@@ -210,7 +212,7 @@ threads_start(struct server *server, int count)
 static int
 threads_join(struct server *server)
 {
-	double end = seconds() + END_SECONDS - 1;
+	double end = seconds() + JOIN_SECONDS;
 	int left = 0;
 
 	for (int i = 0; i < server->started; i++) {
@@ -239,6 +241,7 @@ signals_set(void)
 	reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (stop_fd < 0 || reload_fd < 0)
 		return shop_fail("eventfd: %s", strerror(errno));
+	end_prepare();
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGHUP, &again, NULL);
 	sigaction(SIGUSR1, &ignore, NULL);
@@ -322,7 +325,8 @@ serve_fcgi(const struct settings *settings)
 	server->listener.fd = -1;
 	result = server_start(server, settings);
 	if (result != 0) {
-		shop_log("%s", shop_error());
+		shop_log_at(LOG_ERR, "%s", shop_error());
+		end_failed();
 		stop(0);
 	}
 	if (stop_fd >= 0)

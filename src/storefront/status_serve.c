@@ -330,6 +330,7 @@ static void
 stop(int number)
 {
 	(void)number;
+	end_begin();
 	stopping = 1;
 }
 
@@ -340,6 +341,7 @@ serve_until_told(struct desk *desk, struct listener *listener)
 	struct sigaction end = {.sa_handler = stop};
 	struct MHD_Daemon *server;
 
+	end_prepare();
 	sigaction(SIGTERM, &end, NULL);
 	sigaction(SIGINT, &end, NULL);
 	signal(SIGPIPE, SIG_IGN);

@@ -74,6 +74,17 @@ int span_option(struct span *span, const char *name, const char *day);
 /* -1: the span can hold nothing. */
 int span_check(const struct span *span);
 
+/* ----------------------------------------------------- end.c: told to end */
+
+#define END_SECONDS 5
+/* Once, before the process gives up what it does not need. */
+void end_prepare(void);
+/* Told to end: in END_SECONDS it is over, with exit code 0; from a handler of
+ * signals, too. */
+void end_begin(void);
+/* .. with exit code 1. */
+void end_failed(void);
+
 /* ------------------------------------------------------- worker.c, commands.c */
 
 struct command {

@@ -29,17 +29,24 @@ static void
 on_signal(int signal)
 {
 	(void)signal;
+	end_begin();
 	stopping = 1;
 }
 
-/* Sleeps, but wakes for SIGTERM, which is let through only here. */
+/* Sleeps, but wakes for SIGTERM, also for one that comes just before. */
 static void
-rest(int64_t ms, const sigset_t *open)
+rest(int64_t ms)
 {
 	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+	sigset_t ends, had;
 
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &ends, &had);
 	if (!stopping)
-		ppoll(NULL, 0, &time, open);
+		ppoll(NULL, 0, &time, &had);
+	pthread_sigmask(SIG_SETMASK, &had, NULL);
 }
 
 static void
@@ -167,8 +174,7 @@ trouble_over(struct trouble *trouble)
 /* Passes until SIGTERM.  A failing database is waited for: never give up; but
    one that is lost is a new process's to open. */
 static int
-run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
-    const sigset_t *open)
+run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 {
 	struct klaviyo_tally sum = {0}, pass;
 	char reason[sizeof(pass.reason)] = "";
@@ -177,20 +183,17 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 
 	shop_log("worker: delivering");
 	while (!stopping) {
-		sigset_t had;
 		int failed;
 
 		shop_fail("%s", "");
-		pthread_sigmask(SIG_SETMASK, open, &had);
 		failed =
 		    klaviyo_deliver(klaviyo, store, BATCH, &stopping, &pass);
-		pthread_sigmask(SIG_SETMASK, &had, NULL);
 		if (db_lost())
 			return 1;
 		add_tally(&sum, &pass);
 		if (failed) {
 			trouble_say(&trouble, why());
-			rest(5000, open);
+			rest(5000);
 			continue;
 		}
 		trouble_over(&trouble);
@@ -200,7 +203,10 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		if (strcmp(reason, pass.reason) != 0 &&
 		    (*pass.reason != '\0' || pass.sent > 0)) {
 			snprintf(reason, sizeof(reason), "%s", pass.reason);
-			shop_log("worker: %s",
+			shop_log_at(*reason == '\0' || pass.standby
+			                ? LOG_NOTICE
+			                : LOG_WARNING,
+			    "worker: %s",
 			    *reason != '\0' ? reason : "delivering again");
 		}
 		if (sum.claimed > sum.released &&
@@ -211,10 +217,9 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 			reported = time(NULL);
 		}
 		if (pass.wait_ms > 0)
-			rest(pass.wait_ms < IDLE_MS ? pass.wait_ms : IDLE_MS,
-			    open);
+			rest(pass.wait_ms < IDLE_MS ? pass.wait_ms : IDLE_MS);
 		else if (pass.claimed == 0)
-			rest(IDLE_MS, open);
+			rest(IDLE_MS);
 	}
 	report(&sum);
 	return 0;
@@ -222,8 +227,7 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 
 /* The cron batch: until nothing is due, waiting only for the rate windows. */
 static int
-run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
-    const sigset_t *open)
+run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 {
 	struct klaviyo_tally sum = {0}, pass;
 	struct klaviyo_status status;
@@ -233,19 +237,19 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store,
 		shop_fail("%s", "");
 		if (klaviyo_deliver(klaviyo, store, BATCH, &stopping, &pass) !=
 		    0) {
-			fprintf(stderr, "storefront: %s\n", why());
+			shop_complain("%s", why());
 			return 1;
 		}
 		add_tally(&sum, &pass);
 		if (pass.wait_ms > 0 && *pass.reason != '\0')
 			break;
 		if (pass.wait_ms > 0)
-			rest(pass.wait_ms, open);
+			rest(pass.wait_ms);
 	} while (!stopping && (pass.claimed > 0 || pass.wait_ms > 0));
 	while (!pass.standby && !stopping && prune_at <= time(NULL))
 		prune(store, &prune_at);
 	if (klaviyo_outbox_status(store, time(NULL), &status) != 0) {
-		fprintf(stderr, "storefront: %s\n", why());
+		shop_complain("%s", why());
 		return 1;
 	}
 	printf("%lld sent, %lld refused%s, %lld waiting%s%s\n",
@@ -313,7 +317,6 @@ worker_command(const struct settings *settings, int argc, char **argv)
 	bool once = false, dry = false;
 	struct sigaction action = {.sa_handler = on_signal};
 	struct klaviyo *klaviyo;
-	sigset_t blocked, open;
 	struct db *db;
 	int code = read_options(settings, argc, argv, &once, &dry);
 
@@ -330,20 +333,16 @@ worker_command(const struct settings *settings, int argc, char **argv)
 	/* What one pass frees the next one takes: not by way of the kernel. */
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_TOP_PAD, KEEP_BYTES / 16);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
+	end_prepare();
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	/* Blocked but while delivering or resting: no wake-up is missed. */
-	pthread_sigmask(SIG_BLOCK, &blocked, &open);
 	if (dry)
 		code = dry_run_once(klaviyo, db_store(db));
 	else if (once)
-		code = run_once(klaviyo, db_store(db), &open);
+		code = run_once(klaviyo, db_store(db));
 	else
-		code = run_forever(klaviyo, db_store(db), &open);
+		code = run_forever(klaviyo, db_store(db));
 	if (once && !dry && !db_lost())
 		note_batch(db);
 	if (!db_lost() && klaviyo_leave(klaviyo, db_store(db)) != 0)
