@@ -158,6 +158,23 @@ tell(const struct klaviyo *klaviyo, const struct kl_settlement *s)
 	        .request_id = s->request_id});
 }
 
+/* ${n} from the ${first} on are settled, or, if the store failed, will be due
+   again when their lease is over. */
+static void
+over(struct kl_pass *pass, size_t first, size_t n)
+{
+	struct kl_settlement *done = pass->klaviyo->done;
+
+	for (size_t i = first; i < first + n; i++) {
+		count(pass->tally, pass->failed ? KL_RELEASE : done[i].outcome);
+		if (pass->klaviyo->settled && !pass->failed)
+			tell(pass->klaviyo, &done[i]);
+		kl_claims_free(done[i].claim);
+		free(done[i].error);
+		free(done[i].profile);
+	}
+}
+
 /* In transactions that are over before an order waits long for one. */
 void
 kl_pass_flush(struct kl_pass *pass)
@@ -171,15 +188,7 @@ kl_pass_flush(struct kl_pass *pass)
 		broken = broken || kl_outbox_settle(pass->store, pass->token,
 		                       &done[i], n, kl_now()) < 0;
 		pass->failed = pass->failed || broken;
-		for (size_t k = i; k < i + n; k++) {
-			count(pass->tally,
-			    pass->failed ? KL_RELEASE : done[k].outcome);
-			if (pass->klaviyo->settled && !pass->failed)
-				tell(pass->klaviyo, &done[k]);
-			kl_claims_free(done[k].claim);
-			free(done[k].error);
-			free(done[k].profile);
-		}
+		over(pass, i, n);
 	}
 	pass->ndone = 0;
 	if (!pass->failed && pass->sender_changed) {
@@ -187,6 +196,28 @@ kl_pass_flush(struct kl_pass *pass)
 			pass->failed = true;
 		pass->sender_changed = false;
 	}
+}
+
+/* A transaction is a sync, during which nothing is sent: where answers come
+   fast, what they decided goes with the next claim, as long as both are no more
+   rows than a large claim alone. */
+int
+kl_pass_claim(struct kl_pass *pass, int lane, int want, struct kl_claim **list)
+{
+	size_t n = pass->sender_changed || pass->ndone + (size_t)want > KL_BATCH
+	               ? 0
+	               : pass->ndone;
+	int64_t now = kl_now();
+
+	if (kl_outbox_turn(pass->store, pass->token, pass->klaviyo->done, n,
+	        lane, want, now, now + pass->klaviyo->lease_s, list)) {
+		pass->failed = true;
+		return -1;
+	}
+	over(pass, 0, n);
+	if (n)
+		pass->ndone = 0;
+	return 0;
 }
 
 void

@@ -107,6 +107,10 @@ void kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,
     enum kl_outcome outcome, int64_t due_at, char *error, char *profile);
 /* Settles what is decided; a failure sets pass->failed. */
 void kl_pass_flush(struct kl_pass *pass);
+/* Claims up to ${want} rows of ${lane}, and may settle what is decided with
+ * them; a failure sets pass->failed. */
+int kl_pass_claim(
+    struct kl_pass *pass, int lane, int want, struct kl_claim **list);
 
 /* ----------------------------------------------------------------- kinds.c */
 

@@ -248,6 +248,15 @@ struct kl_settlement {
  * any more is left alone.  Returns the number of rows settled or -1. */
 int64_t kl_outbox_settle(const struct klaviyo_store *store, const char *token,
     const struct kl_settlement *settlement, size_t n, int64_t now);
+/* The same in the caller's transaction, which a -1 undoes. */
+int64_t kl_outbox_settle_within(const struct klaviyo_store *store,
+    const char *token, const struct kl_settlement *settlement, size_t n,
+    int64_t now);
+/* Both in one transaction, so with one sync: settles ${ndone} claims, then
+ * claims as kl_outbox_claim() does.  -1: neither. */
+int kl_outbox_turn(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *done, size_t ndone, int lane, int max,
+    int64_t now, int64_t lease_end, struct kl_claim **list);
 
 /* Frees what a former sender had claimed: due at ${now}, attempts counted, its
  * token gone.  In the caller's transaction.  Returns how many, or -1. */

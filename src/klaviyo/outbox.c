@@ -267,8 +267,9 @@ by_age(const void *a, const void *b)
 }
 
 int
-kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
-    int max, int64_t now, int64_t lease_end, struct kl_claim **list)
+kl_outbox_turn(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *done, size_t ndone, int lane, int max,
+    int64_t now, int64_t lease_end, struct kl_claim **list)
 {
 	struct num t, lease, far, far_lease, limit, low, high, size;
 	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
@@ -281,15 +282,20 @@ kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
 
 	*list = NULL;
 	if (!claims.max)
-		return 0;
+		return kl_outbox_settle(store, token, done, ndone, now) < 0
+		           ? -1
+		           : 0;
 	if (!(claims.list = calloc(claims.max, sizeof(*claims.list))))
 		return kl_fail("out of memory");
 	if (begin(store))
 		goto out;
+	failed = ndone > 0 &&
+	         kl_outbox_settle_within(store, token, done, ndone, now) < 0;
 	/* The innermost SELECT chooses in order of delivery; of these go as
 	   many as fit, and one in any case; the outer WHERE asks again, because
 	   in PostgreSQL another sender may have come between. */
 	failed =
+	    failed ||
 	    store->sql(store->conn,
 	        "UPDATE klaviyo_outbox SET claim = $7,"
 	        " due_at = CAST($8 AS BIGINT), attempts = attempts + 1"
@@ -322,6 +328,14 @@ out:
 	}
 	free(claims.list);
 	return failed ? -1 : 0;
+}
+
+int
+kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
+    int max, int64_t now, int64_t lease_end, struct kl_claim **list)
+{
+	return kl_outbox_turn(
+	    store, token, NULL, 0, lane, max, now, lease_end, list);
 }
 
 /* ------------------------------------------------------------ free, retry */

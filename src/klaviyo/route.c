@@ -38,7 +38,8 @@ enum {
 	   the minute's limit, of which orders to come need the rest. */
 	BACKLOG = 500,
 	SINGLES = 8, /* claimed at once, times the requests in flight */
-	SINGLES_MAX = KL_JOB_EVENTS, /* the same, when they go fast */
+	SINGLES_MAX = KL_BATCH / 2, /* the same, when they go fast: as many
+	                               may be settled with them */
 	FAST_MS = 500,
 };
 
@@ -70,8 +71,7 @@ claim(struct kl_pass *pass, int lane, int want, int *found)
 	due = kl_outbox_due(pass->store, lane, 1, kl_now());
 	if (due == 0)
 		return NULL;
-	if (due < 0 || kl_outbox_claim(pass->store, pass->token, lane, want,
-	                   kl_now(), kl_now() + lease_s, &list)) {
+	if (due < 0 || kl_pass_claim(pass, lane, want, &list)) {
 		pass->failed = true;
 		return NULL;
 	}

@@ -140,7 +140,7 @@ release(const struct klaviyo_store *store, const struct kl_settlement *s,
 }
 
 int64_t
-kl_outbox_settle(const struct klaviyo_store *store, const char *token,
+kl_outbox_settle_within(const struct klaviyo_store *store, const char *token,
     const struct kl_settlement *settlement, size_t n, int64_t now)
 {
 	struct num t;
@@ -148,10 +148,6 @@ kl_outbox_settle(const struct klaviyo_store *store, const char *token,
 	size_t next = 0;
 	int sent = 0;
 
-	if (!n)
-		return 0;
-	if (begin(store))
-		return -1;
 	for (size_t i = 0; one >= 0 && i < n; i += next) {
 		const struct kl_settlement *s = &settlement[i];
 
@@ -168,5 +164,19 @@ kl_outbox_settle(const struct klaviyo_store *store, const char *token,
 		    1, (const char *[]){num(&t, now)});
 	if (one >= 0)
 		one = release(store, settlement, n, now);
-	return end(store, one < 0) ? -1 : rows;
+	return one < 0 ? -1 : rows;
+}
+
+int64_t
+kl_outbox_settle(const struct klaviyo_store *store, const char *token,
+    const struct kl_settlement *settlement, size_t n, int64_t now)
+{
+	int64_t rows;
+
+	if (!n)
+		return 0;
+	if (begin(store))
+		return -1;
+	rows = kl_outbox_settle_within(store, token, settlement, n, now);
+	return end(store, rows < 0) ? -1 : rows;
 }
