@@ -1,7 +1,7 @@
 /*
- * outbox.c - the table klaviyo_outbox: add and claim.  How claims end is in
- * settle.c; what ends rows otherwise (prune, drop, erase) in retain.c; what
- * only reads the table in status.c.
+ * outbox.c - the table klaviyo_outbox: its states, and the way in.  Claims are
+ * made in claim.c, and end in settle.c; what ends rows otherwise (prune, drop,
+ * erase) is in retain.c; what only reads the table in status.c.
  *
  * An event is a row from the commit of the order on.  Its state is read off
  * its columns:
@@ -163,7 +163,7 @@ klaviyo_outbox_create(const struct klaviyo_store *store)
 	return end(store, failed);
 }
 
-/* -------------------------------------------------------------- add, claim */
+/* --------------------------------------------------------------------- add */
 
 int
 kl_outbox_add_held(const struct klaviyo_store *store,
@@ -194,148 +194,6 @@ kl_outbox_add(const struct klaviyo_store *store, const struct kl_event *event,
     enum klaviyo_lane lane, int64_t now)
 {
 	return kl_outbox_add_held(store, event, NULL, lane, now);
-}
-
-struct claims {
-	struct kl_claim **list;
-	size_t n, max;
-};
-
-static void
-claim_free(struct kl_claim *claim)
-{
-	if (!claim)
-		return;
-	free(claim->id);
-	free(claim->kind);
-	free(claim->profile);
-	free(claim->event);
-	free(claim->origin);
-	free(claim);
-}
-
-void
-kl_claims_free(struct kl_claim *list)
-{
-	struct kl_claim *next;
-
-	for (; list; list = next) {
-		next = list->next;
-		claim_free(list);
-	}
-}
-
-static int
-claim_row(void *rowarg, int n, const char *const col[])
-{
-	struct claims *claims = rowarg;
-	struct kl_claim *claim;
-
-	if (n != 8 || claims->n >= claims->max)
-		return kl_fail("outbox: more rows claimed than asked for");
-	if (!(claim = calloc(1, sizeof(*claim))))
-		return kl_fail("out of memory");
-	claim->id = strdup(col[0]);
-	claim->kind = strdup(col[1]);
-	claim->lane = (int)to_int(col[2]);
-	claim->profile = strdup(col[3]);
-	claim->event = strdup(col[4]);
-	claim->created_at = to_int(col[5]);
-	claim->attempts = (int)to_int(col[6]);
-	claim->origin = col[7] ? strdup(col[7]) : NULL;
-	if (!claim->id || !claim->kind || !claim->profile || !claim->event ||
-	    (col[7] && !claim->origin)) {
-		claim_free(claim);
-		return kl_fail("out of memory");
-	}
-	claims->list[claims->n++] = claim;
-	return 0;
-}
-
-/* RETURNING has no order: within one claim, lane, then age. */
-static int
-by_age(const void *a, const void *b)
-{
-	const struct kl_claim *x = *(struct kl_claim *const *)a;
-	const struct kl_claim *y = *(struct kl_claim *const *)b;
-
-	if (x->lane != y->lane)
-		return x->lane < y->lane ? -1 : 1;
-	if (x->created_at != y->created_at)
-		return x->created_at < y->created_at ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
-int
-kl_outbox_turn(const struct klaviyo_store *store, const char *token,
-    const struct kl_settlement *done, size_t ndone, int lane, int max,
-    int64_t now, int64_t lease_end, struct kl_claim **list)
-{
-	struct num t, lease, far, far_lease, limit, low, high, size;
-	const char *arg[] = {num(&t, now), num(&far, now + KL_DUE_MAX),
-	    num(&far_lease, now + KL_LEASE_MAX), num(&limit, max),
-	    num(&low, lane == KL_ANY_LANE ? KLAVIYO_REALTIME : lane),
-	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane), token,
-	    num(&lease, lease_end), num(&size, KL_CLAIM_SIZE)};
-	struct claims claims = {.max = max > 0 ? (size_t)max : 0};
-	int failed = 1;
-
-	*list = NULL;
-	if (!claims.max)
-		return kl_outbox_settle(store, token, done, ndone, now) < 0
-		           ? -1
-		           : 0;
-	if (!(claims.list = calloc(claims.max, sizeof(*claims.list))))
-		return kl_fail("out of memory");
-	if (begin(store))
-		goto out;
-	failed = ndone > 0 &&
-	         kl_outbox_settle_within(store, token, done, ndone, now) < 0;
-	/* The innermost SELECT chooses in order of delivery; of these go as
-	   many as fit, and one in any case; the outer WHERE asks again, because
-	   in PostgreSQL another sender may have come between. */
-	failed =
-	    failed ||
-	    store->sql(store->conn,
-	        "UPDATE klaviyo_outbox SET claim = $7,"
-	        " due_at = CAST($8 AS BIGINT), attempts = attempts + 1"
-	        " WHERE due_at IS NOT NULL"
-	        " AND (due_at <= CAST($1 AS BIGINT)"
-	        " OR due_at > CAST($2 AS BIGINT)"
-	        " OR (claim IS NOT NULL AND due_at > CAST($3 AS BIGINT)))"
-	        " AND id IN (SELECT id FROM (SELECT id, size, SUM(size) OVER"
-	        " (ORDER BY lane, due_at, created_at, id) AS total"
-	        " FROM (SELECT id, lane, due_at, created_at,"
-	        " LENGTH(profile) + LENGTH(event) AS size"
-	        " FROM klaviyo_outbox WHERE id IN (SELECT id FROM " KL_DUE
-	        " ORDER BY lane, due_at, created_at, id"
-	        " LIMIT CAST($4 AS BIGINT))) AS chosen) AS sized"
-	        " WHERE total <= CAST($9 AS BIGINT) OR total = size)"
-	        " RETURNING id, kind, lane, profile, event, created_at,"
-	        " attempts, origin",
-	        9, arg, claim_row, &claims) < 0;
-	failed = end(store, failed);
-out:
-	if (!failed)
-		qsort(claims.list, claims.n, sizeof(*claims.list), by_age);
-	for (size_t i = claims.n; i-- > 0;) {
-		if (failed) {
-			claim_free(claims.list[i]);
-			continue;
-		}
-		claims.list[i]->next = *list;
-		*list = claims.list[i];
-	}
-	free(claims.list);
-	return failed ? -1 : 0;
-}
-
-int
-kl_outbox_claim(const struct klaviyo_store *store, const char *token, int lane,
-    int max, int64_t now, int64_t lease_end, struct kl_claim **list)
-{
-	return kl_outbox_turn(
-	    store, token, NULL, 0, lane, max, now, lease_end, list);
 }
 
 /* ------------------------------------------------------------ free, retry */

@@ -60,30 +60,22 @@ settle(const struct klaviyo_store *store, const char *token,
 	return kl_fail("outbox: unknown outcome %d", (int)s->outcome);
 }
 
-/* Many that end alike cost one statement for each MANY of them: a round trip
-   to the server each.  Literals, for a statement is found by its text. */
-enum { FEW = 4, MANY = 100 };
-#define IDS                                                                    \
-	"($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,"     \
-	"$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,"     \
-	"$35,$36,$37,$38,$39,$40,$41,$42,$43,$44,$45,$46,$47,$48,$49,$50,"     \
-	"$51,$52,$53,$54,$55,$56,$57,$58,$59,$60,$61,$62,$63,$64,$65,$66,"     \
-	"$67,$68,$69,$70,$71,$72,$73,$74,$75,$76,$77,$78,$79,$80,$81,$82,"     \
-	"$83,$84,$85,$86,$87,$88,$89,$90,$91,$92,$93,$94,$95,$96,$97,$98,"     \
-	"$99,$100)"
+/* Many that end alike cost one statement for each KL_MANY of them: a round trip
+   to the server each. */
+enum { FEW = 4 };
 static const char *const many[] = {
     [KL_SENT] = "UPDATE klaviyo_outbox SET profile = '', event = '',"
                 " sent_at = CAST($102 AS BIGINT), due_at = NULL,"
                 " claim = NULL, error = NULL, about = NULL,"
                 " held_by = NULL"
-                " WHERE claim = $101 AND id IN " IDS,
+                " WHERE claim = $101 AND id IN " KL_IDS,
     [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
                  " claim = NULL, error = $103"
-                 " WHERE claim = $101 AND id IN " IDS,
+                 " WHERE claim = $101 AND id IN " KL_IDS,
     [KL_RELEASE] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
                    " claim = NULL, attempts = attempts - 1,"
                    " error = COALESCE($103, error)"
-                   " WHERE claim = $101 AND id IN " IDS,
+                   " WHERE claim = $101 AND id IN " KL_IDS,
 };
 
 static bool
@@ -92,7 +84,7 @@ same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* How many of the next end alike, MANY at most. */
+/* How many of the next end alike, KL_MANY at most. */
 static size_t
 alike(const struct kl_settlement *s, size_t n)
 {
@@ -100,7 +92,7 @@ alike(const struct kl_settlement *s, size_t n)
 
 	if (s->outcome == KL_DEAD || s->outcome == KL_DROP || s->profile)
 		return 1;
-	while (same_as < n && same_as < MANY &&
+	while (same_as < n && same_as < KL_MANY &&
 	       s[same_as].outcome == s->outcome && !s[same_as].profile &&
 	       (s->outcome == KL_SENT || s[same_as].due_at == s->due_at) &&
 	       same(s[same_as].error, s->error))
@@ -115,13 +107,13 @@ settle_many(const struct klaviyo_store *store, const char *token,
 {
 	struct num t;
 	bool sent = s->outcome == KL_SENT;
-	const char *arg[MANY + 3] = {[MANY] = token,
-	    [MANY + 1] = num(&t, sent ? now : s->due_at),
-	    [MANY + 2] = s->error};
+	const char *arg[KL_MANY + 3] = {[KL_MANY] = token,
+	    [KL_MANY + 1] = num(&t, sent ? now : s->due_at),
+	    [KL_MANY + 2] = s->error};
 
 	for (size_t i = 0; i < n; i++)
 		arg[i] = s[i].claim->id;
-	return run(store, many[s->outcome], MANY + (sent ? 2 : 3), arg);
+	return run(store, many[s->outcome], KL_MANY + (sent ? 2 : 3), arg);
 }
 
 /* What waited for any of these waits no more; a row that is not settled has

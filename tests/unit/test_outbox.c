@@ -115,6 +115,88 @@ order(void **state)
 	}
 }
 
+#define TEN                                                                    \
+	"event || event || event || event || event || event || event ||"       \
+	" event || event || event"
+#define IN_ORDER " ORDER BY lane, due_at, created_at, id LIMIT "
+
+/* Rows of sizes and times that differ, ${n} of ${lane}, and one whose time a
+   clock that was set back has left. */
+static void
+fill_backlog(int n, int lane, int bytes)
+{
+	char sql[2000];
+
+	snprintf(sql, sizeof(sql),
+	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < %d) INSERT INTO klaviyo_outbox (id, kind, lane,"
+	    " profile, event, created_at, due_at) SELECT '%d/' ||"
+	    " CAST(i * 321 %% 1000 AS TEXT), 'event', %d, '{}', '%0*d',"
+	    " i %% 5, CASE WHEN i = %d THEN %d ELSE %d - i %% 17 END FROM n",
+	    n, lane, lane, bytes, 7, n, NOW + 400 * 86400, NOW);
+	store_do(sql);
+}
+
+/* What is claimed is what comes first, whichever way it is chosen: a backlog
+   (100 and more, all due), or the rest of what is due. */
+static void
+backlog(void **state)
+{
+	static const struct {
+		int first, second, max, claimed;
+	} row[] = {
+	    {300, 50, 100, 100}, /* a backlog */
+	    {300, 50, 99, 99},
+	    {300, 50, 299, 299},
+	    {300, 50, 300, 300},  /* with the one of the other clock */
+	    {150, 150, 200, 200}, /* of both lanes */
+	    {90, 40, 1000, 130},
+	};
+	struct kl_claim *list;
+	char sql[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		store_do("DELETE FROM klaviyo_outbox");
+		fill_backlog(row[i].first, 0, 9);
+		fill_backlog(row[i].second, 1, 9);
+		snprintf(sql, sizeof(sql),
+		    "UPDATE klaviyo_outbox SET error = 'next' WHERE id IN"
+		    " (SELECT id FROM klaviyo_outbox" IN_ORDER "%d)",
+		    row[i].max);
+		store_do(sql);
+		assert_int_equal(
+		    claim("t", row[i].max, NOW, &list), row[i].claimed);
+		assert_int_equal(
+		    store_number("SELECT COUNT(*) FROM klaviyo_outbox"
+		                 " WHERE (claim = 't' AND attempts = 1 AND"
+		                 " due_at = 1800000060 AND error = 'next')"
+		                 " OR (claim IS NULL AND attempts = 0"
+		                 " AND error IS NULL)"),
+		    row[i].first + row[i].second);
+		for (const struct kl_claim *c = list; c; c = c->next)
+			assert_true(
+			    !c->next || c->lane < c->next->lane ||
+			    (c->lane == c->next->lane &&
+			        c->created_at <= c->next->created_at));
+		kl_claims_free(list);
+	}
+	/* As many as a claim may hold; one that is larger goes alone. */
+	store_do("DELETE FROM klaviyo_outbox");
+	fill_backlog(300, 0, 500);
+	store_do("UPDATE klaviyo_outbox SET event = " TEN);
+	store_do("UPDATE klaviyo_outbox SET event = " TEN);
+	assert_int_equal(claim_count("t", 200, NOW), KL_CLAIM_SIZE / 50002);
+	assert_int_equal(claim_count("u", 90, NOW), KL_CLAIM_SIZE / 50002);
+	store_do("UPDATE klaviyo_outbox SET due_at = 1, event = " TEN
+	         " WHERE id = '0/1'");
+	store_do("UPDATE klaviyo_outbox SET event = " TEN " WHERE id = '0/1'");
+	assert_int_equal(claim_count("v", 100, NOW), 1);
+	assert_string_equal(
+	    store_text("SELECT id FROM klaviyo_outbox WHERE claim = 'v'"),
+	    "0/1");
+}
+
 static void
 claimed_once(void **state)
 {
@@ -411,6 +493,7 @@ main(void)
 	    TEST(create_twice),
 	    TEST(queue_twice),
 	    TEST(order),
+	    TEST(backlog),
 	    TEST(claimed_once),
 	    TEST(outcomes),
 	    TEST(clock_jumps),

@@ -116,6 +116,41 @@ daily_work(void **state)
 	assert_true(store_pg || seen > 20);
 }
 
+#define DUE "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_due (lane=? AND"
+#define BY_ID                                                                  \
+	"SEARCH klaviyo_outbox USING INDEX sqlite_autoindex_klaviyo_outbox_1 " \
+	"(id=?)"
+
+static void
+explain_backlog(const char *sql)
+{
+	must_use = strncmp(sql, "SELECT", 6) == 0 ? DUE : BY_ID;
+	explain(sql);
+}
+
+/* A backlog is chosen in the order of an index, and claimed by its ids. */
+static void
+backlog(void **state)
+{
+	struct klaviyo_store s = store();
+	struct kl_claim *list;
+
+	(void)state;
+	store_fill("a", 250, KLAVIYO_REALTIME, NOW);
+	seen = 0;
+	store_hook = explain_backlog;
+	assert_int_equal(kl_outbox_claim(&s, "t", KL_ANY_LANE, 200, NOW,
+	                     NOW + 60, &list),
+	    0);
+	store_hook = NULL;
+	must_use = NULL;
+	kl_claims_free(list);
+	assert_int_equal(store_number("SELECT COUNT(*) FROM klaviyo_outbox"
+	                              " WHERE claim = 't'"),
+	    200);
+	assert_true(store_pg || seen == 3);
+}
+
 #define ABOUT "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_about (about=?)"
 #define HELD "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_held (held_by=?)"
 
@@ -149,6 +184,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(daily_work, store_new, store_drop),
+	    cmocka_unit_test_setup_teardown(backlog, store_new, store_drop),
 	    cmocka_unit_test_setup_teardown(about, store_new, store_drop)};
 
 	return cmocka_run_group_tests_name("plans", tests, NULL, NULL);
