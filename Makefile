@@ -302,7 +302,7 @@ $(BUILD)/lint/asked: FORCE
 
 # What is about the database, once more on PostgreSQL.
 ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py \
-    back_in_stock.py consent.py onsite_server.py cart_links.py \
+    feed_served.py back_in_stock.py consent.py onsite_server.py cart_links.py \
     catalogue_pages.py kept.py catalog_push.py outbox.py history_import.py \
     history_scale.py accounts.py account_security.py leads.py \
     preview.py reconcile.py consent.py onsite_server.py cart_links.py \
@@ -420,7 +420,8 @@ $(PLACED)/nginx-site.conf: $(PLACED)/nginx.conf
 	sed -n -e '1i# The shop as one site of nginx: sites-available/storefront.' \
 	    -e '/^\taccess_log/d' \
 	    -e '/^\t# (http)/,/^$$/{s/^\t//;s/(http) //' \
-	    -e 's|_path cache |_path /var/lib/nginx/storefront |;p;}' \
+	    -e 's|_path cache |_path /var/lib/nginx/storefront |' \
+	    -e 's|_path feeds |_path /var/lib/nginx/storefront-feeds |;p;}' \
 	    -e '/^\tserver {/,/^\t}/{s/^\t//;p;}' \
 	    -e '/listen /a\	access_log /var/log/nginx/storefront.access.log storefront;' \
 	    $< > $@

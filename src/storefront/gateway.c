@@ -5,9 +5,13 @@
  * cut off on its way is not obeyed; a peer that sends half a request and falls
  * silent is left after PEER_SECONDS.  A visitor who went away is no error.
  *
- * libfcgi reads requests; answers are written here: its own streams copy them,
+ * A body that is still to be written goes out as it grows, by FastCGI
+ * (records.c).  Plain CGI has no way to say that what went out is not the
+ * whole: there it is written before the first byte is sent.
+ *
+ * libfcgi reads requests; answers are written by us: its own streams copy them,
  * 8 KB at a time, and then wait for the peer to close first, which is needed
- * only where something was left unread.  A page goes out in one call.
+ * only where something was left unread.
  *
  * Does not keep a FastCGI connection, whatever the peer asks for: it would hold
  * a thread.
@@ -22,7 +26,6 @@
 #include "serve.h"
 #include "tpl.h"
 
-#define PEER_SECONDS 3
 #define DRAIN_MAX ((size_t)1024 * 1024)
 #define PIECE 32768
 #define PARAMETERS_MAX 200
@@ -107,20 +110,26 @@ variable(const struct variables *list, const char *name)
 	return list->value[at];
 }
 
-/* An answer, to be sent and then freed by answered(). */
-struct answer {
-	struct arena *arena; /* of its request */
-	struct text out;
-	/* To send behind it, if there is any: a file, or others' memory. */
-	struct file_body *file;
-	struct slice slice[1 + PIECES_MAX]; /* the first is ${out} */
-	size_t slices;
-};
-
-/* Answers one request, or refuses it with ${status} if that is not 0. */
+/* A body that is to be made is, before anything is said of it. */
 static void
-answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
-    struct answer *a)
+make_whole(struct shop *shop, struct response *response)
+{
+	file_body_make *make = response->make;
+	int64_t length;
+
+	if (make == NULL)
+		return;
+	response->make = NULL;
+	make(response->make_arg, shop, response->file, NULL, NULL);
+	if (file_body_state(response->file, &length) != FILE_WHOLE)
+		shop_refuse(shop, 503, response);
+}
+
+/* Answers one request, or refuses it with ${status} if that is not 0.  With
+ * ${whole} all of it is there then. */
+static void
+answer(struct shop *shop, int status, bool whole, http_get *get,
+    http_read *read, void *arg, struct answer *a)
 {
 	struct response response = {.status = 0};
 	struct request request;
@@ -139,12 +148,17 @@ answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
 			shop_refuse(shop, status, &response);
 		if (status == 405)
 			response_header(&response, "Allow", "GET, HEAD, POST");
+		if (whole)
+			make_whole(shop, &response);
 	}
 	response_cgi(&response, head, &a->out);
 	a->slice[a->slices++] = (struct slice){a->out.data, a->out.length};
 	if (!head && response.status != 304) {
 		a->file = response.file;
+		a->make = response.make;
+		a->make_arg = response.make_arg;
 		response.file = NULL;
+		response.make = NULL;
 		for (size_t i = 0; i < response.pieces; i++)
 			a->slice[a->slices++] = response.piece[i];
 	}
@@ -155,6 +169,8 @@ answer(struct shop *shop, int status, http_get *get, http_read *read, void *arg,
 static void
 answered(struct shop *shop, struct answer *a)
 {
+	if (a->make != NULL)
+		file_body_end(a->file, false); /* nobody has */
 	file_body_free(a->file);
 	text_free(&a->out);
 	if (a->arena != NULL)
@@ -214,7 +230,7 @@ cgi_write(const char *data, size_t length)
 }
 
 static void
-cgi_write_file(const struct file_body *file)
+cgi_write_file(struct file_body *file)
 {
 	char piece[PIECE];
 	int64_t at = 0;
@@ -245,7 +261,7 @@ cgi_serve(const struct settings *settings)
 		open = true;
 		confine(settings, shop.db, NULL, true);
 		variables_read(&variables, environ);
-		answer(&shop, 0, cgi_get, cgi_read, &variables, &a);
+		answer(&shop, 0, true, cgi_get, cgi_read, &variables, &a);
 	}
 	cgi_drain();
 	/* Half an answer is worse than none: then the web server says 500. */
@@ -298,136 +314,16 @@ parameters_check(char **environment)
 	return 0;
 }
 
-/* What FastCGI wraps an answer in: records of a type, in this request's name,
- * with their length; the end of the output; and the end of the request. */
-#define RECORD_MAX 65535
-#define HEADER(type, id, length)                                               \
-	{1, (type), (uint8_t)((id) >> 8), (uint8_t)(id),                       \
-	    (uint8_t)((length) >> 8), (uint8_t)(length), 0, 0}
-enum { STDOUT = 6, END_REQUEST = 3 };
-
-/* As struct iovec wants it, who serves reading, too. */
-static void *
-sendable(const void *data)
-{
-	void *same;
-
-	memcpy(&same, &data, sizeof(same));
-	return same;
-}
-
-/* false: the peer is gone, or takes nothing. */
-static bool
-fcgi_write(int fd, struct iovec *part, int parts)
-{
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-
-	while (parts > 0) {
-		struct msghdr message = {
-		    .msg_iov = part, .msg_iovlen = (size_t)parts};
-		ssize_t n = sendmsg(fd, &message, flags);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN && (flags & MSG_DONTWAIT) != 0) {
-			/* Only who takes it slowly needs a limit. */
-			setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
-			    sizeof(limit));
-			flags = MSG_NOSIGNAL;
-			continue;
-		}
-		if (n <= 0)
-			return false;
-		for (; parts > 0 && (size_t)n >= part->iov_len;
-		     part++, parts--)
-			n -= (ssize_t)part->iov_len;
-		if (parts > 0) {
-			part->iov_base = (char *)part->iov_base + n;
-			part->iov_len -= (size_t)n;
-		}
-	}
-	return true;
-}
-
-/* Sends the slices, and with ${end} that there is no more, in as few calls as
- * there are records. */
-static bool
-fcgi_send(const FCGX_Request *request, const struct slice *slice, size_t n,
-    bool end)
-{
-	const int id = request->requestId;
-	const uint8_t last[][8] = {HEADER(STDOUT, id, 0),
-	    HEADER(END_REQUEST, id, 8), {0} /* it went well */};
-	size_t done = 0; /* of the first slice */
-
-	do {
-		uint8_t header[8] = HEADER(STDOUT, id, 0);
-		struct iovec part[3 + PIECES_MAX];
-		size_t length = 0;
-		int parts = 1;
-
-		while (n > 0 && length < RECORD_MAX) {
-			size_t more = slice->length - done;
-
-			if (more > RECORD_MAX - length)
-				more = RECORD_MAX - length;
-			part[parts++] = (struct iovec){
-			    (char *)sendable(slice->data) + done, more};
-			length += more;
-			done += more;
-			if (done == slice->length) {
-				slice++;
-				n--;
-				done = 0;
-			}
-		}
-		header[4] = (uint8_t)(length >> 8);
-		header[5] = (uint8_t)length;
-		/* An empty record would be the output's end. */
-		part[0] = (struct iovec){header, length > 0 ? 8 : 0};
-		if (n == 0 && end)
-			part[parts++] = (struct iovec){
-			    sendable(last), sizeof(last)};
-		if (!fcgi_write(request->ipcFd, part, parts))
-			return false;
-	} while (n > 0);
-	return true;
-}
-
-static void
-fcgi_send_file(const FCGX_Request *request, const struct file_body *file)
-{
-	char piece[PIECE];
-	int64_t at = 0;
-	long n;
-
-	while ((n = file_body_read(file, at, piece, sizeof(piece))) > 0) {
-		struct slice slice = {piece, (size_t)n};
-
-		if (!fcgi_send(request, &slice, 1, false))
-			return;
-		at += n;
-	}
-	fcgi_send(request, NULL, 0, true);
-}
-
 /* The request that libfcgi has read. */
 static void
 fcgi_answer(struct shop *shop, FCGX_Request *request, struct answer *a)
 {
-	static const char failed[] = "Status: 503 Service Unavailable\r\n\r\n";
 	struct asked asked = {.in = request->in};
 
 	variables_read(&asked.variables, request->envp);
-	answer(shop, parameters_check(request->envp), cgi_get, fcgi_read,
+	answer(shop, parameters_check(request->envp), false, cgi_get, fcgi_read,
 	    &asked, a);
-	if (a->out.failed) {
-		a->slice[0] = (struct slice){failed, sizeof(failed) - 1};
-		fcgi_send(request, a->slice, 1, true);
-	} else if (fcgi_send(request, a->slice, a->slices, a->file == NULL) &&
-	           a->file != NULL) {
-		fcgi_send_file(request, a->file);
-	}
+	records_answer(shop, request->ipcFd, request->requestId, a);
 }
 
 /* Ends the connection.  Where all that the peer has sent is read, it loses

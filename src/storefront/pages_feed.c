@@ -3,43 +3,47 @@
  * fetch, every six hours or so.
  *
  * The feed is written to a nameless file once per change of the catalogue, and
- * sent from there; a request costs one statement that tells whether something
- * has changed (a price, a stock, a text), so it is never stale, and not even
- * that while nothing at all was written to an SQLite database.  Who comes while
- * another thread writes it gets the former one, or waits.
+ * sent from there, to who asked first while it is being written; a request
+ * costs one statement that tells whether something has changed (a price, a
+ * stock, a text), so it is never stale, and not even that while nothing at all
+ * was written to an SQLite database.  Who comes while another thread writes it
+ * gets the former one, or, if there is none, the new one as it grows.
  *
  * With KLAVIYO_CATALOG=api there is no feed: 410.
  *
- * Promises: memory does not grow with the catalogue; ETag and Last-Modified are
- * answered with 304; public, without a cookie.
+ * Promises: memory does not grow with the catalogue; no transaction is open
+ * while somebody is sent to; ETag and Last-Modified are answered with 304, for
+ * which nothing is written; public, without a cookie.
  */
 #include "pages.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define KEEP_SECONDS 300
 #define NOTE_SECONDS 600
+
+/* What was in the catalogue at a time. */
+struct edition {
+	char tag[48];
+	int64_t time;
+	struct file_body *file; /* NULL: none */
+};
 
 /* One of the two feeds, shared by the threads. */
 static struct kept {
 	const char *format, *type;
 	pthread_mutex_t mutex;
-	pthread_cond_t written;
-	bool writing;
-	char tag[48]; /* of what is in the file */
-	int64_t time; /* when it was written */
-	struct file_body *file;
+	struct edition whole, growing;
 } kept[] = {
-    {"json", "application/json; charset=utf-8", PTHREAD_MUTEX_INITIALIZER,
-        PTHREAD_COND_INITIALIZER, false, "", 0, NULL},
-    {"xml", "application/xml; charset=utf-8", PTHREAD_MUTEX_INITIALIZER,
-        PTHREAD_COND_INITIALIZER, false, "", 0, NULL},
+    {.format = "json",
+        .type = "application/json; charset=utf-8",
+        .mutex = PTHREAD_MUTEX_INITIALIZER},
+    {.format = "xml",
+        .type = "application/xml; charset=utf-8",
+        .mutex = PTHREAD_MUTEX_INITIALIZER},
 };
 
 /* ----------------------------------------------------------------- version */
@@ -56,8 +60,10 @@ version_row(void *arg, int n, const char *const col[])
 	return version->failed ? shop_fail("out of memory") : 0;
 }
 
-/* A text that is another one after whatever changes the feed.  Sums with the
-   row's id as a weight, so that two changes do not make up for each other. */
+/* A text that is another one after whatever changes the feed, this program
+   included: the marks, which are random, and the stock, which leaves none. Each
+   variant's stock is made a number by which no two changes make up for each
+   other, but by chance.  It reads small rows only, and no product. */
 static int
 read_tag(struct visit *visit, char tag[48])
 {
@@ -67,16 +73,16 @@ read_tag(struct visit *visit, char tag[48])
 	char base64[32];
 	int result = -1;
 
+	text_add(&text, VERSION " ");
 	text_add(&text, settings->url);
 	text_add(&text, visit->shop->currency);
 	if (db_run(visit->shop->db, version_row, &text,
-	        "SELECT COUNT(*), SUM(changed_at), SUM(published), "
-	        "MAX(changed_at) FROM product") < 0 ||
+	        "SELECT COUNT(*), SUM(mark % 1099511627776), "
+	        "SUM(mark / 1099511627776) FROM shelf_mark") < 0 ||
 	    db_run(visit->shop->db, version_row, &text,
-	        "SELECT COUNT(*), MAX(id), "
-	        "SUM((id % 65521) * (stock % 65521)), "
-	        "SUM((id % 65521) * (price % 1000003)), SUM((id % 65521) * oversell) "
-	        "FROM variant") < 0)
+	        "SELECT COUNT(*), SUM(x * x % 2147483647 + stock % 1000003) "
+	        "FROM (SELECT (id % 32749) * 65521 + stock % 65521 AS x, "
+	        "stock FROM variant) AS stocks") < 0)
 		goto out;
 	crypto_generichash(hash, sizeof(hash), (const unsigned char *)text.data,
 	    text.length, NULL, 0);
@@ -115,80 +121,114 @@ version_tag(struct visit *visit, char tag[48])
 
 /* ----------------------------------------------------------------- writing */
 
+struct writing {
+	struct file_body *file;
+	file_body_more *more;
+	void *arg;
+};
+
 static int
 write_piece(void *arg, const char *data, size_t n)
 {
-	while (n > 0) {
-		ssize_t done = write(*(int *)arg, data, n);
+	const struct writing *w = arg;
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return -1;
-		data += done;
-		n -= (size_t)done;
+	if (file_body_write(w->file, data, n) != 0) {
+		shop_log_at(LOG_ERR, "feed: %s", shop_error());
+		return -1;
 	}
+	if (w->more != NULL)
+		w->more(w->arg);
 	return 0;
 }
 
-static struct file_body *
-write_feed(struct visit *visit, const char *format)
+/* What was growing takes its place, or is forgotten.  With the mutex held. */
+static void
+settle(struct kept *k)
 {
-	struct feed_counts counts;
-	int fd = scratch_file();
+	enum file_state state;
+	int64_t length;
 
-	if (fd < 0)
-		return NULL;
-	if (tracking_feed(visit->shop->settings, visit->shop->db,
-	        visit->shop->currency, format, write_piece, &fd,
-	        &counts) != 0) {
-		close(fd);
-		return NULL;
+	if (k->growing.file == NULL)
+		return;
+	state = file_body_state(k->growing.file, &length);
+	if (state == FILE_GROWS)
+		return;
+	if (state == FILE_WHOLE) {
+		file_body_free(k->whole.file);
+		k->whole = k->growing;
+	} else {
+		file_body_free(k->growing.file);
 	}
-	if (counts.left_out > 0)
+	k->growing.file = NULL;
+}
+
+static void
+tell_counts(const struct feed_counts *counts)
+{
+	int64_t all = counts->items + counts->left_out;
+
+	if (counts->left_out > 0)
 		shop_log_at(LOG_WARNING, "feed: %lld of %lld products left out",
-		    (long long)counts.left_out,
-		    (long long)counts.items + counts.left_out);
-	if (counts.bytes > FEED_MAX)
+		    (long long)counts->left_out, (long long)all);
+	if (counts->bytes > FEED_MAX)
 		shop_log_at(LOG_WARNING,
 		    "feed: %lld MB, and Klaviyo takes 100 at most: see "
 		    "KLAVIYO_CATALOG=api",
-		    (long long)(counts.bytes / 1000000));
-	return file_body_new(fd, lseek(fd, 0, SEEK_END));
+		    (long long)(counts->bytes / 1000000));
 }
 
-/* The feed of this version, or a former one while another thread writes it;
-   NULL with shop_error(). */
-static struct file_body *
-take_feed(struct visit *visit, struct kept *k, char tag[48], int64_t *time)
+/* A file_body_make: the thread's that asked for it first. */
+static void
+make_feed(void *make_arg, struct shop *shop, struct file_body *file,
+    file_body_more *more, void *arg)
 {
-	struct file_body *file = NULL;
+	struct writing w = {file, more, arg};
+	struct kept *k = make_arg;
+	struct feed_counts counts;
+	bool whole = tracking_feed(shop->settings, shop->db, shop->currency,
+	                 k->format, write_piece, &w, &counts) == 0;
 
+	if (whole)
+		tell_counts(&counts);
+	else
+		shop_log_at(LOG_ERR, "feed: cut off after %lld bytes: %s",
+		    (long long)counts.bytes, shop_error());
+	file_body_end(file, whole);
 	pthread_mutex_lock(&k->mutex);
-	while (k->writing && k->file == NULL)
-		pthread_cond_wait(&k->written, &k->mutex);
-	if (!k->writing && strcmp(k->tag, tag) != 0) {
-		k->writing = true;
-		pthread_mutex_unlock(&k->mutex);
-		file = write_feed(visit, k->format);
-		pthread_mutex_lock(&k->mutex);
-		k->writing = false;
-		if (file != NULL) {
-			file_body_free(k->file);
-			k->file = file;
-			memcpy(k->tag, tag, sizeof(k->tag));
-			k->time = visit->request->now;
-		}
-		pthread_cond_broadcast(&k->written);
-		if (file == NULL)
-			goto out;
-	}
-	file = file_body_share(k->file);
-	memcpy(tag, k->tag, sizeof(k->tag));
-	*time = k->time;
-out:
+	settle(k);
 	pthread_mutex_unlock(&k->mutex);
-	return file;
+}
+
+/* The edition of this tag; a former one, while another thread writes: it is
+   there at once, and no thread waits for it; else a new one, which the answer's
+   sender is to make.  For ${head} that is one that nobody makes. */
+static int
+take_edition(struct kept *k, bool head, struct edition *edition, bool *to_make)
+{
+	const struct edition *from = NULL;
+
+	*to_make = false;
+	pthread_mutex_lock(&k->mutex);
+	settle(k);
+	if (k->whole.file != NULL &&
+	    (k->growing.file != NULL ||
+	        strcmp(k->whole.tag, edition->tag) == 0))
+		from = &k->whole;
+	else if (k->growing.file != NULL)
+		from = &k->growing;
+	if (from != NULL) {
+		*edition = *from;
+		file_body_share(edition->file);
+	} else {
+		edition->file = file_body_new(scratch_file());
+		if (edition->file != NULL && !head) {
+			k->growing = *edition;
+			file_body_share(edition->file);
+			*to_make = true;
+		}
+	}
+	pthread_mutex_unlock(&k->mutex);
+	return edition->file != NULL ? 0 : -1;
 }
 
 /* ------------------------------------------------------------------ answer */
@@ -200,15 +240,14 @@ http_date(char text[40], int64_t seconds)
 }
 
 static bool
-not_modified(const struct request *request, const char *tag, int64_t time)
+not_since(const struct request *request, int64_t time)
 {
 	struct tm tm = {0};
 	const char *end;
 
 	/* Where both are given, the tag decides. */
-	if (*request->if_none_match != '\0')
-		return strstr(request->if_none_match, tag) != NULL;
-	if (*request->if_modified_since == '\0')
+	if (*request->if_none_match != '\0' ||
+	    *request->if_modified_since == '\0')
 		return false;
 	end = strptime(
 	    request->if_modified_since, "%a, %d %b %Y %H:%M:%S GMT", &tm);
@@ -237,29 +276,50 @@ feed_off(struct visit *visit)
 	return 0;
 }
 
+static void
+edition_headers(
+    struct visit *visit, const struct kept *k, const struct edition *edition)
+{
+	struct response *response = visit->response;
+	char date[40];
+
+	response_header(response, "Content-Type", k->type);
+	response_header(response, "ETag", edition->tag);
+	if (edition->file != NULL)
+		response_header(
+		    response, "Last-Modified", http_date(date, edition->time));
+	response_header(response, "Cache-Control",
+	    arena_printf(visit->arena, "public, max-age=%d", KEEP_SECONDS));
+}
+
 static int
 feed_page(struct visit *visit, struct kept *k)
 {
+	const struct request *request = visit->request;
 	struct response *response = visit->response;
-	struct file_body *file;
-	char tag[48], date[40];
-	int64_t time;
+	struct edition edition = {.time = request->now};
+	bool to_make;
 
 	if (strcmp(visit->shop->settings->catalog, "feed") != 0)
 		return feed_off(visit);
-	if (version_tag(visit, tag) != 0 ||
-	    (file = take_feed(visit, k, tag, &time)) == NULL)
+	if (version_tag(visit, edition.tag) != 0)
 		return -1;
-	response_header(response, "Content-Type", k->type);
-	response_header(response, "ETag", tag);
-	response_header(response, "Last-Modified", http_date(date, time));
-	response_header(response, "Cache-Control",
-	    arena_printf(visit->arena, "public, max-age=%d", KEEP_SECONDS));
-	if (not_modified(visit->request, tag, time)) {
+	if (strstr(request->if_none_match, edition.tag) != NULL) {
 		response->status = 304;
-		file_body_free(file);
-	} else {
-		response->file = file;
+		edition_headers(visit, k, &edition);
+		return 0;
+	}
+	if (take_edition(k, strcmp(request->method, "HEAD") == 0, &edition,
+	        &to_make) != 0)
+		return -1;
+	edition_headers(visit, k, &edition);
+	response->file = edition.file;
+	if (to_make) {
+		response->make = make_feed;
+		response->make_arg = k;
+	} else if (strstr(request->if_none_match, edition.tag) != NULL ||
+	           not_since(request, edition.time)) {
+		response->status = 304;
 	}
 	return 0;
 }

@@ -5,14 +5,11 @@
  * Promises: no header holds CR, LF, NUL or another control character, or has a
  * name that is no token: an answer with a refused header, or one that memory
  * ran out for, leaves as a bare 500 or 503 and never in part.  Content-Length
- * is always right; HEAD, 204 and 304 have no body.  A body may be a file, which
- * is never read into memory: the gateway sends it on behind the headers.
+ * is right, or not there while nobody knows it; HEAD, 204 and 304 have no body.
+ * A body may be a file, which is never read into memory: the gateway sends it on
+ * behind the headers.
  */
-#include <errno.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "storefront.h"
 
@@ -92,69 +89,6 @@ response_header(struct response *response, const char *name, const char *value)
 	text_add(&response->headers, "\r\n");
 }
 
-/* ------------------------------------------------------- a body in a file */
-
-struct file_body {
-	int fd;
-	int64_t length;
-	atomic_int users;
-};
-
-struct file_body *
-file_body_new(int fd, int64_t length)
-{
-	struct file_body *file = malloc(sizeof(*file));
-
-	if (file == NULL) {
-		close(fd);
-		shop_fail("out of memory");
-		return NULL;
-	}
-	file->fd = fd;
-	file->length = length;
-	atomic_init(&file->users, 1);
-	return file;
-}
-
-struct file_body *
-file_body_share(struct file_body *file)
-{
-	atomic_fetch_add(&file->users, 1);
-	return file;
-}
-
-void
-file_body_free(struct file_body *file)
-{
-	if (file == NULL || atomic_fetch_sub(&file->users, 1) > 1)
-		return;
-	close(file->fd);
-	free(file);
-}
-
-int64_t
-file_body_length(const struct file_body *file)
-{
-	return file->length;
-}
-
-long
-file_body_read(
-    const struct file_body *file, int64_t offset, char *buffer, size_t n)
-{
-	ssize_t got;
-
-	if (offset >= file->length)
-		return 0;
-	if ((int64_t)n > file->length - offset)
-		n = (size_t)(file->length - offset);
-	do
-		got = pread(file->fd, buffer, n, offset);
-	while (got < 0 && errno == EINTR);
-	/* Shorter than it was: not what was promised. */
-	return got > 0 ? got : -1;
-}
-
 /* ----------------------------------------------------------------- answering */
 
 void
@@ -162,6 +96,9 @@ response_free(struct response *response)
 {
 	text_free(&response->headers);
 	text_free(&response->body);
+	/* It was to be written, and will not be. */
+	if (response->make != NULL)
+		file_body_end(response->file, false);
 	file_body_free(response->file);
 	*response = (struct response){.status = 0};
 }
@@ -203,8 +140,12 @@ response_cgi(const struct response *response, bool head, struct text *out)
 		return;
 	}
 	if (response->file != NULL) {
-		text_printf(out, "Content-Length: %lld\r\n\r\n",
-		    (long long)file_body_length(response->file));
+		int64_t length;
+
+		if (file_body_state(response->file, &length) == FILE_WHOLE)
+			text_printf(out, "Content-Length: %lld\r\n",
+			    (long long)length);
+		text_add(out, "\r\n");
 		return;
 	}
 	if (response->pieces > 0) {

@@ -1,5 +1,5 @@
 /*
- * serve.h - what serve.c, gateway.c and listen.c say to each other.
+ * serve.h - what serve.c, gateway.c, records.c and listen.c say to each other.
  */
 #ifndef STOREFRONT_SERVE_H
 #define STOREFRONT_SERVE_H
@@ -11,10 +11,30 @@
 
 /* -------------------------------------------------- gateway.c: a request */
 
+#define PEER_SECONDS 3 /* that a peer may be silent for */
+
+/* An answer, to be sent and then freed by gateway.c. */
+struct answer {
+	struct arena *arena; /* of its request */
+	struct text out;
+	/* To send behind it, if there is any: a file, which perhaps is to be
+	 * made, or others' memory. */
+	struct file_body *file;
+	file_body_make *make;
+	void *make_arg;
+	struct slice slice[1 + PIECES_MAX]; /* the first is ${out} */
+	size_t slices;
+};
 /* Answers the one request of the environment; returns the exit code. */
 int cgi_serve(const struct settings *settings);
 /* Answers the one request of a FastCGI connection, and closes it. */
 void connection_serve(struct shop *shop, int fd);
+
+/* --------------------------------------------- records.c: FastCGI's answers */
+
+/* Sends the answer of the request ${id} on ${fd}; makes its file, if that is to
+ * be made. */
+void records_answer(struct shop *shop, int fd, int id, struct answer *a);
 
 /* ------------------------------------ confine.c: what is still allowed */
 

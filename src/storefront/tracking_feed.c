@@ -3,7 +3,7 @@
  *
  * Promises: an item's id is the ProductID of the events; a product that may not
  * be in a feed (no picture, say) is left out, logged and counted, and never
- * stops the others.
+ * stops the others; what is cut off half way is neither JSON nor XML.
  *
  * A product that is out of stock is kept out of recommendations
  * (inventory_policy 1) unless it is sold without stock (2).
@@ -18,6 +18,7 @@ struct writing {
 	feed_write *write;
 	void *arg;
 	int64_t bytes;
+	bool over; /* it failed: what is left of it is not written */
 };
 
 static int
@@ -25,6 +26,8 @@ write_on(void *arg, const char *data, size_t n)
 {
 	struct writing *w = arg;
 
+	if (w->over)
+		return -1;
 	w->bytes += (int64_t)n;
 	return w->write(w->arg, data, n);
 }
@@ -91,7 +94,7 @@ tracking_feed_product(const struct settings *settings, struct db *db,
     const char *currency, const char *format, const char *id,
     feed_write *write, void *arg, struct feed_counts *counts)
 {
-	struct writing w = {write, arg, 0};
+	struct writing w = {.write = write, .arg = arg};
 	char *products = NULL;
 	struct feeding f = {settings, currency, NULL,
 	    klaviyo_feed_new(strcmp(format, "xml") == 0 ? KLAVIYO_FEED_XML
@@ -111,6 +114,8 @@ tracking_feed_product(const struct settings *settings, struct db *db,
 		result = catalog_each(db, add_product, &f);
 	}
 	free(products);
+	/* Without its end: half a feed must not look like one. */
+	w.over = result != 0;
 	counts->items = klaviyo_feed_end(f.feed);
 	counts->bytes = w.bytes;
 	if (result == 0 && counts->items < 0)

@@ -37,6 +37,31 @@ struct request {
 	bool passed_on;         /* a proxy says that it asks for another */
 	int64_t now;
 };
+/* file_body.c: a body in a file, which answers may share, and which grows until
+ * its writer says that it is whole, or cut off. */
+struct file_body;
+struct shop;
+enum file_state { FILE_GROWS, FILE_WHOLE, FILE_CUT };
+/* Takes ${fd}; -1: NULL, and shop_error() stays.  Freed by the last of its
+ * users. */
+struct file_body *file_body_new(int fd);
+struct file_body *file_body_share(struct file_body *file);
+void file_body_free(struct file_body *file);
+/* For its writer: one thread. */
+int file_body_write(struct file_body *file, const char *data, size_t n);
+void file_body_end(struct file_body *file, bool whole);
+/* What it is now, and how much is there. */
+enum file_state file_body_state(struct file_body *file, int64_t *length);
+/* Up to ${n} bytes at ${offset}, which are waited for; 0 at the end, -1 if it was
+ * cut off, or cannot be read. */
+long file_body_read(
+    struct file_body *file, int64_t offset, char *buffer, size_t n);
+/* Writes ${file} to its end, whatever that is, and calls ${more} now and then
+ * when there is more of it; NULL: nobody cares. */
+typedef void file_body_more(void *arg);
+typedef void file_body_make(void *make_arg, struct shop *shop,
+    struct file_body *file, file_body_more *more, void *arg);
+
 struct response {
 	int status;          /* 0 until set; 200 if it stays so */
 	struct text headers; /* "Name: value\r\n".. without Status */
@@ -44,6 +69,10 @@ struct response {
 	bool bad;            /* a header was refused: answer 500 */
 	bool no_referrer;    /* its address goes nowhere */
 	struct file_body *file; /* the body instead, or NULL; freed with it */
+	/* Who sends the answer writes that by this, once; NULL: it is written,
+	 * or another thread is at it. */
+	file_body_make *make;
+	void *make_arg;
 	/* The body instead, if there are any: others' memory. */
 	struct slice {
 		const char *data;
@@ -51,14 +80,6 @@ struct response {
 	} piece[PIECES_MAX];
 	size_t pieces;
 };
-/* A body in a file, which answers may share; freed by the last of them. */
-struct file_body *file_body_new(int fd, int64_t length); /* takes fd */
-struct file_body *file_body_share(struct file_body *file);
-void file_body_free(struct file_body *file);
-int64_t file_body_length(const struct file_body *file);
-/* Up to ${n} bytes at ${offset}; 0 at the end, -1 on failure. */
-long file_body_read(
-    const struct file_body *file, int64_t offset, char *buffer, size_t n);
 /* The value of a field; NULL if it is not there. */
 const char *field(const struct fields *fields, const char *name);
 /* The value of a cookie, "" if it is not there or is there twice. */

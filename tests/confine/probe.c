@@ -394,6 +394,10 @@ ask(const char *path)
 	shop_after(&shop);
 	response_cgi(&response, false, &out);
 	status = response.status != 0 ? response.status : 200;
+	if (response.make != NULL)
+		response.make(response.make_arg, &shop, response.file, NULL,
+		    NULL);
+	response.make = NULL;
 	if (response.file != NULL &&
 	    file_body_read(response.file, 0, piece, sizeof(piece)) < 1)
 		status = 0;

@@ -1,7 +1,7 @@
 /*
  * fastcgi.c - fuzzes the FastCGI stream itself, from the accepted connection to
- * the answer (gateway.c over libfcgi): the input is every byte that the peer
- * sends before it says no more.
+ * the answer (gateway.c over libfcgi, records.c): the input is every byte that
+ * the peer sends before it says no more.
  *
  * Must hold: what is answered is whole FastCGI records, of a well-formed head;
  * the connection is closed, and no descriptor stays open.
@@ -77,7 +77,10 @@ keep_feed(const char *path)
 
 	shop_handle(&kit_shop, &request, &response);
 	shop_after(&kit_shop);
-	must(response.file != NULL);
+	must(response.file != NULL && response.make != NULL);
+	response.make(
+	    response.make_arg, &kit_shop, response.file, NULL, NULL);
+	response.make = NULL;
 	response_free(&response);
 	arena_free(arena);
 }

@@ -264,6 +264,10 @@ serve_one(struct given *given)
 	check_answer(
 	    &out, status == 0 && strcmp(request.path, "/readyz") == 0);
 	text_free(&out);
+	if (response.make != NULL)
+		response.make(response.make_arg, &kit_shop, response.file, NULL,
+		    NULL);
+	response.make = NULL;
 	response_free(&response);
 	shop_after(&kit_shop);
 	arena_free(arena);

@@ -129,6 +129,9 @@ class Connection:
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
         answer = Answer(int(head[9:12]), head + b"\r\n", body)
+        if answer.header("transfer-encoding") == "chunked":
+            answer.body = self.chunks(body)
+            return answer
         length = answer.header("content-length")
         if not length and answer.status != 304:
             raise Wrong(f"an answer without a length: {head!r}")
@@ -143,6 +146,27 @@ class Connection:
             left -= len(more)
         answer.body = b"".join(pieces)
         return answer
+
+    def chunks(self, data):
+        """A body in chunks, of which ${data} was read: a feed."""
+        def take(n):
+            nonlocal data
+            while len(data) < n:
+                more = self.socket.recv(262144)
+                if not more:
+                    raise Wrong(f"a body ends early, with {data[-80:]!r}")
+                data += more
+            taken, data = data[:n], data[n:]
+            return taken
+        pieces = []
+        while True:
+            line = take(1)
+            while not line.endswith(b"\r\n"):
+                line += take(1)
+            piece = take(int(line, 16) + 2)
+            if len(piece) == 2:
+                return b"".join(pieces)
+            pieces.append(piece[:-2])
 
     def ask(self, what, path, *fine, fields=None, **headers):
         """One request; its answer, whose status is one of ${fine}."""

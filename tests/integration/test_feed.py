@@ -92,13 +92,19 @@ def test_into_a_file(shop):
     assert shop.run("feed", check=False).returncode == 2
 
 
-def test_many_products_and_flat_memory(shop):
+def many(shop, count, words=1):
+    """A catalogue of so many products: its file."""
+    return shop.write(
+        "many.csv", "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,"
+        "Variant SKU,Variant Price,Image Src\n" + "".join(
+            f"p-{i},Product {i},{'Words ' * words},V,T,,TRUE,S{i},"
+            f"{i % 90 + 1}.50,https://x.example/{i}.png\n"
+            for i in range(count)))
+
+
+def test_many_products(shop):
     """A batch after the other: all of them, once, whatever their ids."""
-    path = shop.write("many.csv", "Handle,Title,Body (HTML),Vendor,Type,Tags,"
-                      "Published,Variant SKU,Variant Price,Image Src\n"
-                      + "".join(f"p-{i},Product {i},Text,V,T,,TRUE,S{i},"
-                                f"{i % 90 + 1}.50,https://x.example/{i}.png\n"
-                                for i in range(2600)))
+    path = many(shop, 2600)
     shop.run("init", "--catalog", path)
     items = json.loads(shop.run("feed", "json").stdout)
     links = [item["link"].rsplit("/", 1)[1] for item in items]
@@ -108,25 +114,30 @@ def test_many_products_and_flat_memory(shop):
 
 # ------------------------------------------------------------------ the route
 
-@pytest.mark.parametrize("way", ["nginx", "apache-cgi"])
+@pytest.mark.parametrize("way", ["nginx", "apache", "apache-cgi"])
 def test_served(way):
     with Shop(way) as shop:
         for path, kind in ((JSON, "json"), (XML, "xml")):
-            reply = shop.get(path)
-            assert reply.status == 200
-            assert reply.header("Content-Type").startswith(
-                "application/" + kind)
-            assert reply.body.decode() == shop.run("feed", kind).stdout
-            assert int(reply.header("Content-Length")) == len(reply.body)
-            assert "public" in reply.header("Cache-Control")
-            assert not reply.all("Set-Cookie")
+            for time in (1, 2):
+                reply = shop.get(path)
+                assert reply.status == 200
+                assert reply.header("Content-Type").startswith(
+                    "application/" + kind)
+                assert reply.body.decode() == shop.run("feed", kind).stdout
+                # Not told is the length of what is still being written; nginx
+                # keeps what it was told.
+                length = reply.header("Content-Length")
+                assert length == (str(len(reply.body)) if way == "apache-cgi"
+                                  or way == "apache" and time == 2 else "")
+                assert "public" in reply.header("Cache-Control")
+                assert not reply.all("Set-Cookie")
             head = shop.request("HEAD", path)
             assert head.status == 200 and head.body == b""
             assert head.header("ETag") == reply.header("ETag")
 
 
 def test_not_modified_and_never_stale():
-    with Shop("nginx") as shop:
+    with Shop("apache") as shop:
         first = shop.get(JSON)
         tag, date = first.header("ETag"), first.header("Last-Modified")
         for headers in ({"If-None-Match": tag}, {"If-Modified-Since": date}):
@@ -152,12 +163,35 @@ def test_not_modified_and_never_stale():
         fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
         checkout(visitor)
         changed("an order took from the stock")
-        execute(shop, "UPDATE product SET title = 'Other', "
-                "changed_at = changed_at + 1 WHERE handle = 'moby-dick'")
-        assert b'"Other"' in changed("a title")
+        last, other = (id for id, in rows(
+            shop, "SELECT id FROM variant ORDER BY id DESC LIMIT 2"))
+        for by, id in ((-1, other), (1, last), (65521, last)):
+            execute(shop, f"UPDATE variant SET stock = stock + {by} "
+                    f"WHERE id = {id}")
+            changed(f"{by} in stock")
+        # By weights of the ids, these two would be nothing together.
+        execute(shop, f"UPDATE variant SET stock = stock + CASE WHEN id = "
+                f"{last} THEN {other} ELSE -{last} END "
+                f"WHERE id IN ({last}, {other})")
+        changed("two stocks at once")
+        for what, value in (("title", "Other"), ("body", "Another text"),
+                            ("image", "https://x.example/other.png"),
+                            ("handle", "moby-dick-2"), ("handle", "moby-dick")):
+            execute(shop, f"UPDATE product SET {what} = ? "
+                    "WHERE handle IN ('moby-dick', 'moby-dick-2')", value)
+            assert value.encode() in changed(what), what
+        execute(shop, "UPDATE product_category SET name = 'Elsewhere' WHERE "
+                "product = (SELECT id FROM product WHERE handle = 'moby-dick')")
+        assert b'"Elsewhere"' in changed("a category")
+        execute(shop, "UPDATE variant SET oversell = 1 - oversell WHERE "
+                "product = (SELECT id FROM product WHERE handle = 'moby-dick')")
+        changed("what is sold without stock")
         execute(shop, "UPDATE product SET published = 0 "
                 "WHERE handle = 'moby-dick'")
         assert b'"Other"' not in changed("a product that is gone")
+        # And by nothing else, nor is the catalogue written anew for it.
+        execute(shop, "UPDATE product SET changed_at = changed_at + 1")
+        fill_cart(shop.visitor(), shop, [("WINNIEPOOH", 1)])
         assert shop.get(JSON, {"If-None-Match": tag}).status == 304
 
 
@@ -171,15 +205,10 @@ def resident(pid):
 def grown(count):
     """By how much the peak of the web process grows when a catalogue of so
     many products is fetched by several at once, and how long the feed is."""
-    with Shop("nginx") as shop:
+    # Not nginx, which would fetch it once.
+    with Shop("apache") as shop:
         assert shop.get(JSON).status == 200
-        path = shop.write(
-            "many.csv", "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,"
-            "Variant SKU,Variant Price,Image Src\n" + "".join(
-                f"p-{i},Product {i},{'Words ' * 80},V,T,,TRUE,S{i},"
-                f"{i % 90 + 1}.50,https://x.example/{i}.png\n"
-                for i in range(count)))
-        shop.run("init", "--catalog", path)
+        shop.run("init", "--catalog", many(shop, count, 80))
         pid = shop.programs["storefront"].pid
         before = resident(pid)
         assert shop.get(JSON).status == 200

@@ -2,6 +2,7 @@
 dpkg into a root of their own, where the programs run: a shop behind nginx with
 the site that the package brings, an order that arrives in the sandbox."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -212,7 +213,9 @@ class Packaged(Shop):
                          ("unix:/run/storefront/storefront.sock",
                           self.env["STOREFRONT_LISTEN"]),
                          ("/var/log/nginx/", self.dir + "/"),
-                         ("/var/lib/nginx/", self.dir + "/cache-")):
+                         ("/var/lib/nginx/storefront ", self.dir + "/pages "),
+                         ("/var/lib/nginx/storefront-feeds ",
+                          self.dir + "/feeds ")):
             assert site.count(old) == 1, old
             site = site.replace(old, new)
         self.write("storefront", site)
@@ -230,6 +233,8 @@ def test_a_shop_of_the_packages(root, monkeypatch):
         assert shop.storefront()[0] == root + "/usr/bin/storefront"
         page = shop.get("/")
         assert page.status == 200
+        feed = shop.get("/feed/catalog.json")
+        assert json.loads(feed.body) and os.listdir(shop.path("feeds"))
         css = re.search(r'href="(/shop\.css[^"]*)"', page.text)[1]
         assert "text/css" in shop.get(css).header("Content-Type")
         visitor = shop.visitor()
