@@ -12,7 +12,7 @@ of a COMMIT, or falls silent.
     proxy.trapped.is_set()    # has it been met?
     proxy.open = False        # whoever connects is turned away
     proxy.flows.clear()       # nothing is passed on, and nobody is told
-    proxy.held.is_set()       # has somebody asked since, to wait in vain?
+    proxy.held.is_set()       # does somebody wait for an answer, in vain?
 
 Knows of the protocol only that a statement's words stand in the stream, the
 first time that it is used on a connection; COMMIT's always, ended by NUL.
@@ -94,13 +94,17 @@ class Connection:
                 if kind:
                     self.lose(kind, data)
                     return
-                if not self.proxy.flows.is_set():
-                    self.proxy.held.set()
-                    self.proxy.flows.wait()
+                self.flow()
                 self.server.sendall(data)
         except OSError:
             pass
         self.cut()
+
+    def flow(self):
+        """Waits with a question, or with the answer to one, for better days."""
+        if not self.proxy.flows.is_set():
+            self.proxy.held.set()
+            self.proxy.flows.wait()
 
     def words_in(self, data):
         return self.proxy.kind and self.proxy.words in data
@@ -124,7 +128,7 @@ class Connection:
                 if self.muted:
                     self.answered.set()
                 else:
-                    self.proxy.flows.wait()
+                    self.flow()
                     self.client.sendall(data)
         except OSError:
             pass
