@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 import fcgi
-from harness import Shop, Visitor, wait_for
+from harness import Shop, Visitor, answers, wait_for
 from shop_kit import add, checkout, fill_cart, order_of, rows
 from test_status import Desk
 
@@ -229,8 +229,8 @@ def test_a_page_that_fails_names_its_request():
 def test_levels(level, there, missing):
     with Shop(serve=False, env={"STOREFRONT_LOG_LEVEL": level}) as shop:
         shop.spawn("storefront", shop.storefront("serve"),
-                   lambda: os.path.exists(shop.socket))
-        wait_for(lambda: ask(shop) == 200, "an answer")
+                   lambda: answers(shop.fcgi))
+        assert ask(shop) == 200
         assert ask(shop, "/products/winnie-the-pooh") == 200
         assert ask(shop, "/tell-nobody") == 404
         item = rows(shop, "SELECT id FROM variant WHERE sku = 'PENCIL-HB'")
