@@ -115,10 +115,10 @@ def test_what_klaviyo_does_not_take_is_found_by_name(engine):
             shop, "SELECT 1 FROM klaviyo_outbox WHERE due_at IS NULL AND "
             "sent_at IS NULL")) == 2, "two dead letters")
         entry, = recorded(shop)[order]
-        assert lines(
+        wait_for(lambda: lines(
             shop, "worker", f"storefront: warning: worker: Placed Order/{order}"
             f" refused: HTTP 400, attempt 1, Klaviyo's request "
-            f"{entry['request_id']} (request {NAME})")
+            f"{entry['request_id']} (request {NAME})"), "the worker's line")
         listed = shop.run("outbox", "list", "dead").stdout
         assert listed.count(f"of request {NAME}\n") == 2
         page = Desk(shop).page()
