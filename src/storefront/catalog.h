@@ -17,8 +17,8 @@ struct into {
 
 /*
  * A product of a row: id, handle, title, body, vendor, image, image_alt, mark; and
- * in a list: lowest and highest price, the cheapest's compare_at, in stock, and
- * the first variant's id, name, sku, price, compare_at, stock, oversell.
+ * in a list: lowest and highest price, the cheapest's compare_at, in stock.  One of
+ * a list that has no variant is left out.
  */
 db_row catalog_product_row;
 int catalog_categories(

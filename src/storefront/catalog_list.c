@@ -3,7 +3,9 @@
  *
  * Promises: only published products, here and in every count; a list costs a
  * fixed number of statements and one for each product shown (its categories);
- * the same literal SQL for every engine.
+ * the same literal SQL for every engine.  But for a search, which reads the
+ * text of every product, no statement takes longer in a larger shop; a later
+ * page of a collection passes over the rows of those before it, in an index.
  *
  * Searching: product.search is folded text, its first line the title's words,
  * each between tabs, so that LIKE finds a word of the title as a whole.  Every
@@ -16,6 +18,19 @@
 
 #define SEARCH_MAX 200 /* bytes */
 #define WORDS_MAX 8
+
+/* Products as a list has them, of the rows f that follow, of ids. */
+#define CARDS                                                                  \
+	"SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "          \
+	"p.image_alt, "                                                        \
+	"(SELECT mark FROM shelf_mark WHERE product = p.id), "                 \
+	"(SELECT MIN(price) FROM variant WHERE product = p.id), "              \
+	"(SELECT MAX(price) FROM variant WHERE product = p.id), "              \
+	"(SELECT compare_at FROM variant WHERE product = p.id "                \
+	"ORDER BY price, position, id LIMIT 1), "                              \
+	"(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "                     \
+	"THEN 1 ELSE 0 END) FROM variant WHERE product = p.id) FROM "
+#define OF_CARDS "JOIN product p ON p.id = f.id "
 
 static int
 total_row(void *arg, int n, const char *const col[])
@@ -63,8 +78,6 @@ split(struct arena *arena, const char *search, struct patterns *patterns)
 
 	for (int i = 0; i < WORDS_MAX; i++)
 		patterns->any[i] = patterns->title[i] = "%";
-	if (search == NULL)
-		return;
 	length = strlen(search);
 	if (length > SEARCH_MAX) { /* cut between two characters */
 		length = SEARCH_MAX;
@@ -85,24 +98,16 @@ split(struct arena *arena, const char *search, struct patterns *patterns)
 	}
 }
 
+/* ---------------------------------------------------------------- searches */
+
 /* The ids of a page first: the rest is fetched for these alone. */
 static int
-page(struct db *db, struct into *into, const char *slug,
+matches(struct db *db, struct into *into, const char *slug,
     const struct patterns *p, int offset, int limit)
 {
 	return db_run(db, catalog_product_row, into,
-	           "SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "
-	           "p.image_alt, "
-	           "(SELECT mark FROM shelf_mark WHERE product = p.id), "
-	           "(SELECT MIN(price) FROM variant WHERE product = p.id), "
-	           "(SELECT MAX(price) FROM variant WHERE product = p.id), "
-	           "(SELECT compare_at FROM variant WHERE product = p.id "
-	           "ORDER BY price, position, id LIMIT 1), "
-	           "(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "
-	           "THEN 1 ELSE 0 END) FROM variant WHERE product = p.id), "
-	           "v.id, v.name, v.sku, v.price, v.compare_at, v.stock, "
-	           "v.oversell "
-	           "FROM (SELECT id, position, CASE WHEN $2 = '%' OR ("
+	           CARDS
+	           "(SELECT id, position, CASE WHEN ("
 	           "search LIKE $10 ESCAPE '!' AND "
 	           "search LIKE $11 ESCAPE '!' AND "
 	           "search LIKE $12 ESCAPE '!' AND "
@@ -113,22 +118,18 @@ page(struct db *db, struct into *into, const char *slug,
 	           "search LIKE $17 ESCAPE '!') "
 	           "THEN 0 ELSE 1 END AS rank FROM product "
 	           "WHERE published = 1 AND ($1 = '' OR id IN ("
-	           "SELECT product FROM product_category WHERE slug = $1)) AND "
-	           "($2 = '%' OR ("
-	           "search LIKE $2 ESCAPE '!' AND "
+	           "SELECT product FROM collection_product WHERE slug = $1)) "
+	           "AND search LIKE $2 ESCAPE '!' AND "
 	           "search LIKE $3 ESCAPE '!' AND "
 	           "search LIKE $4 ESCAPE '!' AND "
 	           "search LIKE $5 ESCAPE '!' AND "
 	           "search LIKE $6 ESCAPE '!' AND "
 	           "search LIKE $7 ESCAPE '!' AND "
 	           "search LIKE $8 ESCAPE '!' AND "
-	           "search LIKE $9 ESCAPE '!')) "
+	           "search LIKE $9 ESCAPE '!' "
 	           "ORDER BY rank, position, id "
-	           "LIMIT CAST($18 AS BIGINT) OFFSET CAST($19 AS BIGINT)) f "
-	           "JOIN product p ON p.id = f.id "
-	           "JOIN variant v ON v.id = (SELECT id FROM variant "
-	           "WHERE product = p.id ORDER BY position, id LIMIT 1) "
-	           "ORDER BY f.rank, f.position, f.id",
+	           "LIMIT CAST($18 AS BIGINT) OFFSET CAST($19 AS BIGINT)) "
+	           "f " OF_CARDS "ORDER BY f.rank, f.position, f.id",
 	           slug, p->any[0], p->any[1], p->any[2], p->any[3], p->any[4],
 	           p->any[5], p->any[6], p->any[7], p->title[0], p->title[1],
 	           p->title[2], p->title[3], p->title[4], p->title[5],
@@ -138,26 +139,88 @@ page(struct db *db, struct into *into, const char *slug,
 }
 
 static int
-count(struct db *db, struct into *into, const char *slug,
+count_matches(struct db *db, struct into *into, const char *slug,
     const struct patterns *p)
 {
 	return db_run(db, total_row, into,
 	           "SELECT COUNT(*) FROM product "
 	           "WHERE published = 1 AND ($1 = '' OR id IN ("
-	           "SELECT product FROM product_category WHERE slug = $1)) AND "
-	           "($2 = '%' OR ("
-	           "search LIKE $2 ESCAPE '!' AND "
+	           "SELECT product FROM collection_product WHERE slug = $1)) "
+	           "AND search LIKE $2 ESCAPE '!' AND "
 	           "search LIKE $3 ESCAPE '!' AND "
 	           "search LIKE $4 ESCAPE '!' AND "
 	           "search LIKE $5 ESCAPE '!' AND "
 	           "search LIKE $6 ESCAPE '!' AND "
 	           "search LIKE $7 ESCAPE '!' AND "
 	           "search LIKE $8 ESCAPE '!' AND "
-	           "search LIKE $9 ESCAPE '!'))",
+	           "search LIKE $9 ESCAPE '!'",
 	           slug, p->any[0], p->any[1], p->any[2], p->any[3], p->any[4],
 	           p->any[5], p->any[6], p->any[7]) < 0
 	           ? -1
 	           : 0;
+}
+
+static int
+find(struct db *db, struct into *into, const char *slug, const char *search,
+    int offset, int limit)
+{
+	struct patterns patterns = {0};
+
+	split(into->arena, search, &patterns);
+	if (arena_failed(into->arena))
+		return -1;
+	if (patterns.none)
+		return 0;
+	return count_matches(db, into, slug, &patterns) != 0 ||
+	               matches(db, into, slug, &patterns, offset, limit) != 0
+	           ? -1
+	           : 0;
+}
+
+/* ----------------------------------------------------------------- shelves */
+
+static int
+of_collection(
+    struct db *db, struct into *into, const char *slug, int offset, int limit)
+{
+	if (db_run(db, total_row, into,
+	        "SELECT products FROM collection "
+	        "WHERE slug = $1",
+	        slug) < 0)
+		return -1;
+	return db_run(db, catalog_product_row, into,
+	           CARDS "(SELECT product AS id, position "
+	                 "FROM collection_product WHERE slug = $1 "
+	                 "ORDER BY position, product "
+	                 "LIMIT CAST($2 AS BIGINT) "
+	                 "OFFSET CAST($3 AS BIGINT)) f " OF_CARDS
+	                 "ORDER BY f.position, f.id",
+	           slug, NUM(limit), NUM(offset)) < 0
+	           ? -1
+	           : 0;
+}
+
+static int
+of_shop(struct db *db, struct into *into, int offset, int limit)
+{
+	return db_run(db, catalog_product_row, into,
+	           CARDS "(SELECT id, position FROM product "
+	                 "WHERE published = 1 ORDER BY position, id "
+	                 "LIMIT CAST($1 AS BIGINT) OFFSET CAST($2 AS BIGINT)) "
+	                 "f " OF_CARDS "ORDER BY f.position, f.id",
+	           NUM(limit), NUM(offset)) < 0
+	           ? -1
+	           : 0;
+}
+
+static int64_t
+length_of(const struct product *list)
+{
+	int64_t n = 0;
+
+	for (; list != NULL; list = list->next)
+		n++;
+	return n;
 }
 
 int
@@ -165,30 +228,30 @@ catalog_list(struct db *db, struct arena *arena, const char *slug,
     const char *search, int offset, int limit, struct listing *listing)
 {
 	struct into into = {.arena = arena, .products = &listing->products};
-	struct patterns patterns = {0};
+	int result;
 
 	*listing = (struct listing){0};
 	/* No collection has the slug "". */
-	if (slug != NULL && *slug == '\0')
+	if ((slug != NULL && *slug == '\0') || limit < 0 || offset < 0)
 		return 0;
-	split(arena, search, &patterns);
-	if (arena_failed(arena))
-		return -1;
-	if (patterns.none || limit < 0 || offset < 0)
-		return 0;
-	slug = slug == NULL ? "" : slug;
-	if (count(db, &into, slug, &patterns) != 0 ||
-	    page(db, &into, slug, &patterns, offset, limit) != 0)
-		return -1;
-	listing->total = into.total;
-	for (struct product *p = listing->products; p != NULL; p = p->next)
-		if (catalog_categories(db, arena, p) != 0)
-			return -1;
-	return 0;
+	if (search != NULL)
+		result = find(
+		    db, &into, slug != NULL ? slug : "", search, offset, limit);
+	else if (slug != NULL)
+		result = of_collection(db, &into, slug, offset, limit);
+	else
+		result = of_shop(db, &into, offset, limit);
+	listing->total = search == NULL && slug == NULL
+	                     ? length_of(listing->products)
+	                     : into.total;
+	return result;
 }
 
-/* Those that share most categories first; among equals the ones after this
- * product, so that not every page shows the same. */
+/* A walk from the product along each of its collections, by the index's order,
+ * as far as goods.h says: so it costs the same in a collection of twenty and of
+ * a million, and where all have one position, too (SQLite does not look up a
+ * pair that is not constant).  In how many of them each that was met stands is
+ * asked by key. */
 int
 catalog_related(struct db *db, struct arena *arena, const char *product_id,
     int limit, struct listing *listing)
@@ -197,39 +260,41 @@ catalog_related(struct db *db, struct arena *arena, const char *product_id,
 
 	*listing = (struct listing){0};
 	if (db_run(db, catalog_product_row, &into,
-	        "SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "
-	        "p.image_alt, "
-	        "(SELECT mark FROM shelf_mark WHERE product = p.id), "
-	        "(SELECT MIN(price) FROM variant WHERE product = p.id), "
-	        "(SELECT MAX(price) FROM variant WHERE product = p.id), "
-	        "(SELECT compare_at FROM variant WHERE product = p.id "
-	        "ORDER BY price, position, id LIMIT 1), "
-	        "(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "
-	        "THEN 1 ELSE 0 END) FROM variant WHERE product = p.id), "
-	        "v.id, v.name, v.sku, v.price, v.compare_at, v.stock, "
-	        "v.oversell "
-	        "FROM (SELECT q.id AS id, q.position AS position, "
-	        "COUNT(*) AS shared, CASE WHEN q.position > this.position "
+	        "WITH RECURSIVE mine AS ("
+	        "SELECT c.slug AS slug, c.position AS position, "
+	        "c.product AS product FROM product_category o "
+	        "JOIN collection_product c "
+	        "ON c.product = o.product AND c.slug = o.slug "
+	        "WHERE o.product = $1 ORDER BY o.position, o.slug LIMIT 8), "
+	        "walk AS (SELECT slug, position, product, 0 AS step FROM mine "
+	        "UNION ALL "
+	        "SELECT n.slug, n.position, n.product, w.step + 1 "
+	        "FROM walk w CROSS JOIN collection_product n "
+	        "WHERE w.step < 12 AND n.product <> $1 AND n.slug = w.slug "
+	        "AND n.product = COALESCE("
+	        "(SELECT a.product FROM collection_product a "
+	        "WHERE a.slug = w.slug AND a.position = w.position "
+	        "AND a.product > w.product ORDER BY a.product LIMIT 1), "
+	        "(SELECT b.product FROM collection_product b "
+	        "WHERE b.slug = w.slug AND b.position > w.position "
+	        "ORDER BY b.position, b.product LIMIT 1), "
+	        "(SELECT c.product FROM collection_product c "
+	        "WHERE c.slug = w.slug "
+	        "ORDER BY c.position, c.product LIMIT 1))) " CARDS
+	        "(SELECT k.product AS id, k.position AS position, "
+	        "(SELECT COUNT(*) FROM mine m CROSS JOIN collection_product s "
+	        "WHERE s.product = k.product AND s.slug = m.slug) AS shared, "
+	        "CASE WHEN (k.position, k.product) > (t.position, t.product) "
 	        "THEN 0 ELSE 1 END AS wrapped "
-	        "FROM product this "
-	        "JOIN product_category mine ON mine.product = this.id "
-	        "JOIN product_category o ON o.slug = mine.slug "
-	        "JOIN product q ON q.id = o.product "
-	        "WHERE this.id = $1 AND q.id <> $1 AND q.published = 1 "
-	        "GROUP BY q.id, q.position, this.position "
-	        "ORDER BY shared DESC, wrapped, q.position, q.id "
-	        "LIMIT CAST($2 AS BIGINT)) f "
-	        "JOIN product p ON p.id = f.id "
-	        "JOIN variant v ON v.id = (SELECT id FROM variant "
-	        "WHERE product = p.id ORDER BY position, id LIMIT 1) "
+	        "FROM (SELECT DISTINCT product, position FROM walk "
+	        "WHERE step > 0) k CROSS JOIN "
+	        "(SELECT position, product FROM mine LIMIT 1) t "
+	        "ORDER BY shared DESC, wrapped, k.position, k.product "
+	        "LIMIT CAST($2 AS BIGINT)) f " OF_CARDS
 	        "ORDER BY f.shared DESC, f.wrapped, f.position, f.id",
 	        product_id, NUM(limit < 0 ? 0 : limit)) < 0)
 		return -1;
-	for (struct product *p = listing->products; p != NULL; p = p->next) {
-		if (catalog_categories(db, arena, p) != 0)
-			return -1;
-		listing->total++;
-	}
+	listing->total = length_of(listing->products);
 	return 0;
 }
 
@@ -241,20 +306,8 @@ catalog_card(
 
 	*card = NULL;
 	return db_run(db, catalog_product_row, &into,
-	           "SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "
-	           "p.image_alt, "
-	           "(SELECT mark FROM shelf_mark WHERE product = p.id), "
-	           "(SELECT MIN(price) FROM variant WHERE product = p.id), "
-	           "(SELECT MAX(price) FROM variant WHERE product = p.id), "
-	           "(SELECT compare_at FROM variant WHERE product = p.id "
-	           "ORDER BY price, position, id LIMIT 1), "
-	           "(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "
-	           "THEN 1 ELSE 0 END) FROM variant WHERE product = p.id), "
-	           "v.id, v.name, v.sku, v.price, v.compare_at, v.stock, "
-	           "v.oversell FROM product p "
-	           "JOIN variant v ON v.id = (SELECT id FROM variant "
-	           "WHERE product = p.id ORDER BY position, id LIMIT 1) "
-	           "WHERE p.id = $1 AND p.published = 1",
+	           CARDS "(SELECT id FROM product WHERE id = $1 "
+	                 "AND published = 1) f " OF_CARDS,
 	           id) < 0
 	           ? -1
 	           : 0;

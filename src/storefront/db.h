@@ -33,7 +33,7 @@ struct engine {
 	 * a statement: NULL. */
 	int (*stamp)(struct db *db, int64_t stamp[2]);
 	/* Statements that follow the schema's: its triggers. */
-	const char *marks;
+	const char *marks, *collections;
 	/* Room for it: db_space().  NULL: it is a server's. */
 	int (*space)(struct db *db, int64_t *free, int *percent);
 	/* Product and version. */
@@ -66,7 +66,8 @@ void db_wal_committed(
 
 /* Texts put into the program by embed.S. */
 extern const char schema_3_sql[], schema_4_sql[], schema_5_sql[],
-    schema_6_sql[], marks_sqlite_sql[], marks_pgsql_sql[];
+    schema_6_sql[], schema_7_sql[], marks_sqlite_sql[], marks_pgsql_sql[],
+    collections_sqlite_sql[], collections_pgsql_sql[], collections_fill_sql[];
 /* The version of the tables that this program knows. */
 int db_schema_version(void);
 /* Makes a shop of an empty database, or brings an older one up; -1 with

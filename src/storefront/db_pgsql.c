@@ -382,4 +382,5 @@ const struct engine db_pgsql = {
     .describe = pgsql_describe,
     .needs = pgsql_needs,
     .marks = marks_pgsql_sql,
+    .collections = collections_pgsql_sql,
 };

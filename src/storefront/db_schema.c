@@ -22,17 +22,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In this order: a script; the engine's triggers; what they would have written
+   of the rows that are there, which only then escape nobody. */
 static const struct step {
 	int to;
 	const char *what;
 	const char *script; /* schema_N.sql, or NULL */
-	bool marks;         /* and the engine's triggers */
+	enum { NO_TRIGGERS, MARKS, COLLECTIONS } triggers;
+	const char *fill; /* or NULL */
 } steps[] = {
-    {2, "one active sender (the library's tables)", NULL, false},
-    {3, "what happens to an order", schema_3_sql, false},
-    {4, "accounts, leads, the catalogue as it was pushed", schema_4_sql, false},
-    {5, "marks of what has changed in the catalogue", schema_5_sql, true},
-    {6, "events of the shop's own", schema_6_sql, false},
+    {2, "one active sender (the library's tables)", NULL, NO_TRIGGERS, NULL},
+    {3, "what happens to an order", schema_3_sql, NO_TRIGGERS, NULL},
+    {4, "accounts, leads, the catalogue as it was pushed", schema_4_sql,
+        NO_TRIGGERS, NULL},
+    {5, "marks of what has changed in the catalogue", schema_5_sql, MARKS,
+        NULL},
+    {6, "events of the shop's own", schema_6_sql, NO_TRIGGERS, NULL},
+    {7, "the collections, in order and counted", schema_7_sql, COLLECTIONS,
+        collections_fill_sql},
 };
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
@@ -205,6 +212,25 @@ look(struct db *db, const char *currency, struct meta *meta)
 	return -1;
 }
 
+static int
+run_step(struct db *db, const struct step *step)
+{
+	const char *const script[] = {step->script,
+	    step->triggers == MARKS         ? db->engine->marks
+	    : step->triggers == COLLECTIONS ? db->engine->collections
+	                                    : NULL,
+	    step->fill};
+
+	for (size_t i = 0; i < sizeof(script) / sizeof(*script); i++)
+		if (script[i] != NULL && run_script(db, script[i]) != 0)
+			return -1;
+	return db_run(db, NULL, NULL,
+	           "UPDATE meta SET value = $1 WHERE name = 'schema'",
+	           NUM(step->to)) < 0
+	           ? -1
+	           : 0;
+}
+
 /* Another process may have been here since: the version is asked again. */
 static int
 take(struct db *db, const struct step *step)
@@ -217,13 +243,7 @@ take(struct db *db, const struct step *step)
 	if (read_meta(db, &meta) != 0)
 		goto undo;
 	mine = num(meta.version) < step->to;
-	if (mine && step->script != NULL && run_script(db, step->script) != 0)
-		goto undo;
-	if (mine && step->marks && run_script(db, db->engine->marks) != 0)
-		goto undo;
-	if (mine && db_run(db, NULL, NULL,
-	                "UPDATE meta SET value = $1 WHERE name = 'schema'",
-	                NUM(step->to)) < 0)
+	if (mine && run_step(db, step) != 0)
 		goto undo;
 	if (db_commit(db) != 0)
 		return -1;
@@ -244,6 +264,7 @@ make_shop(struct db *db, const char *currency)
 		return -1;
 	if (run_script(db, schema_sql) == 0 &&
 	    run_script(db, db->engine->marks) == 0 &&
+	    run_script(db, db->engine->collections) == 0 &&
 	    db_run(db, NULL, NULL,
 	        "INSERT INTO meta (name, value) VALUES ('schema', $1), "
 	        "('currency', $2) ON CONFLICT DO NOTHING",

@@ -405,4 +405,5 @@ const struct engine db_sqlite = {
     .needs = sqlite_needs,
     .stamp = sqlite_stamp,
     .marks = marks_sqlite_sql,
+    .collections = collections_sqlite_sql,
 };

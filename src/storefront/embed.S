@@ -31,6 +31,30 @@ schema_6_sql:
 	.incbin "src/storefront/schema_6.sql"
 	.byte 0
 	.size schema_6_sql, . - schema_6_sql
+	.global schema_7_sql
+	.type schema_7_sql, %object
+schema_7_sql:
+	.incbin "src/storefront/schema_7.sql"
+	.byte 0
+	.size schema_7_sql, . - schema_7_sql
+	.global collections_fill_sql
+	.type collections_fill_sql, %object
+collections_fill_sql:
+	.incbin "src/storefront/collections_fill.sql"
+	.byte 0
+	.size collections_fill_sql, . - collections_fill_sql
+	.global collections_sqlite_sql
+	.type collections_sqlite_sql, %object
+collections_sqlite_sql:
+	.incbin "src/storefront/collections_sqlite.sql"
+	.byte 0
+	.size collections_sqlite_sql, . - collections_sqlite_sql
+	.global collections_pgsql_sql
+	.type collections_pgsql_sql, %object
+collections_pgsql_sql:
+	.incbin "src/storefront/collections_pgsql.sql"
+	.byte 0
+	.size collections_pgsql_sql, . - collections_pgsql_sql
 	.global marks_sqlite_sql
 	.type marks_sqlite_sql, %object
 marks_sqlite_sql:

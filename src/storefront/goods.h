@@ -34,8 +34,8 @@ struct product {
 	char mark[MARK_BYTES]; /* shelf_mark's of it; "" = none, or not read */
 	const char *handle, *title, *body, *vendor;
 	const char *image, *image_alt; /* "/images/x.png" or an absolute URL */
-	struct category *categories;
-	struct variant *variants; /* at least one; only the first in a list */
+	struct category *categories; /* none in a list */
+	struct variant *variants; /* at least one; none in a list */
 	int64_t price_min, price_max, compare_at;
 	int64_t stock;    /* of all variants; known to catalog_each() only */
 	bool in_stock;
@@ -58,7 +58,8 @@ int catalog_collection(struct db *db, struct arena *arena, const char *slug,
 int catalog_collections(
     struct db *db, struct arena *arena, struct category **list);
 /* Products of a collection (slug), matching a search text, both or neither
- * (NULL), by position; each with its first variant. */
+ * (NULL), by position.  With neither, the total is of those alone: what the whole
+ * shop has nobody counts. */
 int catalog_list(struct db *db, struct arena *arena, const char *slug,
     const char *search, int offset, int limit, struct listing *listing);
 /* The handle of a variant's product; NULL if there is none.  -1 on failure. */
@@ -73,10 +74,14 @@ int catalog_sku(
 /* The variant that a product page opens on: the first that can be bought. */
 const struct variant *variant_shown(const struct product *product);
 bool variant_buyable(const struct variant *variant);
-/* Others of the same categories. */
+/* Others of the same collections: of each of its first eight, the twelve that
+ * follow it there, and after the last the first ones, by position and id.  Of
+ * these, those first that are in most of the eight, too; among equals the ones
+ * after this product, so that not every page shows the same, by position and id.
+ * The same list at each call, whatever else the shop has. */
 int catalog_related(struct db *db, struct arena *arena, const char *product_id,
     int limit, struct listing *listing);
-/* One product as a list has it, but for its categories; NULL: there is none. */
+/* One product as a list has it; NULL: there is none. */
 int catalog_card(
     struct db *db, struct arena *arena, const char *id, struct product **card);
 

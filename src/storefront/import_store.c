@@ -178,12 +178,43 @@ store_variants(struct db *db, const struct draft *draft)
 	           : 0;
 }
 
+/* Whether the categories are what the shop has already. */
+struct had {
+	const struct category *next;
+	int64_t rows;
+	bool same;
+};
+
+static int
+had_row(void *arg, int n, const char *const col[])
+{
+	struct had *had = arg;
+	const struct category *c = had->next;
+
+	(void)n;
+	had->rows++;
+	had->same = had->same && c != NULL && strcmp(col[0], c->slug) == 0 &&
+	            strcmp(col[1], c->name) == 0 && num(col[2]) == had->rows;
+	had->next = c != NULL ? c->next : NULL;
+	return 0;
+}
+
+/* What is there already stays untouched: nothing that shows it is made anew. */
 static int
 store_categories(struct db *db, const struct draft *draft)
 {
+	struct had had = {.next = draft->categories, .same = true};
 	int64_t position = 1;
 
-	if (db_run(db, NULL, NULL,
+	if (db_run(db, had_row, &had,
+	        "SELECT slug, name, position FROM product_category "
+	        "WHERE product = $1 ORDER BY position",
+	        draft->id) < 0)
+		return -1;
+	if (had.same && had.next == NULL)
+		return 0;
+	if (had.rows > 0 &&
+	    db_run(db, NULL, NULL,
 	        "DELETE FROM product_category WHERE product = $1",
 	        draft->id) < 0)
 		return -1;

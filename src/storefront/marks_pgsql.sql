@@ -11,11 +11,18 @@ CREATE OR REPLACE FUNCTION shelf_mark(what TEXT) RETURNS void AS $$
   WHERE shelf_mark.xmin::TEXT::BIGINT <> txid_current() % 4294967296
 $$ LANGUAGE sql;
 
+-- Of the row '' a setting tells, which lasts as long as what has marked it: a
+-- transaction, or what of it is taken back.  An import asks many times.
+CREATE OR REPLACE FUNCTION shelf_marked() RETURNS void AS $$ BEGIN
+  IF COALESCE(current_setting('storefront.marked', true), '') = '' THEN
+  PERFORM shelf_mark(''); PERFORM set_config('storefront.marked', 'yes',
+  true); END IF; END $$ LANGUAGE plpgsql;
+
 CREATE OR REPLACE FUNCTION mark_shelf() RETURNS trigger AS $$ BEGIN
-  PERFORM shelf_mark(''); RETURN NULL; END $$ LANGUAGE plpgsql;
+  PERFORM shelf_marked(); RETURN NULL; END $$ LANGUAGE plpgsql;
 
 CREATE OR REPLACE FUNCTION mark_product_out() RETURNS trigger AS $$ BEGIN
-  DELETE FROM shelf_mark WHERE product = OLD.id; PERFORM shelf_mark(''); RETURN
+  PERFORM shelf_marked(); DELETE FROM shelf_mark WHERE product = OLD.id; RETURN
   NULL; END $$ LANGUAGE plpgsql;
 
 CREATE OR REPLACE FUNCTION mark_product() RETURNS trigger AS $$ BEGIN

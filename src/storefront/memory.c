@@ -321,6 +321,25 @@ print_tame(const char *text, size_t length)
 	}
 }
 
+/* Of nothing but ASCII, as most of a catalogue is: there only A to Z change.
+ * NULL: there is something else. */
+static char *
+fold_ascii(struct arena *arena, const char *text, size_t length)
+{
+	unsigned char all = 0;
+	char *copy;
+
+	for (size_t i = 0; i < length; i++)
+		all |= (unsigned char)text[i];
+	if (all >= 0x80)
+		return NULL;
+	copy = arena_copyn(arena, text, length);
+	for (char *c = copy; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	return copy;
+}
+
 /* Compatibility forms are composed as well, so that a decomposed or full-width
  * text is found by what one types. */
 char *
@@ -329,8 +348,10 @@ fold(struct arena *arena, const char *text)
 	const uint8_t *t = (const uint8_t *)text;
 	size_t length = strlen(text);
 	uint8_t *folded;
-	char *copy;
+	char *copy = fold_ascii(arena, text, length);
 
+	if (copy != NULL)
+		return copy;
 	if (u8_check(t, length) != NULL) /* not UTF-8: as it is */
 		return arena_copyn(arena, text, length);
 	folded = u8_casefold(t, length, NULL, UNINORM_NFKC, NULL, &length);

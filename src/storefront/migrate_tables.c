@@ -1,8 +1,8 @@
 /*
  * migrate_tables.c - what there is to move: the tables, read off the source
  * itself, so that one that is added to the schema is moved, too; and the
- * statements for their rows.  The shelf's marks are not moved: the destination's
- * triggers make its own.
+ * statements for their rows.  The shelf's marks and the collections are not
+ * moved: the destination's triggers make its own.
  *
  * Statements are put together from the names of tables and columns, which are
  * checked to be plain words; values are parameters, here as everywhere.
@@ -116,7 +116,8 @@ tables_read(struct db *from, struct arena *arena, struct table **list)
 	if (db_run(from, table_row, &r,
 	        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' "
 	        "AND name NOT LIKE 'sqlite!_%' ESCAPE '!' "
-	        "AND name <> 'shelf_mark' ORDER BY name") < 0)
+	        "AND name NOT IN ('shelf_mark', 'collection_product', "
+	        "'collection') ORDER BY name") < 0)
 		return -1;
 	if (r.bad != NULL)
 		return shop_fail("a table has %s", r.bad);

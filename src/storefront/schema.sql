@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS product (
 
 CREATE INDEX IF NOT EXISTS product_position ON product (position);
 
+CREATE INDEX IF NOT EXISTS product_shown ON product (position, id)
+  WHERE published = 1;
+
 CREATE TABLE IF NOT EXISTS variant (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- never one that a stale form knows
   product TEXT NOT NULL REFERENCES product (id) ON DELETE CASCADE,
@@ -47,7 +50,25 @@ CREATE TABLE IF NOT EXISTS product_category (
   PRIMARY KEY (product, slug)
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS product_category_slug ON product_category (slug);
+-- Where product_category puts the published products, in the order in which a
+-- collection shows them: the next one is a step in an index, however many there
+-- are.  Triggers write it, and the next table (collections_sqlite.sql,
+-- collections_pgsql.sql), whoever makes the change.
+CREATE TABLE IF NOT EXISTS collection_product (
+  product TEXT NOT NULL,
+  slug TEXT NOT NULL,
+  position INTEGER NOT NULL,      -- the product's
+  PRIMARY KEY (product, slug)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS collection_product_order
+  ON collection_product (slug, position, product);
+
+-- How many are in a collection: of one with none there is no row.
+CREATE TABLE IF NOT EXISTS collection (
+  slug TEXT PRIMARY KEY,
+  products INTEGER NOT NULL
+) STRICT;
 
 -- Another number after every change of a product that a page shows, but for its
 -- stock; in the row '', of which products there are, where and in which order.

@@ -29,8 +29,7 @@ uint64_t shelf_sum_of(const char *mark, const struct product *product,
 
 /* The collections of the menu: catalog_collections(), but kept. */
 int shelf_menu(struct shop *shop, struct arena *arena, struct category **list);
-/* The first SHELF_OTHERS of catalog_related(), without categories: which they are
- * is kept. */
+/* The first SHELF_OTHERS of catalog_related(): which they are is kept. */
 int shelf_related(struct shop *shop, struct arena *arena, const char *product,
     struct product **list);
 

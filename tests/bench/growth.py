@@ -110,6 +110,16 @@ def first_views(shop, handles):
     return (used + cpu_ns(shop)) / (len(handles) - 1) / 1e3
 
 
+def home_pages(shop):
+    """Processor microseconds of the home page, which is made at each request."""
+    shop.get("/")
+    used = -cpu_ns(shop)
+    for _ in range(PAGES):
+        if shop.get("/").status != 200:
+            return math.nan
+    return (used + cpu_ns(shop)) / PAGES / 1e3
+
+
 def cpu_ns(shop):
     """Of the storefront's threads, to the nanosecond."""
     pid, total = shop.programs["storefront"].pid, 0
@@ -135,12 +145,15 @@ def products(stage):
         pages[name] = Pages(name, shop, SIZES[name])
     first = {name: first_views(shop, pages[name].handles)
              for name, shop in shops.items()}
+    homes = {name: home_pages(shop) for name, shop in shops.items()}
     yield head("Growth: " + ", ".join(SIZES) + " products, the largest cost to "
                "the smallest")
     yield goal("start, until it serves: processor time", spread(started), at_most=WITHIN,
                note=line(started, "ms"))
     yield goal("a page that is looked at for the first time", spread(first),
                at_most=WITHIN, note=line(first, "µs"))
+    yield goal("the home page", spread(homes), at_most=WITHIN,
+               note=line(homes, "µs"))
     seen = costs(interleaved(pages.values(), CONNECTIONS, ROUNDS), SIZES)
     yield goal("a page that was looked at before", spread(seen), at_most=WITHIN, note=line(seen, "µs"))
     orders = costs(interleaved(

@@ -129,6 +129,7 @@ kit_reset(struct db *db)
 		        "(name NOT LIKE 'klaviyo%' OR "
 		        "name = 'klaviyo_outbox') AND name NOT IN ("
 		        "'meta', 'product', 'variant', 'product_category', "
+		        "'collection_product', 'collection', "
 		        "'shipping_method', 'discount')") > 0);
 	kit_must(db_begin(db) == 0);
 	kit_must(db_run(db, NULL, NULL, "PRAGMA defer_foreign_keys = ON") >= 0);

@@ -170,6 +170,14 @@ fold_table(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		assert_string_equal(fold(arena, table[i][0]), table[i][1]);
+	/* All of ASCII, as it is folded beside what is not ASCII. */
+	for (int c = 1; c < 0x80; c++) {
+		const char alone[] = {(char)c, '\0'};
+
+		assert_string_equal(
+		    arena_printf(arena, "%s\xc3\xa9", fold(arena, alone)),
+		    fold(arena, arena_printf(arena, "%c\xc3\xa9", c)));
+	}
 	assert_false(arena_failed(arena));
 	arena_free(arena);
 }

@@ -21,30 +21,49 @@ module.exports = (settings, shop) => {
 		"FROM product_category WHERE product = ? ORDER BY position");
 	const units = db.prepare("SELECT SUM(quantity) FROM cart_line " +
 		"WHERE cart = ?").pluck();
-	const collections = db.prepare("SELECT g.slug, c.name FROM (" +
-		"SELECT o.slug AS slug, MIN(q.position) AS first " +
-		"FROM product_category o JOIN product q ON q.id = o.product " +
-		"WHERE q.published = 1 GROUP BY o.slug) g " +
-		"JOIN product p ON p.position = g.first " +
+	const collections = db.prepare("SELECT g.slug, c.name FROM collection g " +
+		"JOIN product p ON p.id = (" +
+		"SELECT product FROM collection_product " +
+		"WHERE slug = g.slug ORDER BY position, product LIMIT 1) " +
 		"JOIN product_category c ON c.product = p.id AND c.slug = g.slug " +
-		"WHERE p.published = 1 ORDER BY g.first, c.position, c.slug");
-	const relatedTo = db.prepare("SELECT p.handle, p.title, p.vendor, " +
-		"p.image, p.image_alt, " +
+		"ORDER BY p.position, p.id, c.position, g.slug");
+	const relatedTo = db.prepare("WITH RECURSIVE mine AS (" +
+		"SELECT c.slug AS slug, c.position AS position, " +
+		"c.product AS product FROM product_category o " +
+		"JOIN collection_product c " +
+		"ON c.product = o.product AND c.slug = o.slug " +
+		"WHERE o.product = ? ORDER BY o.position, o.slug LIMIT 8), " +
+		"walk AS (SELECT slug, position, product, 0 AS step FROM mine " +
+		"UNION ALL " +
+		"SELECT n.slug, n.position, n.product, w.step + 1 " +
+		"FROM walk w CROSS JOIN collection_product n " +
+		"WHERE w.step < 12 AND n.product <> ? AND n.slug = w.slug " +
+		"AND n.product = COALESCE(" +
+		"(SELECT a.product FROM collection_product a " +
+		"WHERE a.slug = w.slug AND a.position = w.position " +
+		"AND a.product > w.product ORDER BY a.product LIMIT 1), " +
+		"(SELECT b.product FROM collection_product b " +
+		"WHERE b.slug = w.slug AND b.position > w.position " +
+		"ORDER BY b.position, b.product LIMIT 1), " +
+		"(SELECT c.product FROM collection_product c " +
+		"WHERE c.slug = w.slug " +
+		"ORDER BY c.position, c.product LIMIT 1))) " +
+		"SELECT p.handle, p.title, p.vendor, p.image, p.image_alt, " +
 		"(SELECT MIN(price) FROM variant WHERE product = p.id) AS low, " +
 		"(SELECT MAX(price) FROM variant WHERE product = p.id) AS high, " +
 		"(SELECT compare_at FROM variant WHERE product = p.id " +
 		"ORDER BY price, position, id LIMIT 1) AS was, " +
 		"(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 " +
 		"THEN 1 ELSE 0 END) FROM variant WHERE product = p.id) AS there " +
-		"FROM (SELECT q.id AS id, q.position AS position, " +
-		"COUNT(*) AS shared, CASE WHEN q.position > this.position " +
-		"THEN 0 ELSE 1 END AS wrapped FROM product this " +
-		"JOIN product_category mine ON mine.product = this.id " +
-		"JOIN product_category o ON o.slug = mine.slug " +
-		"JOIN product q ON q.id = o.product " +
-		"WHERE this.id = ? AND q.id <> ? AND q.published = 1 " +
-		"GROUP BY q.id, q.position, this.position " +
-		"ORDER BY shared DESC, wrapped, q.position, q.id LIMIT 4) f " +
+		"FROM (SELECT k.product AS id, k.position AS position, " +
+		"(SELECT COUNT(*) FROM mine m CROSS JOIN collection_product s " +
+		"WHERE s.product = k.product AND s.slug = m.slug) AS shared, " +
+		"CASE WHEN (k.position, k.product) > (t.position, t.product) " +
+		"THEN 0 ELSE 1 END AS wrapped " +
+		"FROM (SELECT DISTINCT product, position FROM walk " +
+		"WHERE step > 0) k CROSS JOIN " +
+		"(SELECT position, product FROM mine LIMIT 1) t " +
+		"ORDER BY shared DESC, wrapped, k.position, k.product LIMIT 4) f " +
 		"JOIN product p ON p.id = f.id " +
 		"ORDER BY f.shared DESC, f.wrapped, f.position, f.id");
 	const absolute = path => path[0] === "/" ? URL + path : path;
