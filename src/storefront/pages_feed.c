@@ -61,9 +61,9 @@ version_row(void *arg, int n, const char *const col[])
 }
 
 /* A text that is another one after whatever changes the feed, this program
-   included: the marks, which are random, and the stock, which leaves none. Each
-   variant's stock is made a number by which no two changes make up for each
-   other, but by chance.  It reads small rows only, and no product. */
+   included: by the marks, which are random, and the stock, which leaves none.
+   Each variant's is made a number that two changes of stock do not make up for,
+   but by chance.  Small rows only, and no product. */
 static int
 read_tag(struct visit *visit, char tag[48])
 {
@@ -77,12 +77,11 @@ read_tag(struct visit *visit, char tag[48])
 	text_add(&text, settings->url);
 	text_add(&text, visit->shop->currency);
 	if (db_run(visit->shop->db, version_row, &text,
-	        "SELECT COUNT(*), SUM(mark % 1099511627776), "
-	        "SUM(mark / 1099511627776) FROM shelf_mark") < 0 ||
+	        "SELECT SUM(mark >> 24) FROM shelf_mark") < 0 ||
 	    db_run(visit->shop->db, version_row, &text,
-	        "SELECT COUNT(*), SUM(x * x % 2147483647 + stock % 1000003) "
-	        "FROM (SELECT (id % 32749) * 65521 + stock % 65521 AS x, "
-	        "stock FROM variant) AS stocks") < 0)
+	        "SELECT SUM(x * x % 2147483647) FROM (SELECT "
+	        "(id * 1000003 + stock) % 2147483629 AS x FROM variant) "
+	        "AS stocks") < 0)
 		goto out;
 	crypto_generichash(hash, sizeof(hash), (const unsigned char *)text.data,
 	    text.length, NULL, 0);
