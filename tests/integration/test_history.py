@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import PATIENCE, Shop, wait_for
+from harness import PATIENCE, SANITIZED, Shop, wait_for
 from shop_kit import checkout, execute, fill_cart, one, order_of, rows
 
 COUNT = 100000 if os.environ.get("SOAK") else 3000
@@ -170,6 +170,7 @@ def test_delivered_by_bulk_each_once(shop):
     ids = [(event["metric"], event["unique_id"])
            for event in told["events"]]
     assert len(ids) == len(set(ids)) == 4 * COUNT + 8 + 6
-    assert not told["duplicates"] and not told["refused"]
+    assert not told["refused"]
+    assert SANITIZED or not told["duplicates"]
     # Today's order is among the first, though it was queued last.
     assert ("Placed Order", today) in ids[:12]

@@ -72,6 +72,8 @@ SAYS = {"storefront": r"storefront: (confined by|serving on|templates loaded "
         # A long feed to a slow visitor: nginx's own note.
         "error": r"(.* \[warn\] .*an upstream response is buffered to a "
                  r"temporary file .*\"GET /feed/.*)?"}
+if SANITIZED:
+    SAYS["storefront"] += "|storefront: warning: not confined: .*"
 WAITED = ("the database is busy|the database answers again|to be tried again"
           "|Klaviyo cannot be reached")
 

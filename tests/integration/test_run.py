@@ -16,7 +16,8 @@ import pytest
 from harness import BUILD, TREE, answers, free_port, wait_for
 
 CLEAN = {k: v for k, v in os.environ.items()
-         if not k.startswith(("KLAVIYO_", "STOREFRONT_", "MAKE", "MFLAGS"))}
+         if not k.startswith(("KLAVIYO_", "STOREFRONT_", "MAKE", "MFLAGS"))
+         and k not in ("BUILD", "SAN")}  # what `make sanitize` was called with
 
 
 class Run:

@@ -38,6 +38,8 @@ PARTLY = {
                         "a sanitizer makes a report of it",
     "test_catalog_push.py": MEMORY,
     "test_feed.py": MEMORY,
+    "test_history.py": "that nothing is sent twice: what a slow sandbox has "
+                       "not answered in time is",
     "test_history_import.py": MEMORY,
     "test_history_scale.py": MEMORY + "; " + CLOCK,
     "test_load.py": MEMORY,
