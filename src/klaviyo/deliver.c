@@ -199,24 +199,27 @@ kl_pass_flush(struct kl_pass *pass)
 }
 
 /* A transaction is a sync, during which nothing is sent: where answers come
-   fast, what they decided goes with the next claim, as long as both are no more
+   fast, what they decided goes with the next claim, as far as both are no more
    rows than a large claim alone. */
 int
 kl_pass_claim(struct kl_pass *pass, int lane, int want, struct kl_claim **list)
 {
-	size_t n = pass->sender_changed || pass->ndone + (size_t)want > KL_BATCH
-	               ? 0
-	               : pass->ndone;
+	struct kl_settlement *done = pass->klaviyo->done;
+	size_t room = want < KL_BATCH ? KL_BATCH - (size_t)want : 0;
+	size_t n = pass->ndone < room ? pass->ndone : room;
 	int64_t now = kl_now();
 
-	if (kl_outbox_turn(pass->store, pass->token, pass->klaviyo->done, n,
-	        lane, want, now, now + pass->klaviyo->lease_s, list)) {
+	/* What goes with them is saved after they are settled. */
+	if (pass->sender_changed)
+		n = 0;
+	if (kl_outbox_turn(pass->store, pass->token, done, n, lane, want, now,
+	        now + pass->klaviyo->lease_s, list)) {
 		pass->failed = true;
 		return -1;
 	}
 	over(pass, 0, n);
-	if (n)
-		pass->ndone = 0;
+	pass->ndone -= n;
+	memmove(done, &done[n], pass->ndone * sizeof(*done));
 	return 0;
 }
 
