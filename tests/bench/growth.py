@@ -41,11 +41,15 @@ class Pages(Target):
     def __init__(self, name, shop, products):
         super().__init__(name, shop.url + "/", pids_of(shop))
         step = max(1, products // PAGES)
-        # Of one form each, so that their pages are of one size.
-        self.handles = [handle for handle, in shop.query(
-            "SELECT handle FROM product p WHERE position % ?1 = 0 AND "
-            "(SELECT COUNT(*) FROM variant WHERE product = p.id) = 3 "
-            "ORDER BY position LIMIT ?2", step, PAGES)]
+        # Of one form each, so that their pages are of one size: three variants,
+        # none reduced or sold out.  A copy's is that of what it is a copy of.
+        self.handles = [handle for handle, _ in shop.query(
+            "SELECT handle, MIN(position) FROM (SELECT handle, position, "
+            "(CAST(id AS INTEGER) - ?1) % ?2 AS i FROM product) "
+            "WHERE i % 3 > 0 AND i % 5 > 0 AND i % 7 <> 1 "
+            "GROUP BY position / ?3 ORDER BY 2 LIMIT ?4",
+            fixture.BASE, PRODUCTS, step, PAGES)]
+        assert self.handles
         self.path = shop.write("paths.txt", "".join(
             f"/products/{handle}\n" for handle in self.handles))
 
