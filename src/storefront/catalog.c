@@ -175,6 +175,8 @@ catalog_collection(struct db *db, struct arena *arena, const char *slug,
 	return *category == NULL ? 0 : 1;
 }
 
+/* Each is looked up by itself: of a table as small as this PostgreSQL may know
+ * no size, and would rather join the whole catalogue to it. */
 int
 catalog_collections(struct db *db, struct arena *arena, struct category **list)
 {
@@ -182,14 +184,17 @@ catalog_collections(struct db *db, struct arena *arena, struct category **list)
 
 	*list = NULL;
 	return db_run(db, category_row, &into,
-	           "SELECT g.slug, c.name, g.products, p.image FROM collection "
-	           "g "
-	           "JOIN product p ON p.id = ("
-	           "SELECT product FROM collection_product "
-	           "WHERE slug = g.slug ORDER BY position, product LIMIT 1) "
-	           "JOIN product_category c "
-	           "ON c.product = p.id AND c.slug = g.slug "
-	           "ORDER BY p.position, p.id, c.position, g.slug") < 0
+	           "SELECT g.slug, (SELECT name FROM product_category "
+	           "WHERE product = g.first AND slug = g.slug), g.products, "
+	           "(SELECT image FROM product WHERE id = g.first) FROM ("
+	           "SELECT c.slug AS slug, c.products AS products, "
+	           "(SELECT f.product FROM collection_product f "
+	           "WHERE f.slug = c.slug "
+	           "ORDER BY f.position, f.product LIMIT 1) "
+	           "AS first FROM collection c) g ORDER BY "
+	           "(SELECT position FROM product WHERE id = g.first), "
+	           "g.first, (SELECT position FROM product_category "
+	           "WHERE product = g.first AND slug = g.slug), g.slug") < 0
 	           ? -1
 	           : 0;
 }

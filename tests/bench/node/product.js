@@ -21,12 +21,16 @@ module.exports = (settings, shop) => {
 		"FROM product_category WHERE product = ? ORDER BY position");
 	const units = db.prepare("SELECT SUM(quantity) FROM cart_line " +
 		"WHERE cart = ?").pluck();
-	const collections = db.prepare("SELECT g.slug, c.name FROM collection g " +
-		"JOIN product p ON p.id = (" +
-		"SELECT product FROM collection_product " +
-		"WHERE slug = g.slug ORDER BY position, product LIMIT 1) " +
-		"JOIN product_category c ON c.product = p.id AND c.slug = g.slug " +
-		"ORDER BY p.position, p.id, c.position, g.slug");
+	const collections = db.prepare(
+		"SELECT g.slug, (SELECT name FROM product_category " +
+		"WHERE product = g.first AND slug = g.slug) AS name FROM (" +
+		"SELECT c.slug AS slug, " +
+		"(SELECT f.product FROM collection_product f " +
+		"WHERE f.slug = c.slug ORDER BY f.position, f.product LIMIT 1) " +
+		"AS first FROM collection c) g ORDER BY " +
+		"(SELECT position FROM product WHERE id = g.first), g.first, " +
+		"(SELECT position FROM product_category " +
+		"WHERE product = g.first AND slug = g.slug), g.slug");
 	const relatedTo = db.prepare("WITH RECURSIVE mine AS (" +
 		"SELECT c.slug AS slug, c.position AS position, " +
 		"c.product AS product FROM product_category o " +

@@ -30,12 +30,16 @@ function was(array $v): string
 
 function menu(): array
 {
-	return rows('SELECT g.slug, c.name FROM collection g ' .
-		'JOIN product p ON p.id = (' .
-		'SELECT product FROM collection_product ' .
-		'WHERE slug = g.slug ORDER BY position, product LIMIT 1) ' .
-		'JOIN product_category c ON c.product = p.id AND c.slug = g.slug ' .
-		'ORDER BY p.position, p.id, c.position, g.slug');
+	return rows(
+		'SELECT g.slug, (SELECT name FROM product_category ' .
+		'WHERE product = g.first AND slug = g.slug) AS name FROM (' .
+		'SELECT c.slug AS slug, ' .
+		'(SELECT f.product FROM collection_product f ' .
+		'WHERE f.slug = c.slug ORDER BY f.position, f.product LIMIT 1) ' .
+		'AS first FROM collection c) g ORDER BY ' .
+		'(SELECT position FROM product WHERE id = g.first), g.first, ' .
+		'(SELECT position FROM product_category ' .
+		'WHERE product = g.first AND slug = g.slug), g.slug');
 }
 
 function related(string $id): array
