@@ -40,7 +40,6 @@ struct kl_client {
 	char *agent, *ca_file;
 	struct curl_slist *headers;
 	struct request *idle, *busy;
-	struct kl_watch watch;
 	bool loopback; /* plain http is allowed */
 	int in_flight, made, nbusy, connect_timeout_ms, timeout_ms;
 };
@@ -115,8 +114,6 @@ kl_client_new(const struct klaviyo_options *options)
 		kl_fail("libcurl cannot start");
 		goto fail;
 	}
-	if (kl_watch_init(&client->watch, client->multi, client->in_flight))
-		goto fail;
 	curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
 	    (long)client->in_flight);
 	curl_multi_setopt(
@@ -151,7 +148,6 @@ kl_client_free(struct kl_client *client)
 		request_free(request);
 	}
 	curl_multi_cleanup(client->multi);
-	kl_watch_free(&client->watch);
 	for (struct curl_slist *h = client->headers; h; h = h->next)
 		sodium_memzero(h->data, strlen(h->data));
 	curl_slist_free_all(client->headers);
@@ -460,40 +456,34 @@ kl_client_busy(const struct kl_client *client)
 	return client->nbusy;
 }
 
-/* A finished request, if there is one. */
-static bool
-finished(struct kl_client *client, void **tag, struct kl_answer *answer)
-{
-	struct request *request;
-	CURLMsg *message;
-	int waiting;
-
-	while ((message = curl_multi_info_read(client->multi, &waiting))) {
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(
-		    message->easy_handle, CURLINFO_PRIVATE, (char **)&request);
-		finish(client, request, message->data.result, tag, answer);
-		return true;
-	}
-	return false;
-}
-
 int
 kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
     struct kl_answer *answer)
 {
 	int64_t until = kl_monotonic_ms() + timeout_ms, left;
-	int did;
+	struct request *request;
+	int running, waiting;
+	CURLMsg *message;
 
 	for (;;) {
-		if (finished(client, tag, answer))
+		while (
+		    (message = curl_multi_info_read(client->multi, &waiting))) {
+			if (message->msg != CURLMSG_DONE)
+				continue;
+			curl_easy_getinfo(message->easy_handle,
+			    CURLINFO_PRIVATE, (char **)&request);
+			finish(
+			    client, request, message->data.result, tag, answer);
 			return 1;
-		left = until - kl_monotonic_ms();
-		if ((did = kl_watch_run(&client->watch, left)) < 0)
-			return -1;
-		if (!did && left <= 0)
+		}
+		if (curl_multi_perform(client->multi, &running))
+			return kl_fail("libcurl cannot go on");
+		if (running < kl_client_busy(client))
+			continue; /* one has just finished */
+		if ((left = until - kl_monotonic_ms()) <= 0)
 			return 0;
+		if (curl_multi_poll(client->multi, NULL, 0, (int)left, NULL))
+			return kl_fail("libcurl cannot wait");
 	}
 }
 

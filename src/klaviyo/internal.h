@@ -449,23 +449,6 @@ char *kl_encode(const char *text);
 int kl_check_key(const char *key);
 int kl_check_revision(const char *revision);
 
-/* ----------------------------------------------------------------- watch.c */
-/* What libcurl waits for. */
-
-struct pollfd;
-struct kl_watch {
-	void *multi;                     /* a CURLM */
-	struct pollfd *sockets, *ready;  /* what it waits for; of these, now */
-	int n, room;
-	int64_t alarm_ms;                /* when it is to be called; -1 never */
-};
-/* For up to ${requests} at once. */
-int kl_watch_init(struct kl_watch *watch, void *multi, int requests);
-void kl_watch_free(struct kl_watch *watch); /* after the multi */
-/* Lets libcurl do what can be done, waiting for it up to ${ms}.  1: it did
- * something; 0: there was nothing to do; -1. */
-int kl_watch_run(struct kl_watch *watch, int64_t ms);
-
 /* ---------------------------------------------------------------- client.c */
 /* libcurl multi: many requests in flight, kept connections. */
 

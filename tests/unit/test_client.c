@@ -6,7 +6,6 @@
 #include "server.h"
 
 #include <curl/curl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -419,74 +418,6 @@ dropped(void **state)
 	kl_client_free(client);
 }
 
-/* libcurl's calls of poll(), and ours, come here. */
-static atomic_long polls;
-
-#define SHOWN __attribute__((visibility("default")))
-SHOWN int poll(struct pollfd *sockets, nfds_t n, int ms);
-SHOWN int __poll_chk(struct pollfd *sockets, nfds_t n, int ms, size_t size);
-
-int
-poll(struct pollfd *sockets, nfds_t n, int ms)
-{
-	struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-
-	polls++;
-	return ppoll(sockets, n, ms < 0 ? NULL : &time, NULL);
-}
-
-int
-__poll_chk(struct pollfd *sockets, nfds_t n, int ms, size_t size)
-{
-	(void)size;
-	return poll(sockets, n, ms);
-}
-
-/* What ${n} requests take, one after the other. */
-static long
-polls_of(struct kl_client *client, int n)
-{
-	long before = polls;
-
-	for (int i = 0; i < n; i++) {
-		struct kl_answer answer;
-		void *tag;
-		int got;
-
-		kl_client_post(client, "/api/events", strdup("{}"), NULL);
-		while ((got = kl_client_next(client, 1000, &tag, &answer)) == 0)
-			;
-		assert_int_equal(got, 1);
-		assert_int_equal(answer.status, 202);
-	}
-	return polls - before;
-}
-
-/* Requests that wait for their answers cost the others nothing: each of them is
-   not looked at whenever something comes. */
-static void
-others_in_flight(void **state)
-{
-	struct kl_client *client = client_of(64, 60000);
-	struct kl_answer answer;
-	long alone, beside;
-	void *tag;
-
-	(void)state;
-	server_script(202, "", "");
-	server_rule(0, "slow", -1, 202)->fault = HANG;
-	alone = polls_of(client, 50);
-	for (int i = 0; i < 60; i++)
-		kl_client_post(client, "/api/events", strdup("slow"), NULL);
-	while (server->requests < 110)
-		assert_int_equal(kl_client_next(client, 10, &tag, &answer), 0);
-	beside = polls_of(client, 50);
-	if (beside > 10 * alone)
-		fail_msg("%ld polls, and %ld beside others", alone, beside);
-	assert_true(alone >= 50);
-	kl_client_free(client);
-}
-
 /* ---------------------------------------------------------------- answers */
 
 static void
@@ -705,7 +636,6 @@ main(void)
 	    cmocka_unit_test(pool),
 	    cmocka_unit_test(kept_connection_dies),
 	    cmocka_unit_test(dropped),
-	    cmocka_unit_test(others_in_flight),
 	    cmocka_unit_test(faults),
 	    cmocka_unit_test(not_sent),
 	    cmocka_unit_test(answer_body),
