@@ -196,6 +196,17 @@ is(const char *sql, const char *what)
 	return strcmp(sql, what) == 0;
 }
 
+/* The same, after a failure.  A server that ended has left its last words to be
+ * read; then a statement fails that could not even be sent, and libpq calls the
+ * connection good until it has read on. */
+static bool
+gone(struct connection *c)
+{
+	if (!dead(c) && is(klaviyo_pgsql_state(c->conn), ""))
+		PQconsumeInput(c->conn);
+	return dead(c);
+}
+
 /* Whether it cannot be told if a COMMIT that failed was done: its answer was
  * lost, by the net or for want of memory. */
 static bool
@@ -210,7 +221,7 @@ passing(struct connection *c)
 {
 	const char *state = klaviyo_pgsql_state(c->conn);
 
-	return dead(c) || is(state, "40001") || is(state, "40P01");
+	return gone(c) || is(state, "40001") || is(state, "40P01");
 }
 
 static int64_t
@@ -228,7 +239,7 @@ pgsql_sql(void *arg, const char *sql, int n, const char *const *args,
 	result = klaviyo_pgsql(c->conn, sql, n, args, row, rowarg);
 	/* A server that ended meanwhile is noticed by the next statement.
 	   Nothing was begun: what only reads may be said again. */
-	if (result < 0 && sent && !c->inside && dead(c) &&
+	if (result < 0 && sent && !c->inside && gone(c) &&
 	    (is(sql, "BEGIN") || strncmp(sql, "SELECT", 6) == 0) &&
 	    connect_again(c) == 0)
 		result = klaviyo_pgsql(c->conn, sql, n, args, row, rowarg);

@@ -31,7 +31,7 @@ from stage import Stage  # noqa: E402
 
 # In this order, then what else has rows().
 ORDER = ("pages", "checkout", "klaviyo", "growth", "deliver", "history", "feed",
-         "memory", "hosts")
+         "memory", "by_host")
 
 
 def parts_there():

@@ -357,6 +357,30 @@ def received(shop):
         return json.load(reply)["events"]
 
 
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("path", ["/", "/cart/add"])
+def test_restarted_while_nobody_came(sig, path):
+    """Nobody notices, though the connection has the server's last words still
+    to be read when the next statement is sent."""
+    with Server() as server, Shop("nginx", engine="postgresql",
+                                  server=server) as shop:
+        visitor = shop.visitor()
+        article = {"variant": variant(shop, "WINNIEPOOH"), "quantity": "1"}
+        shop.execute("UPDATE variant SET stock = 1000")
+
+        def ask():
+            if path == "/":
+                return shop.get("/").status
+            return visitor.post(path, article, follow=False).status
+        threads = 8
+        for _ in range(3 * threads):
+            assert ask() in (200, 303)
+        server.stop(sig)
+        server.start()
+        assert [ask() for _ in range(3 * threads)] == [
+            200 if path == "/" else 303] * 3 * threads
+
+
 def test_restarted_under_load():
     """Twice, once as an orderly restart and once as a crash, while customers
     buy and the worker delivers."""

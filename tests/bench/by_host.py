@@ -1,5 +1,5 @@
 """
-hosts.py - on PostgreSQL, what each machine's part of the work costs: the web
+by_host.py - on PostgreSQL, what each machine's part of the work costs: the web
 host's, the database's and the sender's processor time, of a page, a cart, an
 order and an event delivered.
 
