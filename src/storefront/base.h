@@ -60,8 +60,7 @@ char *fold(struct arena *arena, const char *text);
 /* One line, "storefront: ..", if its level is wanted.  Never personal data. */
 void shop_log_at(int level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The same of LOG_NOTICE. */
-void shop_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define shop_log(...) shop_log_at(LOG_NOTICE, __VA_ARGS__)
 /* Why a command cannot be done, for whoever typed it: no level before it, but
  * in the journal, where it is an error. */
 void shop_complain(const char *format, ...)

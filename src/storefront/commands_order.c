@@ -197,16 +197,6 @@ read_status(struct change *c, const char *shipment, const char *word)
 	return *c->status != '\0';
 }
 
-static bool
-read_own(struct change *c, const char *word)
-{
-	for (const struct own_event *own = tracking_own_events();
-	     own->word != NULL; own++)
-		if (strcmp(own->word, word) == 0)
-			c->status = own->word;
-	return *c->status != '\0';
-}
-
 /* Everything behind the order's id.  ${words} are ${n}. */
 static bool
 read_change(struct arena *arena, const struct verb *verb, struct change *c,
@@ -217,9 +207,9 @@ read_change(struct arena *arena, const struct verb *verb, struct change *c,
 	if (verb->kind == CHANGE_STATUS)
 		return n == 2 && read_status(c, words[0], words[1]);
 	if (verb->kind == CHANGE_OWN) {
-		if (n < 1 || !read_own(c, words[0]))
+		if (n < 1 || tracking_own_metric(words[0]) == NULL)
 			return false;
-		words++;
+		c->status = *words++;
 		n--;
 	}
 	for (int i = 0; i + 1 < n; i += 2) {

@@ -208,18 +208,6 @@ shop_log_at(int level, const char *format, ...)
 }
 
 void
-shop_log(const char *format, ...)
-{
-	va_list args;
-
-	if (!log_wants(LOG_NOTICE))
-		return;
-	va_start(args, format);
-	say(LOG_NOTICE, true, format, args);
-	va_end(args);
-}
-
-void
 shop_complain(const char *format, ...)
 {
 	va_list args;

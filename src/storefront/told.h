@@ -62,6 +62,8 @@ struct own_event {
 	const char *word, *metric;
 };
 const struct own_event *tracking_own_events(void);
+/* The metric of a word; NULL: there is none. */
+const char *tracking_own_metric(const char *word);
 /* Whether Klaviyo can send text messages to this number. */
 bool tracking_phone_ok(const char *phone);
 /* tracking_order.c: Placed Order and Ordered Product into the outbox, in the

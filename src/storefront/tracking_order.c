@@ -133,8 +133,8 @@ tracking_own_events(void)
 	return own_events;
 }
 
-static const char *
-own_metric(const char *word)
+const char *
+tracking_own_metric(const char *word)
 {
 	const struct own_event *own = own_events;
 
@@ -227,7 +227,8 @@ queue(struct db *db, const struct change *change, const struct klaviyo_order *o,
 {
 	if (change->kind == CHANGE_OWN)
 		return klaviyo_queue_own_change(
-		    db_store(db), own_metric(change->status), o, k, in, now);
+		    db_store(db), tracking_own_metric(change->status), o, k,
+		    in, now);
 	return klaviyo_queue_change(
 	    db_store(db), metrics[change->kind], o, k, in, now);
 }

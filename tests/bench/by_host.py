@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE),
                 os.path.join(os.path.dirname(HERE), "integration")]
 from harness import Shop, wait_for  # noqa: E402
-from loads import Target, children, load  # noqa: E402
+from loads import Target, children, load, nanoseconds  # noqa: E402
 from shop_kit import add, fill_cart, send  # noqa: E402
 from table import head, told  # noqa: E402
 
@@ -22,16 +22,6 @@ ORDERS, CARTS = 150, 150
 EVENTS = (3_000, 20_000)  # of today, within Klaviyo's minute; of history
 RATES = ("350/3500,0/0", "350/3500")  # none of today's in bulk
 CONNECTIONS = 16
-
-
-def used(pids):
-    """Nanoseconds of processor time, of all threads."""
-    total = 0
-    for pid in pids:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
-                total += int(f.read().split()[0])
-    return total
 
 
 class Costs:
@@ -45,7 +35,7 @@ class Costs:
         web = [self.shop.programs[name].pid for name in self.programs]
         if "storefront" in self.programs:
             web += children(self.shop.programs["nginx"].pid)
-        return used(web), used([master, *children(master)])
+        return nanoseconds(web), nanoseconds([master, *children(master)])
 
     def __enter__(self):
         self.begun = self.now()

@@ -28,30 +28,34 @@ set_up(void **state)
 	return store_new(state);
 }
 
+/* ${metric} is KLAVIYO_METRICS for ${own}. */
 static int
-queue(enum klaviyo_metric metric, const struct klaviyo_change *change)
+queue_as(enum klaviyo_metric metric, const char *own,
+    const struct klaviyo_change *change)
 {
 	struct klaviyo_store s = store();
 	int rc;
 
 	store_do("BEGIN");
-	rc = klaviyo_queue_change(
-	    &s, metric, &sale, change, KLAVIYO_REALTIME, NOW);
+	rc = metric == KLAVIYO_METRICS
+	         ? klaviyo_queue_own_change(
+	               &s, own, &sale, change, KLAVIYO_REALTIME, NOW)
+	         : klaviyo_queue_change(
+	               &s, metric, &sale, change, KLAVIYO_REALTIME, NOW);
 	store_do("COMMIT");
 	return rc;
 }
 
 static int
+queue(enum klaviyo_metric metric, const struct klaviyo_change *change)
+{
+	return queue_as(metric, NULL, change);
+}
+
+static int
 queue_own(const char *metric, const struct klaviyo_change *change)
 {
-	struct klaviyo_store s = store();
-	int rc;
-
-	store_do("BEGIN");
-	rc = klaviyo_queue_own_change(
-	    &s, metric, &sale, change, KLAVIYO_REALTIME, NOW);
-	store_do("COMMIT");
-	return rc;
+	return queue_as(KLAVIYO_METRICS, metric, change);
 }
 
 /* The event of the last queued row. */
