@@ -130,7 +130,9 @@ def beside_peers(stage, connections):
 
 def rows(stage):
     # Before anything is measured: they write the same rows.
-    first, *others = [order(one) for one in buyers(stage)]
+    all_of_them = buyers(stage)
+    stage.level([one.shop for one in all_of_them])
+    first, *others = [order(one) for one in all_of_them]
     for other in others:
         assert first == other, (first, other)
     for connections in CONNECTIONS:

@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = bool(os.environ.get("BENCH_LONG"))
 CONNECTIONS = 16
 PAGES = 20   # products that are looked at, spread over the catalogue
+FIRST = 400  # or for the first time, at most
 PASS = 300   # events of a delivery pass: fewer than Klaviyo's window holds
 ROUNDS = 3
 WITHIN = 1.20
@@ -35,23 +36,28 @@ def pids_of(shop):
     return lambda: peers.nginx_pids(shop, "storefront")
 
 
+def handles(shop, products, pages):
+    """Spread over the catalogue; of one form each, so that their pages are of
+    one size: three variants, none reduced or sold out.  A copy's is that of
+    what it is a copy of."""
+    found = [handle for handle, _ in shop.query(
+        "SELECT handle, MIN(position) FROM (SELECT handle, position, "
+        "(CAST(id AS INTEGER) - ?1) % ?2 AS i FROM product) "
+        "WHERE i % 3 > 0 AND i % 5 > 0 AND i % 7 <> 1 "
+        "GROUP BY position / ?3 ORDER BY 2 LIMIT ?4",
+        fixture.BASE, PRODUCTS, max(1, products // pages), pages)]
+    assert found
+    return found
+
+
 class Pages(Target):
     """Looks at many products in turn."""
 
     def __init__(self, name, shop, products):
         super().__init__(name, shop.url + "/", pids_of(shop))
-        step = max(1, products // PAGES)
-        # Of one form each, so that their pages are of one size: three variants,
-        # none reduced or sold out.  A copy's is that of what it is a copy of.
-        self.handles = [handle for handle, _ in shop.query(
-            "SELECT handle, MIN(position) FROM (SELECT handle, position, "
-            "(CAST(id AS INTEGER) - ?1) % ?2 AS i FROM product) "
-            "WHERE i % 3 > 0 AND i % 5 > 0 AND i % 7 <> 1 "
-            "GROUP BY position / ?3 ORDER BY 2 LIMIT ?4",
-            fixture.BASE, PRODUCTS, step, PAGES)]
-        assert self.handles
         self.path = shop.write("paths.txt", "".join(
-            f"/products/{handle}\n" for handle in self.handles))
+            f"/products/{handle}\n"
+            for handle in handles(shop, products, PAGES)))
 
     def before(self, seconds):
         return ["-s", os.path.join(HERE, "paths.lua")], ["--", self.path]
@@ -142,7 +148,7 @@ def products(stage):
     for name, shop in shops.items():
         shop.start_nginx()
         pages[name] = Pages(name, shop, SIZES[name])
-    first = {name: first_views(shop, pages[name].handles)
+    first = {name: first_views(shop, handles(shop, SIZES[name], FIRST))
              for name, shop in shops.items()}
     homes = {name: home_pages(shop) for name, shop in shops.items()}
     yield head("Growth: " + ", ".join(SIZES) + " products, the largest cost to "

@@ -138,9 +138,9 @@ def php_literal(value):
 
 def php(ours, keep="page"):
     def run_php(text):
-        return re.sub(r"(\n\s*)(fastcgi_pass [^\n]*)",
-                      rf"\1\2\1fastcgi_param SCRIPT_FILENAME "
-                      rf"{shop.path('php')}/index.php;", text, count=1)
+        return re.sub(r"(\n\s*)(?=fastcgi_param REQUEST_METHOD)",
+                      rf"\1fastcgi_param SCRIPT_FILENAME "
+                      rf"{shop.path('php')}/index.php;\1", text, count=1)
     shop = Peer("php", run_php)
     shop.mkdir("php")
     for name in os.listdir(os.path.join(HERE, "php")):

@@ -102,6 +102,11 @@ class Stage:
             self.first[shop.db] = first + n
             return fixture.visitors(db, first, n, sign, products=products)
 
+    def level(self, shops):
+        """From here on they have the same visitors, who buy the same."""
+        first = max(self.first.get(shop.db, 0) for shop in shops)
+        self.first.update((shop.db, first) for shop in shops)
+
     def ours_pids(self):
         return peers.nginx_pids(self.ours, "storefront")
 
