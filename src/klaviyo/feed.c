@@ -116,33 +116,69 @@ instead(int how, unsigned char c, char buffer[8])
 	}
 }
 
+/* Sixteen bytes that are compared at once (gcc's and clang's vectors): a
+   description is long. */
+typedef unsigned char block __attribute__((vector_size(16)));
+
+/* Whether there is something in it that is special to a text of any format. */
+static bool
+block_special(const char *text)
+{
+	uint64_t half[2];
+	block b, found;
+
+	memcpy(&b, text, sizeof(b));
+	found = (block)((b < 0x20) | (b == '"') | (b == '\\') | (b == '&') |
+	                (b == '<') | (b == '>') | (b == 0x7f) | (b == 0xef));
+	memcpy(half, &found, sizeof(half));
+	return (half[0] | half[1]) != 0;
+}
+
+/* The next byte that is special, or the end. */
+static const char *
+next_special(const char *text, const char *end, int how)
+{
+	const unsigned char *is = special[how];
+
+	while (text < end) {
+		size_t n = sizeof(block);
+
+		if ((size_t)(end - text) < n)
+			n = (size_t)(end - text);
+		else if (how != XML_CATEGORY && !block_special(text)) {
+			text += n;
+			continue;
+		}
+		for (; n > 0; n--, text++)
+			if (is[(unsigned char)*text])
+				return text;
+	}
+	return end;
+}
+
 /* Runs of plain bytes are copied as they are. */
 static void
 put_escaped(struct klaviyo_feed *feed, const char *text, int how)
 {
-	const unsigned char *is = special[how];
-	const char *run = text;
+	const char *run = text, *end = text + strlen(text);
 	char buffer[8];
 
-	for (;; text++) {
-		while (!is[(unsigned char)*text])
-			text++;
-		if (!*text)
-			break;
+	for (; (text = next_special(text, end, how)) < end; text++) {
+		size_t plain = (size_t)(text - run);
+
 		if ((unsigned char)*text == 0xef) {
 			if (strncmp(text, "\xef\xbf\xbe", 3) != 0 &&
 			    strncmp(text, "\xef\xbf\xbf", 3) != 0)
 				continue;
-			put(feed, run, (size_t)(text - run));
+			put(feed, run, plain);
 			text += 2;
 		} else {
-			put(feed, run, (size_t)(text - run));
-			puts_(feed,
-			    instead(how, (unsigned char)*text, buffer));
+			put(feed, run, plain);
+			puts_(feed, instead(how, (unsigned char)*text, buffer));
 		}
 		run = text + 1;
 	}
-	put(feed, run, (size_t)(text - run));
+	put(feed, run, (size_t)(end - run));
 }
 
 /* ---------------------------------------------------------------- one field */
@@ -231,8 +267,8 @@ put_categories(struct klaviyo_feed *feed, const struct klaviyo_feed_item *item)
 	for (size_t i = 0; i < item->ncategories; i++) {
 		puts_(feed, i ? "," : "");
 		puts_(feed, json ? "\"" : "");
-		put_escaped(feed, item->categories[i],
-		    json ? JSON_TEXT : XML_CATEGORY);
+		put_escaped(
+		    feed, item->categories[i], json ? JSON_TEXT : XML_CATEGORY);
 		puts_(feed, json ? "\"" : "");
 	}
 	puts_(feed, json ? "]" : "");

@@ -142,15 +142,16 @@ consent_ahead(const char *purpose)
 
 enum side
 consent_side(const struct settings *settings, const struct consent *consent,
-    bool known, bool robot, bool ahead)
+    bool known, const struct request *request)
 {
 	if (!consent->tracked)
 		return SIDE_NONE;
 	/* A page fetched ahead may be shown without another request: then its
 	   scripts tell of it.  A robot is left to klaviyo.js, which knows what
 	   to do with it; so nothing is lost by one that is none. */
-	return strcmp(settings->onsite, "server") == 0 && known && !robot &&
-	               !ahead
+	return strcmp(settings->onsite, "server") == 0 && known &&
+	               !consent_robot(request->user_agent) &&
+	               !consent_ahead(request->purpose)
 	           ? SIDE_SERVER
 	           : SIDE_BROWSER;
 }

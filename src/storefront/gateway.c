@@ -37,14 +37,24 @@ static const struct timeval limit = {.tv_sec = PEER_SECONDS};
 
 /* -------------------------------------------------- one request, any way */
 
-/* The variables that are asked for, and nothing else of an environment. */
-static const char *const names[] = {"CONTENT_LENGTH", "CONTENT_TYPE",
-    "DOCUMENT_URI", "HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_FORWARDED",
-    "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN",
-    "HTTP_PURPOSE", "HTTP_SEC_FETCH_SITE", "HTTP_SEC_PURPOSE",
-    "HTTP_USER_AGENT", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_MOZ",
-    "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REQUEST_ID", "REQUEST_METHOD",
-    "REQUEST_URI", "SCRIPT_NAME", "SERVER_PROTOCOL", "UNIQUE_ID"};
+/* The variables that are asked for, and nothing else of an environment.  By
+ * length, then by letters: a number tells most apart. */
+#define NAME(text)                                                             \
+	{                                                                      \
+		text, sizeof(text) - 1                                         \
+	}
+static const struct {
+	const char *text;
+	size_t length;
+} names[] = {NAME("HTTP_VIA"), NAME("PATH_INFO"), NAME("UNIQUE_ID"),
+    NAME("HTTP_X_MOZ"), NAME("REQUEST_ID"), NAME("HTTP_ACCEPT"),
+    NAME("HTTP_COOKIE"), NAME("HTTP_ORIGIN"), NAME("REMOTE_ADDR"),
+    NAME("REQUEST_URI"), NAME("SCRIPT_NAME"), NAME("CONTENT_TYPE"),
+    NAME("DOCUMENT_URI"), NAME("HTTP_PURPOSE"), NAME("QUERY_STRING"),
+    NAME("CONTENT_LENGTH"), NAME("HTTP_FORWARDED"), NAME("REQUEST_METHOD"),
+    NAME("HTTP_USER_AGENT"), NAME("SERVER_PROTOCOL"), NAME("HTTP_SEC_PURPOSE"),
+    NAME("HTTP_IF_NONE_MATCH"), NAME("HTTP_SEC_FETCH_SITE"),
+    NAME("HTTP_X_FORWARDED_FOR"), NAME("HTTP_IF_MODIFIED_SINCE")};
 #define NAMES (sizeof(names) / sizeof(*names))
 
 struct variables {
@@ -60,11 +70,14 @@ name_at(const char *name, size_t length)
 
 	while (low < high) {
 		size_t at = (low + high) / 2;
-		int order = strncmp(name, names[at], length);
+		int order =
+		    (length > names[at].length) - (length < names[at].length);
 
-		if (order == 0 && names[at][length] == '\0')
+		if (order == 0)
+			order = memcmp(name, names[at].text, length);
+		if (order == 0)
 			return at;
-		if (order <= 0)
+		if (order < 0)
 			high = at;
 		else
 			low = at + 1;
@@ -78,9 +91,8 @@ variables_read(struct variables *list, char **environment)
 	*list = (struct variables){0};
 	for (char **v = environment; *v != NULL; v++) {
 		const char *equals = strchr(*v, '=');
-		size_t at = equals == NULL
-		    ? NAMES
-		    : name_at(*v, (size_t)(equals - *v));
+		size_t at =
+		    equals == NULL ? NAMES : name_at(*v, (size_t)(equals - *v));
 
 		if (at == NAMES)
 			continue;
@@ -98,8 +110,8 @@ says_passed_on(const char *name)
 	       strcmp(name, "HTTP_VIA") == 0;
 }
 
-/* The value of a variable.  One that comes twice (libfcgi keeps both) is as good
- * as absent: nobody knows which was meant. */
+/* The value of a variable.  One that comes twice (libfcgi keeps both) is as
+ * good as absent: nobody knows which was meant. */
 static const char *
 variable(const struct variables *list, const char *name)
 {
@@ -255,8 +267,7 @@ cgi_serve(const struct settings *settings)
 	    shop_open(&shop, settings) != 0) {
 		shop_log_at(LOG_ERR, "%s", shop_error());
 		response_cgi(&failed, false, &a.out);
-		a.slice[a.slices++] =
-		    (struct slice){a.out.data, a.out.length};
+		a.slice[a.slices++] = (struct slice){a.out.data, a.out.length};
 	} else {
 		open = true;
 		confine(settings, shop.db, NULL, true);

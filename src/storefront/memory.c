@@ -92,8 +92,9 @@ out_of_memory(struct arena *arena)
 	return NULL;
 }
 
-void *
-arena_alloc(struct arena *arena, size_t size)
+/* Not zeroed: most of what is taken is written at once. */
+static void *
+take(struct arena *arena, size_t size)
 {
 	const size_t unit = _Alignof(max_align_t), asked = size;
 	struct chunk *chunk = arena->chunks;
@@ -104,15 +105,24 @@ arena_alloc(struct arena *arena, size_t size)
 	if (chunk == NULL || chunk->room - chunk->used < size) {
 		size_t room = size > CHUNK ? size : CHUNK;
 
-		chunk = calloc(1, sizeof(*chunk) + (CHECKED ? asked : room));
+		chunk = malloc(sizeof(*chunk) + (CHECKED ? asked : room));
 		if (chunk == NULL)
 			return out_of_memory(arena);
+		chunk->used = 0;
 		chunk->room = room;
 		chunk->next = arena->chunks;
 		arena->chunks = chunk;
 	}
 	chunk->used += size;
 	return chunk->data + chunk->used - size;
+}
+
+void *
+arena_alloc(struct arena *arena, size_t size)
+{
+	void *taken = take(arena, size);
+
+	return taken != NULL ? memset(taken, 0, size) : NULL;
 }
 
 char *
@@ -122,11 +132,12 @@ arena_copyn(struct arena *arena, const char *text, size_t length)
 
 	if (length == SIZE_MAX)
 		return nothing;
-	copy = arena_alloc(arena, length + 1);
+	copy = take(arena, length + 1);
 	if (copy == NULL)
 		return nothing;
 	if (length > 0)
 		memcpy(copy, text, length);
+	copy[length] = '\0';
 	return copy;
 }
 
@@ -139,13 +150,20 @@ arena_copy(struct arena *arena, const char *text)
 char *
 arena_printf(struct arena *arena, const char *format, ...)
 {
+	char *text, short_one[256]; /* as most are */
 	va_list args;
-	char *text;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(short_one, sizeof(short_one), format, args);
 	va_end(args);
+	text = n >= 0 && (size_t)n < sizeof(short_one)
+	    ? arena_copyn(arena, short_one, (size_t)n)
+	    : NULL;
+	if (arena->secret)
+		explicit_bzero(short_one, sizeof(short_one));
+	if (text != NULL)
+		return text;
 	text = n < 0 ? out_of_memory(arena) : arena_alloc(arena, (size_t)n + 1);
 	if (text == NULL)
 		return nothing;

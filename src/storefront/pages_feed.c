@@ -79,9 +79,8 @@ read_tag(struct visit *visit, char tag[48])
 	if (db_run(visit->shop->db, version_row, &text,
 	        "SELECT SUM(mark >> 24) FROM shelf_mark") < 0 ||
 	    db_run(visit->shop->db, version_row, &text,
-	        "SELECT SUM(x * x % 2147483647) FROM (SELECT "
-	        "(id * 1000003 + stock) % 2147483629 AS x FROM variant) "
-	        "AS stocks") < 0)
+	        "SELECT SUM(id * 1000003 % 2147483629 * "
+	        "(stock % 1073741789) % 2147483647) FROM variant") < 0)
 		goto out;
 	crypto_generichash(hash, sizeof(hash), (const unsigned char *)text.data,
 	    text.length, NULL, 0);

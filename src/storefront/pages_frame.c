@@ -50,12 +50,9 @@ page_blank(struct visit *visit, struct page *page)
 enum side
 visit_side(const struct visit *visit)
 {
-	const struct request *request = visit->request;
-
 	return consent_side(visit->shop->settings, &visit->consent,
 	    *visit->session.email != '\0' || *visit->exchange_id != '\0',
-	    consent_robot(request->user_agent),
-	    consent_ahead(request->purpose));
+	    visit->request);
 }
 
 void
@@ -231,10 +228,13 @@ int
 page_show(struct visit *visit, struct page *page)
 {
 	struct response *response = visit->response;
-	bool added;
-	int units =
-	    cart_units(visit->shop->db, visit->session.cart, &added);
-	int result = -1;
+	bool added = visit->session.added;
+	int units = visit->session.units, result = -1;
+
+	/* Only a form changes a cart. */
+	if (strcmp(visit->request->method, "POST") == 0)
+		units =
+		    cart_units(visit->shop->db, visit->session.cart, &added);
 
 	if (units < 0 ||
 	    (page->frame == NULL && put_frame(visit, page) != 0))

@@ -16,6 +16,9 @@ struct session {
 	char token[80];         /* the cookie's value */
 	bool fresh;             /* made by this request: set the cookie */
 	const char *cart;       /* cart id; "" = none */
+	/* What cart_units() said of it as the request came. */
+	int units;
+	bool added;
 	const char *account;    /* that it is logged in to; "" = a guest */
 	bool gone;              /* ended by this request: drop the cookie */
 	/* The known visitor, of the account or from a form of this session;
@@ -88,7 +91,7 @@ void consent_forget(const struct settings *settings, struct arena *arena,
 enum side { SIDE_NONE, SIDE_BROWSER, SIDE_SERVER };
 /* ${known}: the server knows an identifier of the visitor. */
 enum side consent_side(const struct settings *settings,
-    const struct consent *consent, bool known, bool robot, bool ahead);
+    const struct consent *consent, bool known, const struct request *request);
 bool consent_robot(const char *user_agent);
 bool consent_ahead(const char *purpose); /* fetched before it is asked for */
 /* ------------------------------------------- throttle.c: how often one may try */

@@ -105,8 +105,10 @@ session_row(void *arg, int n, const char *const col[])
 	l->session->phone = arena_copy(l->arena, col[2]);
 	l->session->first_name = arena_copy(l->arena, col[3]);
 	l->session->last_name = arena_copy(l->arena, col[4]);
-	if (col[5] != NULL)
-		login_row(l, col + 5);
+	l->session->units = (int)num(col[5]);
+	l->session->added = num(col[6]) > 0;
+	if (col[7] != NULL)
+		login_row(l, col + 7);
 	return arena_failed(l->arena) ? -1 : 0;
 }
 
@@ -151,8 +153,14 @@ session_load(
 	if (!same(check, dot + 1))
 		return 0;
 	hash_token(token, session->id);
+	/* The cart's number is on every page: not asked for by itself. */
 	rows = db_run(shop->db, session_row, &loading,
 	    "SELECT s.cart, s.email, s.phone, s.first_name, s.last_name, "
+	    "(SELECT SUM(c.quantity) FROM cart_line c "
+	    "JOIN variant v ON v.id = c.variant "
+	    "JOIN product p ON p.id = v.product "
+	    "WHERE c.cart = s.cart AND p.published = 1), "
+	    "(SELECT COUNT(*) FROM cart_added WHERE cart = s.cart), "
 	    "l.account, l.since, l.seen_at, a.email, a.phone, a.first_name, "
 	    "a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "
 	    "LEFT JOIN account a ON a.id = l.account "

@@ -120,6 +120,7 @@ static void
 test_without_a_key_nobody_is_asked(void **state)
 {
 	struct settings none = settings("required", "server");
+	struct request request = {.user_agent = "Mozilla/5.0", .purpose = ""};
 	struct consent consent;
 
 	(void)state;
@@ -128,7 +129,7 @@ test_without_a_key_nobody_is_asked(void **state)
 		consent = consent_of(&none, i & 1, i & 2, i & 4);
 		assert_false(consent.tracked || consent.ask);
 		assert_int_equal(
-		    consent_side(&none, &consent, true, false, false),
+		    consent_side(&none, &consent, true, &request),
 		    SIDE_NONE);
 	}
 }
@@ -173,8 +174,11 @@ test_the_side(void **state)
 		bool server = i & 1, known = i & 2, robot = i & 4;
 		bool ahead = i & 8, tracked = i & 16;
 		struct consent consent = {.tracked = tracked};
+		struct request request = {
+		    .user_agent = robot ? "curl/7.88.1" : "Mozilla/5.0",
+		    .purpose = ahead ? "prefetch" : ""};
 		enum side side =
-		    consent_side(&modes[server], &consent, known, robot, ahead);
+		    consent_side(&modes[server], &consent, known, &request);
 
 		if (!tracked)
 			assert_int_equal(side, SIDE_NONE);

@@ -208,6 +208,67 @@ hostile(void **state)
 	xmlCleanupParser();
 }
 
+/* The description in XML or, as it comes back, in JSON; to be freed. */
+static char *
+described(enum klaviyo_feed_format format, const char *text)
+{
+	struct klaviyo_feed_item item = pooh;
+	struct klaviyo_feed *feed = klaviyo_feed_new(format, take, NULL);
+	char *found, *end;
+	cJSON *tree;
+
+	item.description = text;
+	assert_int_equal(klaviyo_feed_add(feed, &item), 0);
+	assert_int_equal(klaviyo_feed_end(feed), 1);
+	if (format == KLAVIYO_FEED_JSON) {
+		tree = cJSON_Parse(out);
+		found = strdup(cJSON_GetObjectItem(
+		    cJSON_GetArrayItem(tree, 0), "description")
+		                   ->valuestring);
+		cJSON_Delete(tree);
+	} else {
+		found = strdup(strstr(out, "<description>") + 13);
+		end = strstr(found, "</description>");
+		assert_non_null(end);
+		*end = '\0';
+	}
+	tear_down(NULL);
+	set_up(NULL);
+	return found;
+}
+
+/* Whatever is special is, at each place of a text, the first byte or the last.
+ */
+static void
+everywhere(void **state)
+{
+	char text[48], wanted[64], *found;
+
+	(void)state;
+	for (int c = 1; c < 0x80; c++)
+		for (size_t at = 0; at < 40; at++) {
+			const char one[] = {(char)c, '\0'};
+			const char *instead = c == '&'   ? "&amp;"
+			                      : c == '<' ? "&lt;"
+			                      : c == '>' ? "&gt;"
+			                                 : one;
+
+			memset(text, 'a', 40);
+			text[at] = (char)c;
+			text[40] = '\0';
+			found = described(KLAVIYO_FEED_JSON, text);
+			assert_string_equal(found, text);
+			free(found);
+			if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f)
+				instead = "";
+			snprintf(wanted, sizeof(wanted), "%.*s%s%s", (int)at,
+			    text, instead, text + at + 1);
+			found = described(KLAVIYO_FEED_XML, text);
+			assert_string_equal(found, wanted);
+			free(found);
+		}
+}
+
 /* Not for XML, and of no use anywhere: left out. */
 static void
 noncharacters(void **state)
@@ -266,7 +327,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {T(json), T(xml), T(empty),
-	    T(refused), T(hostile), T(noncharacters), T(many),
+	    T(refused), T(hostile), T(everywhere), T(noncharacters), T(many),
 	    T(reader_goes_away)};
 
 	return cmocka_run_group_tests_name("feed", tests, NULL, NULL);

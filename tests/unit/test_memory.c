@@ -19,6 +19,10 @@ arena_gives_zeroed_separate_memory(void **state)
 	char *list[200];
 
 	(void)state;
+	/* The memory of one that has used it. */
+	memset(arena_alloc(arena, 15000), 1, 15000);
+	arena_free(arena);
+	arena = arena_new();
 	for (size_t i = 0; i < 200; i++) {
 		char *p = list[i] = arena_alloc(arena, i * 7);
 
@@ -48,6 +52,8 @@ arena_texts(void **state)
 	assert_string_equal(arena_copy(arena, "abc"), "abc");
 	assert_string_equal(arena_copyn(arena, "abc", 2), "ab");
 	assert_string_equal(arena_printf(arena, "%d-%s", 5, "x"), "5-x");
+	for (int n = 250; n < 260; n++) /* where a short one ends */
+		assert_int_equal(strlen(arena_printf(arena, "%*d", n, 7)), n);
 	assert_null(arena_take(arena, NULL));
 	assert_string_equal(arena_take(arena, strdup("mine")), "mine");
 	assert_false(arena_failed(arena));
