@@ -270,7 +270,8 @@ def test_everything_refused_is_a_pause():
         shop.start_worker(env=fast_clock(150))
         wait_for(lambda: "in a row were refused" in status(shop)
                  ["paused_reason"], "the pause")
-        assert "in a row were refused" in shop.log("worker")
+        wait_for(lambda: "in a row were refused" in shop.log("worker"),
+                 "the log")
         asked = len(state(shop)["faults"])
         assert feed.count(DEAD) == 19
         assert feed.count(WAITING + " AND event <> ''") == 81
