@@ -54,15 +54,19 @@ def test_the_cron_line_runs(tmp_path):
         line, = [line for line in open(os.path.join(
             TREE, "www", "storefront.cron")) if not line.startswith("#")]
         fields = line.split(None, 6)
-        assert fields[:6] == ["*/15", "*", "*", "*", "*", "www-data"]
+        assert fields[:6] == ["*/15", "*", "*", "*", "*", "root"]
+        drops = "setpriv --reuid storefront --regid storefront --init-groups "
+        assert fields[6].count(drops) == 1
         settings = shop.write("worker.env", "".join(
             f"{name}={value}\n" for name, value in {
                 **shop.env, **shop.secrets}.items()), 0o400)
         command = fields[6].replace("/etc/storefront/worker.env", settings) \
-            .replace("/usr/local/bin", shop.binaries)
+            .replace("/usr/local/bin", shop.binaries) \
+            .replace("/var/lib/storefront", shop.dir) \
+            .replace(drops, drops.replace("storefront", shop.user.pw_name)
+                     if shop.user else "")
         done = subprocess.run(["/bin/sh", "-c", command], text=True, env={},
-                              capture_output=True, cwd=shop.dir,
-                              user=shop.user.pw_uid if shop.user else None)
+                              capture_output=True, cwd="/")
         assert done.returncode == 0 and done.stdout.startswith("2 sent")
 
 

@@ -44,6 +44,17 @@ def test_exposure_is_below_one(unit):
     assert done.returncode == 0, done.stderr
 
 
+def test_what_fails_is_started_again_for_ever():
+    """By itself systemd gives up after five times in ten seconds: a shop whose
+    database was away for that long would stay away."""
+    restarted = [unit for unit in SERVICES if values(unit, "Restart")]
+    assert restarted == ["storefront.service", "storefront-worker.service",
+                         "storefront-status.service"]
+    for unit in restarted:
+        assert values(unit, "Restart") == ["always"]
+        assert values(unit, "StartLimitIntervalSec") == ["0"]
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_knows_every_line(unit, tmp_path):
     """As it is installed, but for where the program is."""

@@ -210,7 +210,7 @@ same_bytes_again(void **state)
 	server_script(202, "", "");
 	server_rule(0, "", 1, 202)->fault = TRUNCATED;
 	store_fill("a", 1, KLAVIYO_REALTIME, kl_now());
-	pass(klaviyo, 10);
+	pass(klaviyo, 1);
 	TALLY(1, 0, 1, 0, 0);
 	strcpy(first, server->body);
 	time_passes();
@@ -261,7 +261,7 @@ repaired(void **state)
 	store_do("UPDATE klaviyo_outbox SET profile = '{\"type\":\"profile\","
 	         "\"attributes\":{\"phone_number\":\"+15005550006\"}}'"
 	         " WHERE id = 'Placed Order/a3'");
-	assert_int_equal(pass(klaviyo, 100), 0);
+	assert_int_equal(pass(klaviyo, 6), 0);
 	/* The repaired one goes in the same pass. */
 	TALLY(6, 4, 1, 1, 0);
 	each_seen_once("a", 3);
@@ -304,7 +304,7 @@ twenty_refusals(void **state)
 	for (int i = 0; i < 5; i++) {
 		store_do("UPDATE klaviyo_sender SET paused_until = 1");
 		server->requests = 0;
-		pass(klaviyo, 1000);
+		pass(klaviyo, 1);
 		assert_int_equal(server->requests, 1);
 		TALLY(1, 0, 1, 0, 0);
 		assert_int_equal(rows(DEAD), dead);
@@ -537,7 +537,7 @@ network_down(void **state)
 	/* From now on one event asks, until one gets through. */
 	for (int i = 0; i < 3; i++) {
 		time_passes();
-		pass(klaviyo, 1000);
+		pass(klaviyo, 1);
 		TALLY(1, 0, 1, 0, 0);
 		assert_in_range(tally.wait_ms, 1000, 300000);
 	}
@@ -681,7 +681,7 @@ unknown_rows(void **state)
 	         " WHERE id = 'Placed Order/a0';"
 	         "UPDATE klaviyo_outbox SET event = 'x'"
 	         " WHERE id = 'Placed Order/a1'");
-	pass(klaviyo, 100);
+	pass(klaviyo, 3);
 	TALLY(3, 1, 2, 0, 0);
 	assert_string_equal(store_text("SELECT error FROM klaviyo_outbox"
 	                               " WHERE kind = 'parcel'"),

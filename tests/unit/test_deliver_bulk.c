@@ -328,7 +328,7 @@ jobs_fail(void **state)
 	server_rule(0, "bulk", -1, 504);
 	store_fill("h", 100, KLAVIYO_HISTORICAL, kl_now());
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(pass(klaviyo, 1000), 0);
+		assert_int_equal(pass(klaviyo, 100), 0);
 		TALLY(100, 0, 100, 0, 0);
 		time_passes();
 	}
@@ -404,7 +404,7 @@ repaired(void **state)
 	         "\"attributes\":{\"email\":\"a@klaviyo-demo.com\","
 	         "\"phone_number\":\"+1500\"}}'"
 	         " WHERE id IN ('Placed Order/h3', 'Placed Order/h600')");
-	assert_int_equal(pass(klaviyo, 10000), 0);
+	assert_int_equal(pass(klaviyo, 702), 0);
 	TALLY(702, 700, 2, 0, 0);
 	each_seen_once("h", 700);
 	assert_int_equal(rows(SENT), 700);

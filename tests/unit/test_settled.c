@@ -113,7 +113,7 @@ each_once(void **state)
 	queue("bad", "a request");
 	queue("busy", NULL);
 	queue("gone", "g");
-	assert_int_equal(pass(klaviyo, 100), 0);
+	assert_int_equal(pass(klaviyo, 4), 0);
 	TALLY(4, 1, 2, 1, 0);
 	assert_int_equal(ntold, 4);
 
