@@ -350,13 +350,17 @@ sanitized:
 
 # The tests that have a long form, in it; for hours, or a night.
 # What attacks the shop there: tests/integration/test_attackers.py.
-SOAK_PACKAGES = $(TEST_PACKAGES) wapiti sqlmap slowhttptest
+SOAK_PACKAGES = $(TEST_PACKAGES) wapiti sqlmap slowhttptest debootstrap \
+    systemd-container
 soak:
 	@sh www/packages.sh $(SOAK_PACKAGES)
 	@SOAK=1 $(OWNER) $(MAKE) --no-print-directory all units shims crash
 	@SOAK=1 STOREFRONT_BUILD=$(BUILD) $(OWNER) /usr/bin/python3 -m pytest \
 	    -v -rP -p no:cacheprovider $$(grep -rl --include='test_*.py' SOAK \
 	    tests)
+	@[ -z "$(OWNER)" ] || SOAK=1 STOREFRONT_BUILD=$(BUILD) \
+	    /usr/bin/python3 -B -m pytest -v -p no:cacheprovider \
+	    tests/integration/test_boot.py
 
 # The goals of speed, each with its figure: tests/bench/bench.py.  It installs
 # what it measures against (BENCH="pages checkout": those parts alone).
