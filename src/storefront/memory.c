@@ -239,24 +239,32 @@ text_add(struct text *text, const char *more)
 	text_addn(text, more, strlen(more));
 }
 
+/* Mostly there is room for it already. */
 void
 text_printf(struct text *text, const char *format, ...)
 {
+	size_t left = text->room - text->length;
 	va_list args;
 	int n;
 
+	if (text->failed)
+		return;
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(
+	    left > 0 ? text->data + text->length : NULL, left, format, args);
 	va_end(args);
 	if (n < 0) {
 		text->failed = true;
 		return;
 	}
-	if (!text_room(text, (size_t)n))
-		return;
-	va_start(args, format);
-	vsnprintf(text->data + text->length, (size_t)n + 1, format, args);
-	va_end(args);
+	if ((size_t)n >= left) {
+		if (!text_room(text, (size_t)n))
+			return;
+		va_start(args, format);
+		vsnprintf(
+		    text->data + text->length, (size_t)n + 1, format, args);
+		va_end(args);
+	}
 	text->length += (size_t)n;
 }
 

@@ -122,7 +122,7 @@ tracking_cart(const struct tracking *t, struct klaviyo_cart *cart)
 const char *
 tracking_exchange_id(struct arena *arena, const char *cookie)
 {
-	char *id = klaviyo_exchange_id(cookie);
+	char *id = *cookie != '\0' ? klaviyo_exchange_id(cookie) : NULL;
 
 	return id != NULL ? arena_take(arena, id) : "";
 }
