@@ -46,7 +46,8 @@ struct page {
 typedef int page_function(struct visit *visit);
 
 /*
- * pages_kept.c: product pages, all of them but what is the visitor's.
+ * pages_kept.c, pages_drawn.c: product pages, all of them but what is the
+ * visitor's.
  */
 /* What a page is being made of, to be kept. */
 struct making {

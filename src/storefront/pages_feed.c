@@ -33,11 +33,11 @@ struct edition {
 };
 
 /* One of the two feeds, shared by the threads. */
-static struct kept {
+static struct feed {
 	const char *format, *type;
 	pthread_mutex_t mutex;
 	struct edition whole, growing;
-} kept[] = {
+} feeds[] = {
     {.format = "json",
         .type = "application/json; charset=utf-8",
         .mutex = PTHREAD_MUTEX_INITIALIZER},
@@ -141,23 +141,23 @@ write_piece(void *arg, const char *data, size_t n)
 
 /* What was growing takes its place, or is forgotten.  With the mutex held. */
 static void
-settle(struct kept *k)
+settle(struct feed *feed)
 {
 	enum file_state state;
 	int64_t length;
 
-	if (k->growing.file == NULL)
+	if (feed->growing.file == NULL)
 		return;
-	state = file_body_state(k->growing.file, &length);
+	state = file_body_state(feed->growing.file, &length);
 	if (state == FILE_GROWS)
 		return;
 	if (state == FILE_WHOLE) {
-		file_body_free(k->whole.file);
-		k->whole = k->growing;
+		file_body_free(feed->whole.file);
+		feed->whole = feed->growing;
 	} else {
-		file_body_free(k->growing.file);
+		file_body_free(feed->growing.file);
 	}
-	k->growing.file = NULL;
+	feed->growing.file = NULL;
 }
 
 static void
@@ -181,10 +181,10 @@ make_feed(void *make_arg, struct shop *shop, struct file_body *file,
     file_body_more *more, void *arg)
 {
 	struct writing w = {file, more, arg};
-	struct kept *k = make_arg;
+	struct feed *feed = make_arg;
 	struct feed_counts counts;
 	bool whole = tracking_feed(shop->settings, shop->db, shop->currency,
-	                 k->format, write_piece, &w, &counts) == 0;
+	                 feed->format, write_piece, &w, &counts) == 0;
 
 	if (whole)
 		tell_counts(&counts);
@@ -192,40 +192,41 @@ make_feed(void *make_arg, struct shop *shop, struct file_body *file,
 		shop_log_at(LOG_ERR, "feed: cut off after %lld bytes: %s",
 		    (long long)counts.bytes, shop_error());
 	file_body_end(file, whole);
-	pthread_mutex_lock(&k->mutex);
-	settle(k);
-	pthread_mutex_unlock(&k->mutex);
+	pthread_mutex_lock(&feed->mutex);
+	settle(feed);
+	pthread_mutex_unlock(&feed->mutex);
 }
 
 /* The edition of this tag; a former one, while another thread writes: it is
    there at once, and no thread waits for it; else a new one, which the answer's
    sender is to make.  For ${head} that is one that nobody makes. */
 static int
-take_edition(struct kept *k, bool head, struct edition *edition, bool *to_make)
+take_edition(
+    struct feed *feed, bool head, struct edition *edition, bool *to_make)
 {
 	const struct edition *from = NULL;
 
 	*to_make = false;
-	pthread_mutex_lock(&k->mutex);
-	settle(k);
-	if (k->whole.file != NULL &&
-	    (k->growing.file != NULL ||
-	        strcmp(k->whole.tag, edition->tag) == 0))
-		from = &k->whole;
-	else if (k->growing.file != NULL)
-		from = &k->growing;
+	pthread_mutex_lock(&feed->mutex);
+	settle(feed);
+	if (feed->whole.file != NULL &&
+	    (feed->growing.file != NULL ||
+	        strcmp(feed->whole.tag, edition->tag) == 0))
+		from = &feed->whole;
+	else if (feed->growing.file != NULL)
+		from = &feed->growing;
 	if (from != NULL) {
 		*edition = *from;
 		file_body_share(edition->file);
 	} else {
 		edition->file = file_body_new(scratch_file());
 		if (edition->file != NULL && !head) {
-			k->growing = *edition;
+			feed->growing = *edition;
 			file_body_share(edition->file);
 			*to_make = true;
 		}
 	}
-	pthread_mutex_unlock(&k->mutex);
+	pthread_mutex_unlock(&feed->mutex);
 	return edition->file != NULL ? 0 : -1;
 }
 
@@ -276,12 +277,12 @@ feed_off(struct visit *visit)
 
 static void
 edition_headers(
-    struct visit *visit, const struct kept *k, const struct edition *edition)
+    struct visit *visit, const struct feed *feed, const struct edition *edition)
 {
 	struct response *response = visit->response;
 	char date[40];
 
-	response_header(response, "Content-Type", k->type);
+	response_header(response, "Content-Type", feed->type);
 	response_header(response, "ETag", edition->tag);
 	if (edition->file != NULL)
 		response_header(
@@ -291,7 +292,7 @@ edition_headers(
 }
 
 static int
-feed_page(struct visit *visit, struct kept *k)
+feed_page(struct visit *visit, struct feed *feed)
 {
 	const struct request *request = visit->request;
 	struct response *response = visit->response;
@@ -304,17 +305,17 @@ feed_page(struct visit *visit, struct kept *k)
 		return -1;
 	if (strstr(request->if_none_match, edition.tag) != NULL) {
 		response->status = 304;
-		edition_headers(visit, k, &edition);
+		edition_headers(visit, feed, &edition);
 		return 0;
 	}
-	if (take_edition(k, strcmp(request->method, "HEAD") == 0, &edition,
+	if (take_edition(feed, strcmp(request->method, "HEAD") == 0, &edition,
 	        &to_make) != 0)
 		return -1;
-	edition_headers(visit, k, &edition);
+	edition_headers(visit, feed, &edition);
 	response->file = edition.file;
 	if (to_make) {
 		response->make = make_feed;
-		response->make_arg = k;
+		response->make_arg = feed;
 	} else if (strstr(request->if_none_match, edition.tag) != NULL ||
 	           not_since(request, edition.time)) {
 		response->status = 304;
@@ -325,11 +326,11 @@ feed_page(struct visit *visit, struct kept *k)
 int
 feed_json_page(struct visit *visit)
 {
-	return feed_page(visit, &kept[0]);
+	return feed_page(visit, &feeds[0]);
 }
 
 int
 feed_xml_page(struct visit *visit)
 {
-	return feed_page(visit, &kept[1]);
+	return feed_page(visit, &feeds[1]);
 }
