@@ -95,6 +95,9 @@ void response_free(struct response *response);
  * a bad escape, bad UTF-8, NUL or a repeated name, 413 for too many. */
 int fields_parse(struct arena *arena, const char *text, size_t length,
     struct fields *fields);
+/* The same of a query, in which the first of a name counts. */
+int query_parse(struct arena *arena, const char *text, size_t length,
+    struct fields *fields);
 /*
  * Makes a request of CGI variables and a body.  ${get} looks up a variable,
  * NULL if absent; ${read} reads up to n bytes of the body, fewer at its end, -1
