@@ -145,6 +145,7 @@ def attacked(engine="sqlite"):
             for line in shop.log(name).splitlines():
                 assert re.match(r"storefront: ((warning: )?(confined by|"
                                 r"serving on|worker: (delivering|sending|"
+                                r"the account's rate limit is reached|"
                                 r"\d+ sent, 0 to be tried again, 0 refused))|"
                                 r"error: [A-Z]+ \S+: the database is busy)",
                                 line), line
