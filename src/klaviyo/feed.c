@@ -116,9 +116,10 @@ instead(int how, unsigned char c, char buffer[8])
 	}
 }
 
-/* Sixteen bytes that are compared at once (gcc's and clang's vectors): a
-   description is long. */
-typedef unsigned char block __attribute__((vector_size(16)));
+/* So many bytes are compared at once (gcc's and clang's vectors): a description
+   is long. */
+enum { BLOCK = 16 };
+typedef unsigned char block __attribute__((vector_size(BLOCK)));
 
 /* Whether there is something in it that is special to a text of any format. */
 static bool
@@ -141,7 +142,7 @@ next_special(const char *text, const char *end, int how)
 	const unsigned char *is = special[how];
 
 	while (text < end) {
-		size_t n = sizeof(block);
+		size_t n = BLOCK;
 
 		if ((size_t)(end - text) < n)
 			n = (size_t)(end - text);
