@@ -146,12 +146,7 @@ cart_units(struct db *db, const char *id, bool *added)
 	if (*id == '\0')
 		return 0;
 	if (db_run(db, units_row, number,
-	        "SELECT COALESCE(SUM(l.quantity), 0), "
-	        "(SELECT COUNT(*) FROM cart_added WHERE cart = $1) "
-	        "FROM cart_line l JOIN variant v ON v.id = l.variant "
-	        "JOIN product p ON p.id = v.product "
-	        "WHERE l.cart = $1 AND p.published = 1",
-	        id) < 0)
+	        "SELECT " CART_UNITS("$1"), id) < 0)
 		return -1;
 	*added = number[1] > 0;
 	return (int)number[0];

@@ -135,6 +135,13 @@ struct cart {
 };
 int cart_load(struct db *db, struct arena *arena, const char *id,
     struct cart *cart); /* "" gives an empty cart */
+/* What cart_units() asks for, of a cart that ${cart} is in SQL. */
+#define CART_UNITS(cart)                                                       \
+	"(SELECT COALESCE(SUM(l.quantity), 0) FROM cart_line l "               \
+	"JOIN variant v ON v.id = l.variant "                                  \
+	"JOIN product p ON p.id = v.product "                                  \
+	"WHERE l.cart = " cart " AND p.published = 1), "                       \
+	"(SELECT COUNT(*) FROM cart_added WHERE cart = " cart ")"
 /* Units in a cart, for the header; -1 on failure.  ${added}: is there something
  * to take by cart_take_added()? */
 int cart_units(struct db *db, const char *id, bool *added);

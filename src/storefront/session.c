@@ -156,11 +156,7 @@ session_load(
 	/* The cart's number is on every page: not asked for by itself. */
 	rows = db_run(shop->db, session_row, &loading,
 	    "SELECT s.cart, s.email, s.phone, s.first_name, s.last_name, "
-	    "(SELECT SUM(c.quantity) FROM cart_line c "
-	    "JOIN variant v ON v.id = c.variant "
-	    "JOIN product p ON p.id = v.product "
-	    "WHERE c.cart = s.cart AND p.published = 1), "
-	    "(SELECT COUNT(*) FROM cart_added WHERE cart = s.cart), "
+	    CART_UNITS("s.cart") ", "
 	    "l.account, l.since, l.seen_at, a.email, a.phone, a.first_name, "
 	    "a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "
 	    "LEFT JOIN account a ON a.id = l.account "

@@ -320,7 +320,7 @@ def test_a_kilobyte_each_request():
 
 def test_a_descriptor_each_fifty_requests():
     found = leaking("leaks_descriptors")
-    assert "storefront: descriptors" in [f.split(" grew")[0] for f in found]
+    assert [f.split(" grew")[0] for f in found] == ["storefront: descriptors"]
 
 
 def made_up(value):

@@ -304,7 +304,7 @@ twenty_refusals(void **state)
 	for (int i = 0; i < 5; i++) {
 		store_do("UPDATE klaviyo_sender SET paused_until = 1");
 		server->requests = 0;
-		pass(klaviyo, 1);
+		pass(klaviyo, 1000);
 		assert_int_equal(server->requests, 1);
 		TALLY(1, 0, 1, 0, 0);
 		assert_int_equal(rows(DEAD), dead);
@@ -537,7 +537,7 @@ network_down(void **state)
 	/* From now on one event asks, until one gets through. */
 	for (int i = 0; i < 3; i++) {
 		time_passes();
-		pass(klaviyo, 1);
+		pass(klaviyo, 1000);
 		TALLY(1, 0, 1, 0, 0);
 		assert_in_range(tally.wait_ms, 1000, 300000);
 	}
