@@ -215,5 +215,7 @@ int64_t num(const char *text); /* "" and NULL are 0; for database columns */
 char *money_text(struct arena *arena, int64_t amount, const char *currency);
 /* Decimal text to minor units: "19.99" USD is 1999.  -1 if it is none. */
 int money_parse(const char *text, const char *currency, int64_t *amount);
+/* How an amount is written in it, for an error. */
+const char *money_example(const char *currency);
 
 #endif

@@ -5,7 +5,7 @@
  * Promises: each change is one transaction with the event that reports it; what
  * may not be is refused with the reason, and nothing is changed.
  */
-#include "storefront.h"
+#include "commands_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,19 @@ print_order(void *arg, const struct order *o)
 	return 0;
 }
 
+/* Behind what stands there, if there is any; of several lines, each. */
+static void
+print_text(const char *text)
+{
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\n");
+
+		printf("  ");
+		print_tame(text, length);
+		text += length + (text[length] == '\n');
+	}
+}
+
 static int
 print_change(void *arg, const char *kind, const struct change *c)
 {
@@ -40,9 +53,14 @@ print_change(void *arg, const char *kind, const struct change *c)
 	    *c->shipment != '\0' ? " of " : "", c->shipment);
 	if (c->amount != 0 && arena != NULL)
 		printf("  %s", money_text(arena, c->amount, o->currency));
-	printf("%s%s%s%s%s%s\n", *c->status != '\0' ? "  " : "", c->status,
-	    *c->tracking != '\0' ? "  " : "", c->tracking,
-	    *c->reason != '\0' ? "  " : "", c->reason);
+	print_text(c->status);
+	print_text(c->tracking);
+	print_text(c->company);
+	print_text(c->url);
+	print_text(c->reason);
+	print_text(c->next_steps);
+	print_text(c->missing);
+	putchar('\n');
 	arena_free(arena);
 	return 0;
 }
@@ -51,15 +69,14 @@ print_change(void *arg, const char *kind, const struct change *c)
 static int
 load(struct db *db, struct arena *arena, const char *id, struct order *o)
 {
-	int found = order_load(db, arena, id, NULL, o);
+	bool text = utf8_clean(id);
+	int found = text ? order_load(db, arena, id, NULL, o) : 0;
 
-	if (found < 0)
-		return -1;
 	if (found == 0)
-		return shop_fail("there is no order '%s': `storefront order "
-		                 "list` shows them",
-		    id);
-	return 0;
+		shop_fail("there is no order '%s': `storefront order list` "
+		          "shows them",
+		    text ? id : "?");
+	return found == 1 ? 0 : -1;
 }
 
 static int
@@ -86,15 +103,9 @@ show_order(struct db *db, struct arena *arena, const char *id)
 
 /* ----------------------------------------------------------------- changes */
 
-enum { OPTIONS_MAX = 100 };
-
 /* What a verb takes besides the order: options with a value, repeated where
    they may be; ship takes a shipment and a status, tell an event. */
-static const struct verb {
-	const char *name, *arguments, *options;
-	enum change_kind kind;
-	const char *reported; /* as which event, for --help */
-} verbs[] = {
+static const struct verb verbs[] = {
     {"fulfill",
         "ID [--line N[:UNITS]].. [--tracking NUMBER] [--url URL] "
         "[--company NAME]",
@@ -105,11 +116,13 @@ static const struct verb {
     {"cancel", "ID [--line N[:UNITS]].. [--reason TEXT]", " --line --reason ",
         CHANGE_CANCEL, "Canceled Order, unique_id ID; a further one ID:c2 .."},
     {"refund", "ID [--line N[:UNITS]].. [--amount AMOUNT] [--reason TEXT]",
-        " --line --amount --reason ", CHANGE_REFUND, "Refunded Order, unique_id ID; a further one ID:r2 .."},
+        " --line --amount --reason ", CHANGE_REFUND,
+        "Refunded Order, unique_id ID; a further one ID:r2 .."},
     {"invoice", "ID --missing TEXT..", " --missing ", CHANGE_INVOICE,
         "Created Invoice, unique_id ID:i1, ID:i2 .."},
     {"payment-failed", "ID --reason TEXT [--next-steps TEXT]",
-        " --reason --next-steps ", CHANGE_PAYMENT, "Failed Payment, unique_id ID:p1, ID:p2 .."},
+        " --reason --next-steps ", CHANGE_PAYMENT,
+        "Failed Payment, unique_id ID:p1, ID:p2 .."},
     {"tell", "ID EVENT [--reason TEXT]", " --reason ", CHANGE_OWN,
         "an event of the shop's own, unique_id ID:n1, ID:n2 .."},
 };
@@ -128,110 +141,27 @@ usage(FILE *out)
 		fprintf(out, "         %s: %s\n", own->word, own->metric);
 }
 
+/* The call was not understood: one line, and the exit code. */
 static int
-wrong_call(void)
+wrong_call(const char *name, const struct verb *verb)
 {
-	usage(stderr);
-	return 2;
-}
-
-/* "2" or "2:1"; without units, all of the line that are left is not known
-   here: 0, filled in later. */
-static bool
-read_part(const char *text, struct change_part *part)
-{
-	char *end;
-
-	part->line = strtol(text, &end, 10);
-	part->quantity = 0;
-	if (end == text || part->line < 1)
-		return false;
-	if (*end == ':') {
-		const char *units = end + 1;
-
-		part->quantity = (int)strtol(units, &end, 10);
-		if (end == units || part->quantity < 1)
-			return false;
-	}
-	return *end == '\0';
-}
-
-static bool
-one_option(struct arena *arena, struct change *c, const char *name,
-    const char *value, const char *currency)
-{
-	if (strcmp(name, "--line") == 0)
-		return c->nparts < OPTIONS_MAX &&
-		       read_part(value, &c->parts[c->nparts++]);
-	if (strcmp(name, "--amount") == 0)
-		return money_parse(value, currency, &c->amount) == 0 &&
-		       c->amount > 0;
-	if (!utf8_clean(value) || *value == '\0')
-		return false;
-	if (strcmp(name, "--reason") == 0)
-		c->reason = value;
-	else if (strcmp(name, "--next-steps") == 0)
-		c->next_steps = value;
-	else if (strcmp(name, "--tracking") == 0)
-		c->tracking = value;
-	else if (strcmp(name, "--url") == 0)
-		c->url = value;
-	else if (strcmp(name, "--company") == 0)
-		c->company = value;
+	if (verb != NULL)
+		shop_fail("order %s: it takes %s", name, verb->arguments);
+	else if (strcmp(name, "list") == 0)
+		shop_fail("order list: it takes nothing else");
+	else if (strcmp(name, "show") == 0)
+		shop_fail("order show: it takes ID");
 	else
-		c->missing = arena_printf(arena, "%s%s%s", c->missing,
-		    *c->missing != '\0' ? "\n" : "", value);
-	return c->missing != NULL;
-}
-
-static bool
-read_status(struct change *c, const char *shipment, const char *word)
-{
-	static const char *const words[] = {
-	    "shipped", "out-for-delivery", "delivered"};
-
-	c->shipment = shipment;
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcmp(words[i], word) == 0)
-			c->status = shipment_statuses[i];
-	return *c->status != '\0';
-}
-
-/* Everything behind the order's id.  ${words} are ${n}. */
-static bool
-read_change(struct arena *arena, const struct verb *verb, struct change *c,
-    const char *currency, int n, char **words)
-{
-	char option[40];
-
-	if (verb->kind == CHANGE_STATUS)
-		return n == 2 && read_status(c, words[0], words[1]);
-	if (verb->kind == CHANGE_OWN) {
-		if (n < 1 || tracking_own_metric(words[0]) == NULL)
-			return false;
-		c->status = *words++;
-		n--;
+		shop_fail("%s", "");
+	fprintf(stderr, "storefront: %s", shop_error());
+	if (*shop_error() == '\0') {
+		fprintf(stderr, "order takes list, show");
+		for (size_t i = 0; i < VERBS; i++)
+			fprintf(stderr, ", %s", verbs[i].name);
+		fprintf(stderr, "; `storefront order --help` has the rest");
 	}
-	for (int i = 0; i + 1 < n; i += 2) {
-		snprintf(option, sizeof(option), " %s ", words[i]);
-		if (strstr(verb->options, option) == NULL ||
-		    !one_option(arena, c, words[i], words[i + 1], currency))
-			return false;
-	}
-	return n % 2 == 0 &&
-	       (verb->kind != CHANGE_INVOICE || *c->missing != '\0') &&
-	       (verb->kind != CHANGE_PAYMENT || *c->reason != '\0');
-}
-
-/* A line named without units: all units it was ordered with. */
-static void
-fill_units(const struct order *o, struct change *c)
-{
-	for (size_t i = 0; i < c->nparts; i++)
-		for (const struct line *l = o->lines; l != NULL; l = l->next)
-			if (c->parts[i].quantity == 0 &&
-			    l->id == c->parts[i].line)
-				c->parts[i].quantity = l->quantity;
+	fprintf(stderr, "\n");
+	return 2;
 }
 
 /* Returns the exit code. */
@@ -239,10 +169,8 @@ static int
 change_order(const struct settings *settings, struct db *db,
     struct arena *arena, const struct verb *verb, int n, char **words)
 {
-	struct change_part parts[OPTIONS_MAX];
 	struct change c = {.kind = verb->kind,
 	    .time = time(NULL),
-	    .parts = parts,
 	    .reason = "",
 	    .next_steps = "",
 	    .tracking = "",
@@ -255,14 +183,19 @@ change_order(const struct settings *settings, struct db *db,
 
 	if (load(db, arena, words[0], &o) != 0)
 		return 1;
-	if (!read_change(arena, verb, &c, o.currency, n - 1, words + 1))
-		return wrong_call();
-	fill_units(&o, &c);
+	if (words_read(verb, arena, o.currency, n - 1, words + 1, &c) != 0)
+		return 2;
 	if (db_begin(db) != 0)
 		return 1;
-	if (order_change(db, arena, &o, &c) != 0 ||
-	    tracking_change(settings, db, &o, &c, false, c.time) != 0) {
+	if (order_change(db, arena, &o, &c) != 0) {
 		db_rollback(db);
+		return 1;
+	}
+	if (tracking_change(settings, db, &o, &c, false, c.time) != 0) {
+		db_rollback(db);
+		shop_fail("order %s stays as it was, for its event cannot be "
+		          "queued: %s",
+		    o.id, strdupa(shop_error()));
 		return 1;
 	}
 	if (db_commit(db) != 0)
@@ -287,12 +220,12 @@ order_command(const struct settings *settings, int argc, char **argv)
 	for (size_t i = 0; i < VERBS; i++)
 		if (strcmp(verbs[i].name, name) == 0)
 			verb = &verbs[i];
-	if (strcmp(name, "--help") == 0) {
+	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
 		usage(stdout);
 		return 0;
 	}
 	if (list ? argc != 2 : show ? argc != 3 : verb == NULL || argc < 3)
-		return wrong_call();
+		return wrong_call(name, verb);
 	db = db_open(settings);
 	arena = arena_new();
 	if (db == NULL)
@@ -308,7 +241,7 @@ order_command(const struct settings *settings, int argc, char **argv)
 		    change_order(settings, db, arena, verb, argc - 2, argv + 2);
 	arena_free(arena);
 	db_close(db);
-	if (code == 1)
+	if (code != 0)
 		fprintf(stderr, "storefront: %s\n", shop_error());
 	return code;
 }

@@ -119,10 +119,7 @@ int
 cell_amount(const struct row *row, int column, const char *currency,
     int64_t *amount)
 {
-	static const char *const examples[] = {"19.990", "19.99", "1999"};
-	const char *text, *example = NULL;
-	bool can = false;
-	int64_t n;
+	const char *text, *example = money_example(currency);
 
 	if (cell_text(row, column, 100, &text) != 0)
 		return -1;
@@ -132,11 +129,6 @@ cell_amount(const struct row *row, int column, const char *currency,
 		return cell_fail(row, column, "%s is too much; at most %s",
 		    quoted(row, text),
 		    money_text(row->arena, PRICE_MAX, currency));
-	}
-	/* The first that this currency can write. */
-	for (size_t i = 0; !can && i < 3; i++) {
-		example = examples[i];
-		can = money_parse(example, currency, &n) == 0;
 	}
 	if (*text == '\0')
 		return cell_fail(

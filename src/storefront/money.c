@@ -134,3 +134,12 @@ money_parse(const char *text, const char *currency, int64_t *amount)
 	*amount = sum;
 	return 0;
 }
+
+const char *
+money_example(const char *currency)
+{
+	static const char *const examples[] = {
+	    "1999", "19.9", "19.99", "19.990", "19.9900"};
+
+	return examples[find_currency(currency)->exponent];
+}

@@ -65,10 +65,10 @@ verb_of(enum change_kind kind)
 }
 
 static int
-check_parts(const struct before *before, const struct change *change)
+check_parts(const struct before *before, struct change *change)
 {
 	for (size_t i = 0; i < change->nparts; i++) {
-		const struct change_part *part = &change->parts[i];
+		struct change_part *part = &change->parts[i];
 		int may;
 
 		if (part->line < 1 || part->line > before->nlines)
@@ -80,6 +80,11 @@ check_parts(const struct before *before, const struct change *change)
 				return shop_fail("line %lld is named twice",
 				    (long long)part->line);
 		may = left(&before->line[part->line - 1], change->kind);
+		if (part->quantity == 0 && may == 0)
+			return shop_fail("nothing of line %lld is left to %s",
+			    (long long)part->line, verb_of(change->kind));
+		if (part->quantity == 0)
+			part->quantity = may;
 		if (part->quantity < 1 || part->quantity > may)
 			return shop_fail("line %lld: %d asked for, %d left to "
 			                 "%s",
@@ -137,8 +142,8 @@ check_units(struct arena *arena, const struct order *order,
 }
 
 static int
-check_amount(const struct order *order, const struct before *before,
-    struct change *change)
+check_amount(struct arena *arena, const struct order *order,
+    const struct before *before, struct change *change)
 {
 	int64_t most = order->total - before->refunded;
 
@@ -158,10 +163,10 @@ check_amount(const struct order *order, const struct before *before,
 	if (change->amount > most && change->nparts > 0 && !change->fixed)
 		change->amount = most;
 	if (change->amount < 1 || change->amount > most)
-		return shop_fail("%lld of %lld are refunded: that leaves %lld "
-		                 "(minor units)",
-		    (long long)before->refunded, (long long)order->total,
-		    (long long)most);
+		return shop_fail("%s of %s are refunded: that leaves %s",
+		    money_text(arena, before->refunded, order->currency),
+		    money_text(arena, order->total, order->currency),
+		    money_text(arena, most, order->currency));
 	return 0;
 }
 
@@ -255,6 +260,37 @@ give_back(struct db *db, const struct order *order, const struct change *change)
 	return 0;
 }
 
+struct status {
+	struct arena *arena;
+	const char *text;
+};
+
+static int
+status_now(void *arg, int n, const char *const col[])
+{
+	struct status *status = arg;
+
+	(void)n;
+	status->text = arena_copy(status->arena, col[0]);
+	return arena_failed(status->arena) ? shop_fail("out of memory") : 0;
+}
+
+/* The order's row is the lock: changes of one order take turns, and each goes
+   on from what the one before it made of the order. */
+static int
+take_order(struct db *db, struct arena *arena, struct order *order)
+{
+	struct status status = {arena, order->status};
+
+	if (db_run(db, status_now, &status,
+	        "UPDATE orders SET status = status WHERE id = $1 "
+	        "RETURNING status",
+	        order->id) < 0)
+		return -1;
+	order->status = status.text;
+	return 0;
+}
+
 /* What the order is called from now on. */
 static const char *
 status_after(const struct order *order, const struct before *before,
@@ -306,17 +342,14 @@ order_change(struct db *db, struct arena *arena, struct order *order,
 	struct before before;
 	const char *status;
 
-	/* The order's row is the lock: changes of one order take turns. */
-	if (db_run(db, NULL, NULL,
-	        "UPDATE orders SET status = status WHERE id = $1",
-	        order->id) < 0 ||
+	if (take_order(db, arena, order) != 0 ||
 	    change_before(db, arena, order, &before) != 0)
 		return -1;
 	change->fixed = change->amount > 0;
 	if (about_units(change->kind) &&
 	    check_units(arena, order, &before, change) != 0)
 		return -1;
-	if (check_amount(order, &before, change) != 0 ||
+	if (check_amount(arena, order, &before, change) != 0 ||
 	    (change->kind == CHANGE_STATUS &&
 	        check_status(db, order, change) != 0))
 		return -1;

@@ -120,7 +120,7 @@ enum change_kind {
 };
 struct change_part {
 	int64_t line; /* 1.. */
-	int quantity;
+	int quantity; /* 0 = all that are left of it */
 };
 /* Texts are "" where they do not apply. */
 struct change {

@@ -10,6 +10,7 @@
  */
 #include "tracking.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A region typed as its code, "MA" or "NSW", is one for Klaviyo, too. */
@@ -207,11 +208,15 @@ fill_parts(
 static int
 fill_missing(struct arena *arena, const char *lines, struct klaviyo_change *k)
 {
-	const char **missing = arena_alloc(arena, 64 * sizeof(*missing));
+	const char **missing;
+	size_t most = 1;
 
+	for (const char *c = lines; *c != '\0'; c++)
+		most += *c == '\n';
+	missing = arena_alloc(arena, most * sizeof(*missing));
 	if (missing == NULL)
 		return shop_fail("out of memory");
-	while (*lines != '\0' && k->nmissing < 64) {
+	while (*lines != '\0') {
 		size_t n = strcspn(lines, "\n");
 
 		missing[k->nmissing++] = arena_copyn(arena, lines, n);
@@ -231,6 +236,19 @@ queue(struct db *db, const struct change *change, const struct klaviyo_order *o,
 		    in, now);
 	return klaviyo_queue_change(
 	    db_store(db), metrics[change->kind], o, k, in, now);
+}
+
+/* Klaviyo can be told of nothing that is this person's, whatever it is: a sale
+   at a till, of which no address is known. */
+static bool
+is_nobody(const struct klaviyo_profile *profile)
+{
+	char *known = klaviyo_identify(profile);
+	bool nobody = known == NULL && *profile->exchange_id == '\0' &&
+	              !klaviyo_error_passes();
+
+	free(known);
+	return nobody;
 }
 
 int
@@ -266,11 +284,13 @@ tracking_change(const struct settings *settings, struct db *db,
 		result = queue(db, change, &o, &k, lane(history), now);
 		if (result < 0)
 			shop_fail("%s", klaviyo_error());
-		/* What is past has happened, and must not hold up the rest. */
-		if (result < 0 && history && !klaviyo_error_passes()) {
+		/* What is past has happened, and must not hold up the rest;
+		   and nobody's order must not stay as it is for ever. */
+		if (result < 0 && !klaviyo_error_passes() &&
+		    (history || is_nobody(&o.profile))) {
 			shop_log_at(LOG_WARNING,
 			    "change %s of order %s has no event: %s",
-			    change->id, order->id, klaviyo_error());
+			    change->id, order->id, shop_error());
 			result = 0;
 		}
 	}

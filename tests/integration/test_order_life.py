@@ -1,10 +1,13 @@
 """What happens to an order after it was placed: `storefront order ..`, each
 change one transaction with its event."""
+import fcntl
 import json
+import subprocess
 
 import pytest
 
-from harness import Shop
+import test_history_import as export
+from harness import PATIENCE, Shop, wait_for
 from shop_kit import checkout, execute, fill_cart, one, order_of, rows, stock
 
 # Events of the shop's own (own_events of tracking_order.c): word, metric.
@@ -68,6 +71,8 @@ def test_fulfilled_whole(shop, order):
     assert "fulfilled" in do(shop, "fulfill", order, "--tracking", "1Z 99",
                              "--company", "UPS", "--url",
                              "https://ups.example/1Z99")
+    assert "  1Z 99  UPS  https://ups.example/1Z99\n" in shop.run(
+        "order", "show", order).stdout
     body, properties = event(shop, f"Fulfilled Order/{order}:s1")
     assert body["metric"]["data"]["attributes"]["name"] == "Fulfilled Order"
     assert body["value"] * 100 == pytest.approx(total(shop, order))
@@ -118,7 +123,9 @@ def test_canceled(shop, order):
     assert quantities(properties["Items"]) == {POOH: 1}
     assert quantities(properties["ItemsNotCanceled"]) == {POOH: 2, TALE: 1}
     do(shop, "fulfill", order, "--line", "2")
-    do(shop, "cancel", order, "--line", "2", refused="0 left to cancel")
+    do(shop, "cancel", order, "--line", "2:1", refused="0 left to cancel")
+    do(shop, "cancel", order, "--line", "2",
+       refused="nothing of line 2 is left to cancel")
     do(shop, "cancel", order)
     assert quantities(event(shop, f"Canceled Order/{order}:c2")[1]["Items"]) \
         == {POOH: 2}
@@ -151,11 +158,22 @@ def test_refunded(shop, order):
     left = sum - 500 - 1998
     do(shop, "refund", order, "--amount", f"{left / 100:.2f}")
     assert status(shop, order) == "refunded"
-    do(shop, "refund", order, "--amount", "0.01", refused="leaves 0")
+    do(shop, "refund", order, "--amount", "0.01",
+       refused=f"storefront: ${sum / 100:.2f} of ${sum / 100:.2f} are "
+               "refunded: that leaves $0.00\n")
     assert one(shop, "SELECT SUM(amount) FROM order_change WHERE orders = ?",
                order) == sum
     text = shop.run("order", "show", order).stdout
     assert "r1" in text and "Torn cover" in text and "refunded" in text
+
+
+def test_a_line_alone_is_what_is_left_of_it(shop, order):
+    for verb, metric in (("refund", "Refunded Order"),
+                         ("fulfill", "Fulfilled Order")):
+        do(shop, verb, order, "--line", "1:1")
+        do(shop, verb, order, "--line", "1")
+        id = f"{metric}/{order}:{verb[0].replace('f', 's')}2"
+        assert quantities(event(shop, id)[1]["Items"]) == {POOH: 2}
 
 
 def test_refunded_whole(shop, order):
@@ -213,22 +231,175 @@ def test_a_change_without_its_event_does_not_happen(shop, order):
                     f"Canceled Order/{order}%")
 
 
-@pytest.mark.parametrize("words", [
-    (), ("refund",), ("fly", "x"), ("list", "x"),
-    ("fulfill", "ID", "--line", "x"), ("fulfill", "ID", "--line", "1:0"),
-    ("fulfill", "ID", "--line"), ("fulfill", "ID", "--reason", "x"),
-    ("refund", "ID", "--amount", "-1"), ("refund", "ID", "--amount", "x"),
-    ("ship", "ID", "s1"), ("ship", "ID", "s1", "lost"),
-    ("invoice", "ID"), ("payment-failed", "ID"), ("tell", "ID"),
-    ("tell", "ID", "nothing of the kind"),
-    ("cancel", "ID", "--reason", "")])
-def test_wrong_calls(shop, an_order, words):
+MANY = [f"thing {n}" for n in range(1, 71)]
+
+
+def test_everything_that_is_missing_is_told(shop, order):
+    do(shop, "invoice", order,
+       *(word for thing in MANY for word in ("--missing", thing)))
+    properties = event(shop, f"Created Invoice/{order}:i1")[1]
+    assert properties["MissingInformation"] == MANY
+
+
+# What is wrong -> what is said of it, on one line.
+WRONG = [
+    ((), "order takes list, show, fulfill, ship, cancel, refund, invoice, "
+         "payment-failed, tell; `storefront order --help`"),
+    (("fly", "x"), "order takes list"), (("", "x"), "order takes list"),
+    (("refund",), "order refund: it takes ID [--line N[:UNITS]].. "
+                  "[--amount AMOUNT] [--reason TEXT]"),
+    (("list", "x"), "order list: it takes nothing else"),
+    (("show",), "order show: it takes ID"),
+    (("show", "x", "y"), "order show: it takes ID"),
+    *((("fulfill", "ID", "--line", line),
+       f'order fulfill: --line "{line}" is no line; write it like 2, or 2:1')
+      for line in ("x", "", "0", "-1", "+1", " 1", "1 ", "1:", ":1", "1:0",
+                   "1:-1", "1:+1", "1: 1", "1:1:1", "1:1x", "1.0", "1e0",
+                   "\u0661", "4294967297", "1:4294967297",
+                   "1:18446744073709551617")),
+    (("fulfill", "ID", "--line"), "--line needs a value behind it"),
+    (("fulfill", "ID", "--reason", "x"),
+     'order fulfill: "--reason" is not understood; it takes ID [--line N'),
+    (("fulfill", "ID", "other"), '"other" is not understood'),
+    (("fulfill", "ID", "", "x"), '"" is not understood'),
+    (("fulfill", "ID", "--tracking", "A", "--tracking", "B"),
+     "--tracking is given twice; it takes one"),
+    (("fulfill", "ID", "--tracking", "a\nb"), "is not on one line"),
+    *((("fulfill", "ID", "--url", url),
+       f'--url "{url}" is no address of a page; write it like https://')
+      for url in ("javascript:alert(1)", "ups.example/1Z", "http://",
+                  "https:///1Z", "https://ups.example/1 Z", "ftp://x/y",
+                  'https://ups.example/"')),
+    *((("refund", "ID", "--amount", amount),
+       f'order refund: --amount "{amount}" is no amount in USD; write it like '
+       "19.99")
+      for amount in ("-1", "x", "", "0", "0.00", "5,00", "5.001", "1e3", "$5",
+                     " 5", "5.", ".5", "99999999999999999999")),
+    (("refund", "ID", "--amount", "1" * 100),
+     '--amount "' + "1" * 60 + '.." is no amount'),
+    (("refund", "ID", "--amount", "1", "--amount", "2"),
+     "--amount is given twice"),
+    (("ship", "ID", "s1"), "order ship: it takes ID SHIPMENT shipped|"),
+    (("ship", "ID", "s1", "shipped", "x"), "order ship: it takes ID SHIPMENT"),
+    (("ship", "ID", "s1", "lost"), '"lost" is not understood; it takes ID S'),
+    (("invoice", "ID"), "order invoice: say what is missing: --missing TEXT"),
+    (("invoice", "ID", "--missing", ""), "--missing is empty"),
+    (("invoice", "ID", "--missing", "a\nb"), "is not on one line"),
+    (("payment-failed", "ID"), "order payment-failed: say why: --reason TEXT"),
+    (("payment-failed", "ID", "--next-steps", "x"), "say why: --reason TEXT"),
+    (("tell", "ID"), "EVENT is one of: ready-for-pickup"),
+    (("tell", "ID", "none of it"),
+     '"none of it" is none of the shop\'s events: ready-for-pickup'),
+    (("cancel", "ID", "--reason", ""), "--reason is empty; give it a text"),
+    *((("cancel", "ID", "--reason", text),
+       'what stands behind "--reason" has a control character, or is no UTF-8')
+      for text in ("\x1b[31m", "\x7f", "a\rb", "\udcff", "\udcc0\udcaf",
+                   "\udced\udca0\udc80")),
+]
+
+
+@pytest.mark.parametrize("words, why", WRONG)
+def test_wrong_calls(shop, an_order, words, why):
+    before = rows(shop, "SELECT * FROM order_change ORDER BY 1, 2")
     run = shop.run("order", *(an_order if word == "ID" else word
                               for word in words), check=False)
-    assert run.returncode == 2 and "order takes" in run.stderr
+    assert run.returncode == 2 and run.stdout == ""
+    assert why in run.stderr and run.stderr.count("\n") == 1, run.stderr
+    assert rows(shop, "SELECT * FROM order_change ORDER BY 1, 2") == before
+
+
+@pytest.mark.parametrize("words", [("--help",), ("cancel", "--help"),
+                                   ("cancel", "ID", "--help")])
+def test_help(shop, an_order, words):
+    """The policy of unique_ids, too."""
+    said = shop.run("order", *(an_order if word == "ID" else word
+                               for word in words)).stdout
+    assert "-> Canceled Order, unique_id ID; a further one ID:c2" in said
+
+
+@pytest.mark.parametrize("currency, total, good, bad, told, left", [
+    ("JPY", "3208", "1208", "12.08", 1208, "¥2,000"),
+    ("KWD", "32.080", "12.075", "12.0755", 12.075, "KWD 20.005")])
+def test_other_decimals(tmp_path, currency, total, good, bad, told, left):
+    """A refund in the currency's own unit, and an error that shows it."""
+    line = {**export.KNOWN, "Lineitem price": total, "Lineitem quantity": "1"}
+    books = tmp_path / "books.csv"
+    books.write_text("Handle,Title,Variant Price\na,A,5\n")
+    with Shop(serve=False, catalog=str(books),
+              env={"STOREFRONT_CURRENCY": currency}) as shop:
+        export.load(shop, export.text(export.order(
+            1, lines=(line,), Currency=currency, Total=total, Subtotal=total,
+            Shipping="", Discount_Amount="")))
+        order = one(shop, "SELECT id FROM orders")
+        run = shop.run("order", "refund", order, "--amount", bad, check=False)
+        assert run.returncode == 2
+        assert f'"{bad}" is no amount in {currency}; write it like 19' \
+            in run.stderr
+        do(shop, "refund", order, "--amount", good)
+        assert event(shop, f"Refunded Order/{order}")[0]["value"] == told
+        do(shop, "refund", order, "--amount", total,
+           refused=f"that leaves {left}\n")
+
+
+def test_a_customer_nobody_knows(shop):
+    """A sale at a till, of which no address is known: nobody can be told, and
+    the shop goes on with it."""
+    said = export.load(shop, export.text(
+        export.order(1, Email="", Billing_Phone=""),
+        export.order(2, Email="no address", Billing_Phone=""))).stdout
+    assert "2 orders" in said
+    for email in ("", "no address"):
+        order = one(shop, "SELECT id FROM orders WHERE email = ?", email)
+        run = shop.run("order", "cancel", order)
+        assert f"change c1 of order {order} has no event: " in run.stderr
+        assert status(shop, order) == "canceled"
+        assert not rows(shop, "SELECT 1 FROM klaviyo_outbox WHERE id LIKE ?",
+                        f"%/{order}%")
+
+
+def switches(process):
+    """How often it has gone to sleep so far."""
+    with open(f"/proc/{process.pid}/status") as f:
+        return int(next(line for line in f if line.startswith(
+            "voluntary_ctxt_switches")).split()[1])
+
+
+def test_two_at_once_do_not_undo_each_other():
+    """A change that has waited for another one starts from what that made of
+    the order."""
+    with Shop("direct", engine="sqlite", serve=False) as shop:
+        export.load(shop, export.text(export.order(1)))
+        order = one(shop, "SELECT id FROM orders")
+        with open(shop.db + ".lock", "r+b") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            process = subprocess.Popen(
+                shop.storefront("order", "invoice", order, "--missing", "x"),
+                cwd=shop.dir, env=shop.env, stdout=subprocess.PIPE, text=True,
+                user=shop.user.pw_uid if shop.user else None)
+            try:
+                wait_for(lambda: process.poll() is not None
+                         or switches(process) > 200, "it to wait at the gate")
+                assert process.poll() is None
+                execute(shop, "UPDATE orders SET status = 'refunded'")
+                fcntl.flock(gate, fcntl.LOCK_UN)
+                said, _ = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
+        assert said == f"invoice i1: order {order} is refunded\n"
+        assert status(shop, order) == "refunded"
+
+
+def test_words_that_would_command_a_terminal(shop, order):
+    do(shop, "cancel", order, "--reason", "two\nlines \u009b31mred")
+    said = shop.run("order", "show", order).stdout
+    assert said.endswith("  two  lines ?31mred\n"), said
 
 
 def test_no_such_order(shop):
     for verb in ("fulfill", "cancel", "refund", "show"):
         run = shop.run("order", verb, "nothere", check=False)
         assert run.returncode == 1 and "no order 'nothere'" in run.stderr
+    for id in ("", "\udcff", "\x1b[31m", "x" * 10000, "%", "' OR 1=1 --"):
+        run = shop.run("order", "cancel", id, check=False)
+        assert run.returncode == 1 and "there is no order '" in run.stderr
+        assert run.stderr.count("\n") == 1 and "\x1b" not in run.stderr
