@@ -71,6 +71,8 @@ check_file(const char *what, const char *path, mode_t most, const char *mode)
 
 	if (stat(path, &stat_buf) != 0)
 		return doctor_says(what, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(stat_buf.st_mode))
+		return doctor_says(what, "%s is no file", path);
 	if ((stat_buf.st_mode & 0777 & ~most) != 0)
 		return doctor_says(what,
 		    "%s can be read or written by others: chmod %s %s", path,
@@ -151,6 +153,14 @@ number_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
+static int
+currency_row(void *arg, int n, const char *const col[])
+{
+	(void)n;
+	snprintf(arg, 4, "%s", col[0]);
+	return 0;
+}
+
 /* The newest row was written by this clock, or by that of another host. */
 static int
 check_clock(struct db *db, int64_t now)
@@ -175,6 +185,25 @@ check_clock(struct db *db, int64_t now)
 		    "the hosts' clocks is wrong, let NTP keep them",
 		    (long long)(latest - now));
 	return doctor_says("clock", NULL);
+}
+
+/* init has fixed it; a setting of another one changes no price, and stops the
+   next init. */
+static int
+check_currency(const struct settings *s, struct db *db)
+{
+	char currency[4] = "";
+
+	if (db_run(db, currency_row, currency,
+	        "SELECT value FROM meta WHERE name = 'currency'") < 0)
+		return finding(-1, "currency");
+	if (strcmp(s->currency, currency) == 0)
+		return doctor_says("currency", NULL);
+	return doctor_says("currency",
+	    "the shop's prices are in %s since `storefront init`, and "
+	    "STOREFRONT_CURRENCY is %s: set it to %s, another currency is "
+	    "another database",
+	    currency, s->currency, currency);
 }
 
 /* Klaviyo keeps a revision stable for a year, and alive for another. */
@@ -225,6 +254,11 @@ check_batch(struct db *db, int64_t now)
 		return doctor_says("last batch",
 		    "none yet: run `worker --once` every 15 minutes, see "
 		    "www/storefront.cron");
+	if (last > now + 2 * MINUTE)
+		return doctor_says("last batch",
+		    "%lld min ahead of this clock: one of the hosts' clocks is "
+		    "wrong, let NTP keep them",
+		    (long long)((last - now) / MINUTE));
 	if (now - last > BATCH_MAX)
 		return doctor_says("last batch",
 		    "%lld min ago; Klaviyo asks for one every 30 min at "
@@ -284,6 +318,7 @@ check_database(const struct settings *settings, int64_t now)
 	db_describe(db, version, sizeof(version));
 	faults = doctor_says(version, NULL);
 	faults += check_clock(db, now);
+	faults += check_currency(settings, db);
 	faults += check_outbox(db, now);
 	if (strcmp(settings->delivery, "batch") == 0)
 		faults += check_batch(db, now);
@@ -324,6 +359,7 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 		doctor_notes("Klaviyo", "not asked (--offline): keys, scopes "
 		                        "and its clock are not checked");
 	else
-		faults += doctor_ask(&settings);
+		faults += doctor_ask(
+		    &settings, access(settings.private_key_file, F_OK) == 0);
 	return faults > 0;
 }

@@ -189,9 +189,9 @@ check_meta(const struct meta *meta, const char *currency)
 	   it. */
 	if (*meta->currency != '\0' && strcmp(meta->currency, currency) != 0)
 		return shop_fail("this shop's prices are in %s; "
-		                 "STOREFRONT_CURRENCY says %s: unset it, or "
-		                 "init another database",
-		    meta->currency, currency);
+		                 "STOREFRONT_CURRENCY says %s: set it to %s, "
+		                 "or init another database",
+		    meta->currency, currency, meta->currency);
 	return 0;
 }
 

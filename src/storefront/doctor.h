@@ -14,7 +14,8 @@ int doctor_says(const char *what, const char *why, ...)
 void doctor_notes(const char *what, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What Klaviyo says of keys, scopes and the clock; the number of faults. */
-int doctor_ask(const struct settings *settings);
+/* What Klaviyo says of keys, scopes and the clock; the number of faults.
+   Without ${key}, a file of the private key, that has been told. */
+int doctor_ask(const struct settings *settings, bool key);
 
 #endif

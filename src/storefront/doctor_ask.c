@@ -1,11 +1,12 @@
 /*
  * doctor_ask.c - what only Klaviyo can tell of the settings: whether it can be
- * reached, knows the key, whose key it is, what the key may read, and what time
+ * reached, knows the key, whose key it is, what the key may do, and what time
  * it is.
  *
- * Promises: only reads, one request each, and none is tried again: a doctor is
- * waited for.  Scopes to write cannot be asked for without writing: that is
- * said, and they are not.
+ * Promises: nothing is written, one request each, and none is tried again: a
+ * doctor is waited for.  What the key may write is asked with a body that no
+ * endpoint can take: a key that may not is refused for that (403), one that may
+ * for the body (400).
  */
 #include "doctor.h"
 #include "key.h"
@@ -16,20 +17,29 @@
 
 #define CLOCK_MAX 120
 
-/* What the key should be able to read, and for what. */
+/* What the key should be able to do, and for what. */
 static const struct scope {
-	const char *name, *path, *use;
+	const char *name, *path;
+	bool write;
 	bool needed; /* without it something that a shop does fails */
+	const char *use;
 } scopes[] = {
+    {"events:write", "/api/events", true, true, "nothing is told without it"},
+    {"profiles:write", "/api/profiles", true, true,
+        "a customer's change of address needs it"},
+    {"subscriptions:write", "/api/profile-subscription-bulk-create-jobs", true,
+        true, "newsletter boxes need it"},
+    {"catalogs:write", "/api/catalog-item-bulk-create-jobs", true, true,
+        "back in stock and `catalog push` need it"},
     {"profiles:read",
         "/api/profiles?filter="
         "equals%28email%2C%22doctor%40klaviyo-demo.com%22%29",
-        "a customer's change of address needs it", true},
-    {"metrics:read", "/api/metrics", "`reconcile` needs it", false},
-    {"events:read", "/api/events?page%5Bsize%5D=1", "`reconcile` needs it",
-        false},
-    {"catalogs:read", "/api/catalog-items?page%5Bsize%5D=1",
-        "`catalog push` needs it", false},
+        false, true, "a customer's change of address needs it"},
+    {"metrics:read", "/api/metrics", false, false, "`reconcile` needs it"},
+    {"events:read", "/api/events?page%5Bsize%5D=1", false, false,
+        "`reconcile` needs it"},
+    {"catalogs:read", "/api/catalog-items?page%5Bsize%5D=1", false, false,
+        "`catalog push` needs it"},
 };
 #define SCOPES (sizeof(scopes) / sizeof(*scopes))
 
@@ -40,33 +50,46 @@ needed(const struct settings *settings, const struct scope *scope)
 	                            strcmp(settings->catalog, "api") == 0);
 }
 
+/* Klaviyo does not let the key. */
+static int
+lacks(const struct settings *settings, const struct scope *scope,
+    const char *what)
+{
+	/* That endpoint needs all three. */
+	const char *also = strcmp(scope->name, "subscriptions:write") == 0
+	                       ? ", or lists:write or profiles:write"
+	                       : "";
+
+	if (needed(settings, scope))
+		return doctor_says(what,
+		    "the private key does not have it%s; %s: make a new key "
+		    "with it",
+		    also, scope->use);
+	doctor_notes(what, "the private key does not have it; %s", scope->use);
+	return 0;
+}
+
 static int
 check_scope(struct klaviyo *klaviyo, const struct settings *settings,
     const struct scope *scope)
 {
 	struct klaviyo_reply reply;
 	char what[40];
-	int result = klaviyo_ask(klaviyo, "GET", scope->path, NULL, &reply);
+	int result = klaviyo_ask(klaviyo, scope->write ? "POST" : "GET",
+	    scope->path, scope->write ? "{\"data\":{}}" : NULL, &reply);
 
 	snprintf(what, sizeof(what), "scope %s", scope->name);
 	if (result == 0)
 		free(reply.body);
-	if (result == 0 && reply.status != 404)
-		return doctor_says(what, NULL);
-	if (result == 0)
+	if (result == 0 && reply.status == 404)
 		return doctor_says(what,
 		    "Klaviyo does not know %s: check "
 		    "KLAVIYO_REVISION",
 		    scope->path);
-	if (reply.status != 403)
-		return doctor_says(what, "%s", klaviyo_error());
-	if (needed(settings, scope))
-		return doctor_says(what,
-		    "the private key does not have it; %s: make a new key "
-		    "with it",
-		    scope->use);
-	doctor_notes(what, "the private key does not have it; %s", scope->use);
-	return 0;
+	if (result == 0 || (scope->write && reply.status == 400))
+		return doctor_says(what, NULL);
+	return reply.status == 403 ? lacks(settings, scope, what)
+	                           : doctor_says(what, "%s", klaviyo_error());
 }
 
 static int
@@ -140,27 +163,24 @@ first_question(
 }
 
 int
-doctor_ask(const struct settings *settings)
+doctor_ask(const struct settings *settings, bool key)
 {
 	struct klaviyo *klaviyo = klaviyo_open_once(settings);
 	int faults = 0;
 
 	if (klaviyo == NULL) {
-		/* A file that is not set or not there has been told. */
+		if (key)
+			return doctor_says(
+			    "Klaviyo", "not asked: %s", shop_error());
 		doctor_notes("Klaviyo",
 		    "not asked without the private key: "
 		    "%s",
 		    shop_error());
 		return 0;
 	}
-	if (first_question(klaviyo, settings, &faults) == 0) {
+	if (first_question(klaviyo, settings, &faults) == 0)
 		for (size_t i = 0; i < SCOPES; i++)
 			faults += check_scope(klaviyo, settings, &scopes[i]);
-		doctor_notes("scopes to write",
-		    "not checked, for that would write: events:write, "
-		    "profiles:write, subscriptions:write, lists:write, "
-		    "catalogs:write");
-	}
 	klaviyo_free(klaviyo);
 	return faults;
 }

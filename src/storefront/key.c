@@ -10,13 +10,18 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Reads the key's file; the trailing newline is no part of the key. */
+#define KEY_SIZE 256
+
+/* Reads the key's file; the blanks and lines around it are no part of the key.
+   What is in it is not repeated: it may be a key that was cut. */
 static int
-read_key(const struct settings *settings, char key[256])
+read_key(const struct settings *settings, char key[KEY_SIZE])
 {
+	static const char blank[] = " \t\r\n";
 	const char *path = settings->private_key_file;
-	size_t n = 0;
+	size_t n = 0, from;
 	FILE *file;
 
 	if (*path == '\0')
@@ -26,12 +31,20 @@ read_key(const struct settings *settings, char key[256])
 	if (file == NULL)
 		return shop_fail(
 		    "%s: %s (KLAVIYO_PRIVATE_KEY_FILE)", path, strerror(errno));
-	n = fread(key, 1, 255, file);
+	n = fread(key, 1, KEY_SIZE - 1, file);
 	fclose(file);
 	key[n] = '\0';
-	key[strcspn(key, " \t\r\n")] = '\0';
-	if (*key == '\0')
-		return shop_fail("%s: no private key in it", path);
+	from = strspn(key, blank);
+	memmove(key, key + from, n - from + 1);
+	n = strcspn(key, blank);
+	if (strncmp(key, "pk_", 3) != 0 || from + n == KEY_SIZE - 1) {
+		sodium_memzero(key, KEY_SIZE);
+		return shop_fail("%s: %s: put the private API key into it, "
+		                 "pk_.., of Klaviyo's Settings > API keys "
+		                 "(KLAVIYO_PRIVATE_KEY_FILE)",
+		    path, n == 0 ? "nothing in it" : "no private key in it");
+	}
+	key[n] = '\0';
 	return 0;
 }
 
@@ -67,9 +80,14 @@ open_with(const struct settings *settings, struct db *db, bool dry_run,
 	    .settled = settled,
 	};
 	struct klaviyo *klaviyo;
-	char key[256] = "";
+	char key[KEY_SIZE] = "";
 	int rates[4];
 
+	if (options.ca_file != NULL && access(options.ca_file, R_OK) != 0) {
+		shop_fail("%s: %s (KLAVIYO_CA_FILE)", options.ca_file,
+		    strerror(errno));
+		return NULL;
+	}
 	if (*settings->rates != '\0' &&
 	    rates_read(settings->rates, rates) == 0) {
 		options.events = (struct klaviyo_rate){rates[0], rates[1]};

@@ -3,8 +3,8 @@
  *
  * Promises: no exception and no C++ type crosses; a page is rendered whole into
  * memory or not at all (ctemplate may emit half a page when an include fails);
- * every file is linted (lint.c) and expanded once with an empty dictionary
- * before tpl_load() succeeds.
+ * every file that the pages ask for is there, and each is linted (lint.c) and
+ * expanded once with an empty dictionary, before tpl_load() succeeds.
  *
  * A cache of our own, filled whole and put in the place of the one before: a
  * page is rendered from one of them, and when a template breaks the last good
@@ -31,6 +31,17 @@
 
 /* ctemplate's dictionaries are handed out as struct tpl *, owned by the root. */
 using Dictionary = ctemplate::TemplateDictionary;
+
+/* What is asked for by name somewhere: without one of them a page would fail
+   when somebody comes to it. */
+static const char *const needed[] = {"account.tpl", "card.tpl", "cart.tpl",
+    "checkout.tpl", "collection.tpl", "consent.tpl", "form.tpl", "home.tpl",
+    "layout.tpl", "message.tpl", "plot.tpl", "product.tpl", "restore.tpl",
+    "script.tpl", "search.tpl", "status.tpl", "thanks.tpl",
+    "klaviyo/added_to_cart.tpl", "klaviyo/events.tpl", "klaviyo/forget.tpl",
+    "klaviyo/identify.tpl", "klaviyo/loader.tpl", "klaviyo/object.tpl",
+    "klaviyo/started_checkout.tpl", "klaviyo/started_checkout_email.tpl",
+    "klaviyo/viewed_item.tpl", "klaviyo/viewed_product.tpl"};
 
 /* Read and replaced by std::atomic_..() only. */
 static std::shared_ptr<ctemplate::TemplateCache> cache;
@@ -80,6 +91,18 @@ names_in(const std::string &root, const std::string &below,
 	return 0;
 }
 
+static int
+check_all_there(const std::string &root, const std::vector<std::string> &names)
+{
+	for (const char *name : needed)
+		if (std::find(names.begin(), names.end(), name) == names.end())
+			return shop_fail("%s/%s: not there, and pages are made "
+			                 "of it: copy it from the templates of "
+			                 "this version (STOREFRONT_TEMPLATES)",
+			    root.c_str(), name);
+	return 0;
+}
+
 /* Lints, loads and expands one template. */
 static int
 load_one(ctemplate::TemplateCache *into, const std::string &root,
@@ -115,7 +138,8 @@ tpl_load(const char *directory)
 			                 "(STOREFRONT_TEMPLATES)",
 			    directory);
 		if (names_in(directory, "", &names) != 0 ||
-		    names_in(directory, "klaviyo/", &names) != 0)
+		    names_in(directory, "klaviyo/", &names) != 0 ||
+		    check_all_there(directory, names) != 0)
 			return -1;
 		for (const auto &name : names)
 			if (load_one(fresh.get(), directory, name) != 0)

@@ -36,6 +36,12 @@ def test_batches():
                     "WHERE name = 'last batch'")
             run = shop.run("doctor", "--offline", check=False)
             assert ("WRONG last batch" in run.stdout) is wrong, minutes
+        then = int(time.time()) + 3600
+        execute(shop, f"UPDATE meta SET value = '{then}' "
+                "WHERE name = 'last batch'")
+        run = shop.run("doctor", "--offline", check=False)
+        assert re.search("WRONG last batch: .* ahead of this clock",
+                         run.stdout)
         # In real time nobody asks for batches.
         run = shop.run("doctor", check=False,
                        env={"KLAVIYO_DELIVERY": "realtime"})

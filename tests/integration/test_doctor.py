@@ -1,13 +1,16 @@
 """`storefront doctor`: each finding is provoked, and seen in one line."""
 import datetime
+import json
 import os
 import re
+import shutil
 import time
+import urllib.request
 
 import pytest
 
 from clock import LIBRARY
-from harness import PUBLIC_KEY, Shop
+from harness import PATIENCE, PRIVATE_KEY, PUBLIC_KEY, TREE, Shop
 from shop_kit import state
 
 
@@ -39,9 +42,19 @@ def told(found, word, what):
     return why
 
 
+def events_and_people(shop):
+    """What the sandbox has taken in."""
+    with urllib.request.urlopen(shop.sandbox_url + "/sandbox/state",
+                                timeout=PATIENCE) as reply:
+        state = json.load(reply)
+    return state["events"] + state["profiles"]
+
+
 CHECKS = ["templates", "secret file", "private key file", "socket directory",
-          "clock", "outbox", "revision", "Klaviyo answers", "Klaviyo's clock",
-          "keys", "scope profiles:read", "scope metrics:read",
+          "clock", "currency", "outbox", "revision", "Klaviyo answers",
+          "Klaviyo's clock", "keys", "scope events:write",
+          "scope profiles:write", "scope subscriptions:write",
+          "scope catalogs:write", "scope profiles:read", "scope metrics:read",
           "scope events:read", "scope catalogs:read"]
 
 
@@ -53,10 +66,10 @@ def test_a_healthy_shop(shop):
     assert any(what.startswith(("SQLite 3", "PostgreSQL 1")) for what in ok)
     if shop.engine == "sqlite":
         assert {"database file", "database directory"} <= set(ok)
-    assert [what for word, what, _ in found if word == "note"] \
-        == ["scopes to write"]
-    assert "not checked" in told(found, "note", "scopes to write")
+    assert [what for word, what, _ in found if word == "note"] == []
+    # Nothing is written: not here, and not there, though writing is asked for.
     assert state(shop) == before
+    assert not events_and_people(shop)
     # Nobody is asked, and it says so.
     found = doctor(shop, "--offline", code=0)
     assert "not asked" in told(found, "note", "Klaviyo")
@@ -96,6 +109,30 @@ def test_files(shop):
                                               "socket directory")
 
 
+def test_each_template_is_needed(shop):
+    """Without it a page would fail when somebody comes to it."""
+    pages = shop.path("pages")
+    shutil.copytree(os.path.join(TREE, "templates"), pages)
+    names = [os.path.relpath(os.path.join(where, name), pages)
+             for where, _, files in os.walk(pages) for name in files]
+    assert len(names) > 20
+    for name in names:
+        os.rename(os.path.join(pages, name), shop.path("away"))
+        why = told(doctor(shop, "--offline", code=1,
+                          STOREFRONT_TEMPLATES=pages), "WRONG", "templates")
+        os.rename(shop.path("away"), os.path.join(pages, name))
+        assert why.startswith(f"{pages}/{name}: not there") and "copy" in why
+    assert ("ok", "templates", "") in doctor(shop, "--offline",
+                                             STOREFRONT_TEMPLATES=pages)
+    # And broken, it is named, with the line.
+    with open(os.path.join(pages, "product.tpl"), "a") as file:
+        file.write('<a formaction="{{TITLE}}">x</a>')
+    why = told(doctor(shop, "--offline", code=1, STOREFRONT_TEMPLATES=pages),
+               "WRONG", "templates")
+    assert re.match(r"product\.tpl:\d+: ", why), why
+    shutil.rmtree(pages)
+
+
 def test_the_database(shop):
     found = doctor(shop, "--offline", code=1, STOREFRONT_DB=shop.path("no.db"))
     assert "no.db" in told(found, "WRONG", "database")
@@ -130,6 +167,47 @@ def test_keys(shop):
         shop.start_sandbox(["--public-key", PUBLIC_KEY])
 
 
+def test_a_file_that_holds_no_key(shop):
+    """One clear line, and no ok: the worker could not deliver with it."""
+    def why(text, mode=0o400, **env):
+        path = shop.write("other.key", text, mode)
+        try:
+            found = doctor(shop, code=1, KLAVIYO_PRIVATE_KEY_FILE=path, **env)
+            # What the worker says is the same.
+            run = shop.run("worker", "--once", check=False, env={
+                "KLAVIYO_PRIVATE_KEY_FILE": path, **env})
+            said = told(found, "WRONG", "Klaviyo")
+            assert run.returncode == 1
+            assert said == "not asked: " + run.stderr.strip().split(": ", 1)[1]
+            return said
+        finally:
+            os.unlink(path)
+    for text, words in (("", "nothing in it"), ("\n \n", "nothing in it"),
+                        (PUBLIC_KEY + "\n", "no private key in it"),
+                        ("PK_" + PRIVATE_KEY[3:], "no private key in it"),
+                        ("pk_" + "a" * 300, "no private key in it")):
+        said = why(text)
+        assert words in said and "Settings > API keys" in said, said
+        assert "KLAVIYO_PRIVATE_KEY_FILE" in said
+        assert text.strip() == "" or text.strip() not in said
+    said = why(PRIVATE_KEY, KLAVIYO_CA_FILE=shop.path("no.pem"))
+    assert "no.pem: No such file" in said and "KLAVIYO_CA_FILE" in said
+    # Blanks and lines around it are no part of it.
+    path = shop.write("other.key", f" \n{PRIVATE_KEY} \r\n\n", 0o400)
+    doctor(shop, code=0, KLAVIYO_PRIVATE_KEY_FILE=path)
+    os.unlink(path)
+    found = doctor(shop, code=1, KLAVIYO_PRIVATE_KEY_FILE=shop.mkdir("keys"))
+    assert told(found, "WRONG", "private key file").endswith("is no file")
+
+
+def test_another_currency(shop):
+    found = doctor(shop, "--offline", code=1, STOREFRONT_CURRENCY="EUR")
+    why = told(found, "WRONG", "currency")
+    assert "in USD since `storefront init`" in why and "set it to USD" in why
+    run = shop.run("init", check=False, env={"STOREFRONT_CURRENCY": "EUR"})
+    assert run.returncode == 1 and "set it to USD" in run.stderr
+
+
 def test_scopes(shop):
     shop.end("sandbox")
     shop.start_sandbox(["--public-key", PUBLIC_KEY, "--scopes",
@@ -137,6 +215,11 @@ def test_scopes(shop):
     try:
         found = doctor(shop, code=1)
         assert "accounts:read" in told(found, "note", "keys")
+        assert ("ok", "scope events:write", "") in found
+        assert ("ok", "scope profiles:write", "") in found
+        assert "or lists:write" in told(found, "WRONG",
+                                        "scope subscriptions:write")
+        assert "back in stock" in told(found, "WRONG", "scope catalogs:write")
         assert ("ok", "scope metrics:read", "") in found
         assert "change of address" in told(found, "WRONG",
                                            "scope profiles:read")
@@ -144,6 +227,14 @@ def test_scopes(shop):
         assert "`catalog push`" in told(found, "note", "scope catalogs:read")
         found = doctor(shop, code=1, KLAVIYO_CATALOG="api")
         assert "`catalog push`" in told(found, "WRONG", "scope catalogs:read")
+        # A key that may only read tells Klaviyo nothing.
+        shop.end("sandbox")
+        shop.start_sandbox(["--public-key", PUBLIC_KEY, "--scopes",
+                            "accounts:read,profiles:read,catalogs:read"])
+        found = doctor(shop, code=1)
+        for scope in ("events", "profiles", "subscriptions", "catalogs"):
+            why = told(found, "WRONG", f"scope {scope}:write")
+            assert "make a new key with it" in why
     finally:
         shop.end("sandbox")
         shop.start_sandbox(["--public-key", PUBLIC_KEY])
