@@ -261,19 +261,20 @@ static int
 history_sync(const struct settings *settings, int argc, char **argv)
 {
 	struct sync s = {.settings = settings, .now = time(NULL)};
+	bool opened;
 	int result;
 
 	span_begin(&s.span, s.now);
 	if (!read_options(&s, argc, argv))
 		return wrong_call();
 	s.db = db_open(settings);
-	result = s.db == NULL || find_place(&s) != 0 ? -1 : sync_all(&s);
+	opened = s.db != NULL;
+	result = !opened || find_place(&s) != 0 ? -1 : sync_all(&s);
 	db_close(s.db);
 	if (result != 0) {
 		progress_end(&s.progress);
-		fprintf(stderr,
-		    "storefront: %s; run it again, it goes on where it was\n",
-		    shop_error());
+		fprintf(stderr, "storefront: %s%s\n", shop_error(),
+		    opened ? "; run it again, it goes on where it was" : "");
 		return 1;
 	}
 	print_sums(&s);

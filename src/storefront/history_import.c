@@ -5,8 +5,9 @@
  * Promises: the whole file is read and checked before anything is written, with
  * the line of the first error; then written in batches that each commit: killed
  * and run again it goes on, for an order that is there already, by its id, is
- * left as it is.  Imported twice, nothing changes.  Memory does not grow with
- * the file.  Nothing is queued: `history sync` does that, in the order of time.
+ * left as it is, and if the file has more of it, that is said.  Imported twice,
+ * nothing changes.  Memory is one order's, and a few bytes (import_repeats.c)
+ * for each.  Nothing is queued: `history sync` does that, in the order of time.
  *
  * A line is that of the shop's product whose SKU it has; one of no product
  * keeps what the export says of it.
@@ -27,6 +28,8 @@ struct import {
 	bool dry_run, writing;
 	int64_t in_batch;
 	int64_t orders, lines, changes, known;
+	int64_t differ, differ_line; /* of those known; the first one's line */
+	struct repeats repeats;
 	int64_t shown; /* kB of the file */
 	struct progress progress;
 };
@@ -43,6 +46,39 @@ show(struct import *import)
 /* ------------------------------------------------------------------- checking
  */
 
+/* total, lines, changes */
+static int
+known_row(void *arg, int n, const char *const col[])
+{
+	int64_t *had = arg;
+
+	for (int i = 0; i < n; i++)
+		had[i] = num(col[i]);
+	return 0;
+}
+
+/* An order that the shop has: does the file say something else, or more? */
+static int
+note_known(struct import *import, const struct past_order *past)
+{
+	int64_t had[3] = {past->order.total, past->order.nlines,
+	    past->nchanges};
+
+	import->known++;
+	if (db_run(import->db, known_row, had,
+	        "SELECT total, (SELECT COUNT(*) FROM order_line l "
+	        "WHERE l.orders = o.id), (SELECT COUNT(*) FROM order_change c "
+	        "WHERE c.orders = o.id) FROM orders o WHERE o.id = $1",
+	        past->order.id) < 0)
+		return -1;
+	if (had[0] == past->order.total && had[1] == past->order.nlines &&
+	    had[2] >= past->nchanges)
+		return 0;
+	if (import->differ++ == 0)
+		import->differ_line = past->file_line;
+	return 0;
+}
+
 static int
 check_one(void *arg, struct arena *arena, const struct past_order *past)
 {
@@ -54,15 +90,28 @@ check_one(void *arg, struct arena *arena, const struct past_order *past)
 	if (import->dry_run)
 		known = db_run(import->db, NULL, NULL,
 		    "SELECT 1 FROM orders WHERE id = $1", past->order.id);
-	if (known < 0)
+	if (known < 0 || repeats_add(&import->repeats, past, known > 0) != 0)
 		return -1;
-	if (known > 0) {
-		import->known++;
-		return 0;
-	}
+	if (known > 0)
+		return note_known(import, past);
 	import->orders++;
 	import->lines += past->order.nlines;
 	import->changes += past->nchanges;
+	return 0;
+}
+
+/* At the end: what stands there twice. */
+static int
+check_repeats(struct import *import)
+{
+	int64_t orders, lines, changes;
+
+	if (repeats_check(&import->repeats, &orders, &lines, &changes) != 0)
+		return -1;
+	import->orders -= orders;
+	import->known += orders;
+	import->lines -= lines;
+	import->changes -= changes;
 	return 0;
 }
 
@@ -111,9 +160,10 @@ write_one(void *arg, struct arena *arena, const struct past_order *past)
 		if (order_change_keep(
 		        import->db, &past->order, &past->changes[i]) != 0)
 			return -1;
-	import->orders += stored;
-	import->known += !stored;
+	if (stored == 0 && note_known(import, past) != 0)
+		return -1;
 	if (stored > 0) {
+		import->orders++;
 		import->lines += past->order.nlines;
 		import->changes += past->nchanges;
 	}
@@ -133,6 +183,7 @@ pass(struct import *import, const char *what, past_each *each)
 	    fseeko(import->file, 0, SEEK_SET) != 0)
 		return shop_fail("%s", strerror(errno));
 	import->orders = import->lines = import->changes = import->known = 0;
+	import->differ = 0;
 	import->shown = 0;
 	progress_begin(&import->progress, what, "kB", stat.st_size >> 10);
 	result = orders_read(
@@ -146,8 +197,10 @@ pass(struct import *import, const char *what, past_each *each)
 static int
 both_passes(struct import *import)
 {
-	if (pass(import, "checking", check_one) != 0)
+	if (pass(import, "checking", check_one) != 0 ||
+	    check_repeats(import) != 0)
 		return -1;
+	repeats_free(&import->repeats);
 	if (import->orders + import->known == 0)
 		return shop_fail("the file has no order below its first row, "
 		                 "which names the columns");
@@ -205,6 +258,7 @@ import_file(
 			        ? "run it again, it goes on where it was"
 			        : "nothing was loaded");
 	}
+	repeats_free(&import->repeats);
 	db_close(import->db);
 	fclose(import->file);
 	return result;
@@ -235,6 +289,11 @@ history_import(const struct settings *settings, int argc, char **argv)
 	    (long long)import.changes,
 	    import.dry_run ? "would be loaded" : "loaded",
 	    (long long)import.known);
+	if (import.differ > 0)
+		printf("%lld of those %s not what the file says, the first "
+		       "that of line %lld; they stay as they are\n",
+		    (long long)import.differ, import.differ > 1 ? "are" : "is",
+		    (long long)import.differ_line);
 	if (!import.dry_run && import.orders > 0)
 		printf("`storefront history sync` queues their events\n");
 	return 0;

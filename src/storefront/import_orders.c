@@ -24,6 +24,9 @@
 
 #define NAME_MAX_CHARS 255
 #define YEAR_1990 631152000
+#define FIRST_ROW                                                            \
+	"is empty; the first row of an order has all of it, and the rows of " \
+	"an order stand together"
 
 static const char *const names[ORDER_COLUMNS] = {
     [ORDER_NAME] = "Name",
@@ -258,6 +261,8 @@ read_sums(struct reading *r, const struct row *row, struct order *o)
 		    "the shop's own currency, or leave this order out",
 		    currency, r->currency);
 	o->currency = r->currency;
+	if (*row->cell[ORDER_TOTAL] == '\0')
+		return cell_fail(row, ORDER_TOTAL, FIRST_ROW);
 	if (cell_amount(row, ORDER_TOTAL, r->currency, &o->total) != 0 ||
 	    read_amount(r, row, ORDER_SHIPPING, &o->shipping) != 0 ||
 	    read_amount(r, row, ORDER_DISCOUNT, &o->discount) != 0)
@@ -277,9 +282,7 @@ read_order(struct reading *r, const struct row *row, struct past_order *past)
 	if (read_time(r, row, ORDER_CREATED_AT, &o->time) != 0)
 		return -1;
 	if (o->time == 0)
-		return cell_fail(row, ORDER_CREATED_AT,
-		    "is empty; the first row of an order has all of it, and "
-		    "the rows of an order stand together");
+		return cell_fail(row, ORDER_CREATED_AT, FIRST_ROW);
 	if (read_sums(r, row, o) != 0 || read_id(r, row, past) != 0 ||
 	    keep_text(r, row, ORDER_EMAIL, &o->email) != 0 ||
 	    read_phone(r, row, &o->phone) != 0 ||
@@ -324,6 +327,9 @@ read_line(struct reading *r, const struct row *row, struct past_order *past)
 		return -1;
 	if (units < 0)
 		return cell_fail(row, LINE_QUANTITY, "is less than nothing");
+	if (units > PAST_UNITS_MAX)
+		return cell_fail(row, LINE_QUANTITY,
+		    "is too large; at most %d", PAST_UNITS_MAX);
 	if (units == 0)
 		return 0;
 	if (*line->title == '\0')
@@ -364,20 +370,27 @@ end_order(struct reading *r)
 	return result;
 }
 
-/* A further row says nothing of the order, or what its first row said. */
+/* A further row says nothing of the order, or what its first row said; and then
+   each does, and none is the first one again: that is a second copy of the
+   order, which import_repeats.c looks at. */
 static int
 is_further(
     struct reading *r, const struct row *row, const char *name, bool *further)
 {
+	struct past_order *past = r->past;
 	int64_t time;
 
 	*further = false;
-	if (r->past == NULL || strcmp(r->past->name, name) != 0)
+	if (past == NULL || strcmp(past->name, name) != 0)
 		return 0;
 	if (cell_time(row, ORDER_CREATED_AT, &time) != 0)
 		return -1;
-	*further = time == 0 || time == r->past->order.time ||
-	           *row->cell[ORDER_TOTAL] == '\0';
+	if (time == 0 || *row->cell[ORDER_TOTAL] == '\0')
+		*further = past->bare = true;
+	else
+		*further = time == past->order.time && !past->bare &&
+		           repeats_row(row, false) == past->said &&
+		           repeats_row(row, true) != past->row;
 	return 0;
 }
 
@@ -395,6 +408,8 @@ begin_order(struct reading *r, const struct row *row, const char *name)
 	r->past->file_line = row->line;
 	r->past->name = arena_copy(r->arena, name);
 	r->past->lines_end = &r->past->order.lines;
+	r->past->said = repeats_row(row, false);
+	r->past->row = repeats_row(row, true);
 	return read_order(r, row, r->past);
 }
 

@@ -1,7 +1,8 @@
 /*
  * import_orders.h - what the files of `storefront history import` say to each
  * other: import_orders.c makes orders of rows, import_changes.c what happened
- * to them, history_import.c writes them.
+ * to them, import_repeats.c finds those that stand there twice,
+ * history_import.c writes them.
  */
 #ifndef STOREFRONT_IMPORT_ORDERS_H
 #define STOREFRONT_IMPORT_ORDERS_H
@@ -51,6 +52,7 @@ enum place {
 };
 
 #define PAST_LINES_MAX 500
+#define PAST_UNITS_MAX 1000000 /* of a line; Shopify takes no more either */
 
 /* An order of the file, with what happened to it. */
 struct past_order {
@@ -58,6 +60,9 @@ struct past_order {
 	const char *name; /* "#1001" */
 	struct order order;
 	struct line **lines_end;
+	/* Of its first row: what is said of the order, and all of it. */
+	uint64_t said, row;
+	bool bare; /* a further row says nothing of the order */
 	bool sent[PAST_LINES_MAX]; /* by line - 1 */
 	/* Of the first row. */
 	const char *fulfillment, *financial;
@@ -72,6 +77,22 @@ typedef int past_each(
  * ${currency}.  The arena is the order's. */
 int orders_read(
     FILE *file, const char *currency, int64_t now, past_each *each, void *arg);
+
+/* Orders that stand in a file more than once. */
+struct repeats {
+	struct seen *list;
+	size_t n, room;
+};
+/* A hash of a row's cells; or but those of its line. */
+uint64_t repeats_row(const struct row *row, bool whole);
+/* ${known}: the shop has it, and it has not been counted. */
+int repeats_add(
+    struct repeats *repeats, const struct past_order *past, bool known);
+/* At the file's end.  How many were counted twice, and are the same; -1 with
+ * the line of one that is not. */
+int repeats_check(const struct repeats *repeats, int64_t *orders,
+    int64_t *lines, int64_t *changes);
+void repeats_free(struct repeats *repeats);
 
 /* Shipment, cancellation and refund, and the order's status after them. */
 int past_changes(struct arena *arena, struct past_order *past);

@@ -242,7 +242,10 @@ WRONG = {
     "Created at is yet to come": order(2, Created_at="2999-01-01 10:00:00 Z"),
     "Created at is empty; the first row of an order has all of it":
         order(2, Created_at=""),
-    'Total is empty; write it like 19.99': order(2, Total=""),
+    "Total is empty; the first row of an order has all of it, and the rows of "
+    "an order stand together": order(2, Total=""),
+    'Shipping "9,99" is no amount; write it like 19.99':
+        order(2, Shipping="9,99"),
     'Total "a lot" is no amount': order(2, Total="a lot"),
     'Total "-1.00" is no amount': order(2, Total="-1.00"),
     'Fulfilled at "soon" is no time': order(2, Fulfilled_at="soon"),
@@ -253,6 +256,8 @@ WRONG = {
         {**KNOWN, "Lineitem quantity": "two"},)),
     "Lineitem quantity is less than nothing": order(2, lines=(
         {**KNOWN, "Lineitem quantity": "-1"},)),
+    "Lineitem quantity is too large; at most 1000000": order(2, lines=(
+        {**KNOWN, "Lineitem quantity": "1000001"},)),
     'Lineitem price is empty': order(2, lines=(
         {**KNOWN, "Lineitem price": ""},)),
 }
@@ -334,6 +339,75 @@ def test_many_forms_of_one_file(shop):
         shop, "SELECT event FROM klaviyo_outbox "
         "WHERE id LIKE 'Fulfilled Order/%'")]
     assert len(body["properties"]["Items"]) == 150
+
+
+def test_an_order_that_stands_there_twice():
+    """The same word for word, as where two exports were put together, is one;
+    another one under the same number, or rows that do not stand together, are
+    an error, for what comes second would be lost."""
+    one_line = [order(1)[0]]
+    apart = [{**one_line[0], **UNKNOWN}]  # its second line, as a sheet sorted
+    later = order(1, Fulfillment_Status="fulfilled")
+    again = "this order stands in line {}, too, and is another one there; " \
+        "the rows of an order stand together: sort the file by Name"
+    with Shop(serve=False) as shop:
+        before = everything(shop)
+        for content, line, other in (
+                (text(one_line, order(2), apart), 5, 2),
+                (text(order(2), order(1), order(3), order(2), later), 10, 4),
+                (text(order(1), later), 4, 2),
+                (text(order(1), order(1, lines=(UNKNOWN, KNOWN))), 4, 2),
+                (text(one_line, later), 3, 2),
+                (text(order(1), order(2), order(1, Total="32.09")), 6, 2),
+                (text(order(3), order(1), order(2), order(1), later,
+                      order(2)), 10, 8)):
+            for options in ((), ("--dry-run",)):
+                run = load(shop, content, *options, check=False)
+                assert run.returncode == 1 and run.stdout == ""
+                assert f"orders.csv: line {line}: {again.format(other)}" \
+                    in run.stderr, run.stderr
+                assert run.stderr.endswith("; nothing was loaded\n")
+                assert everything(shop) == before
+        both = text(order(1), order(2), order(1), order(2), order(3), order(1),
+                    order(1), order(1))
+        for options, told in ((("--dry-run",), "would be loaded"),
+                              ((), "loaded")):
+            said = load(shop, both, *options).stdout
+            assert f"3 orders with 6 lines and 0 changes {told}; 5 were " \
+                "there already\n" in said
+            assert "not what the file says" not in said
+        said = load(shop, text(*[order(5)[:1]] * 2, order(6))).stdout
+        assert "2 orders with 3 lines and 0 changes loaded; 1" in said
+        # And what the shop has already is counted once, too.
+        said = load(shop, text(order(1), order(4), order(1), order(4)),
+                    "--dry-run").stdout
+        assert "1 orders with 2 lines and 0 changes would be loaded; 3" in said
+
+
+def test_what_is_there_and_not_what_the_file_says():
+    """A file that was cut off, and then the whole one; and one of later: what
+    was loaded stays, and that it is not all is said."""
+    with Shop(serve=False) as shop:
+        whole = text(order(1), order(2))
+        cut = "".join(whole.splitlines(True)[:-1])
+        assert "2 orders with 3 lines" in load(shop, cut).stdout
+        kept = everything(shop)
+        differ = " not what the file says, the first that of line {}; they " \
+            "stay as they are\n"
+        for content, count, line in (
+                (whole, "1 of those is", 4),
+                (text(order(1, Total="32.09"), order(2)), "2 of those are", 2),
+                (text(order(1, Fulfillment_Status="fulfilled"),
+                      order(2)[:1]), "1 of those is", 2)):
+            for options in ((), ("--dry-run",)):
+                said = load(shop, content, *options).stdout
+                assert "; 2 were there already\n" in said
+                assert count + differ.format(line) in said, said
+        assert everything(shop) == kept
+        # What the shop itself has done with an order is no difference.
+        shop.run("order", "fulfill", one(
+            shop, "SELECT orders FROM order_line WHERE line = 2"))
+        assert "not what" not in load(shop, text(order(1))).stdout
 
 
 def test_nobody_reads_an_imported_order(shop):
