@@ -127,10 +127,12 @@ details_post(struct visit *visit)
 			    &form, "city", "Please give a town or city");
 		if (*form_value(&form, "zip") == '\0')
 			form_refuse(&form, "zip", "Please give a postcode");
-	} else if (*form_value(&form, "city") != '\0' ||
+	} else if (*form_value(&form, "address2") != '\0' ||
+	           *form_value(&form, "city") != '\0' ||
+	           *form_value(&form, "region") != '\0' ||
 	           *form_value(&form, "zip") != '\0') {
-		form_refuse(
-		    &form, "address1", "Please give a street and number");
+		form_refuse(&form, "address1",
+		    "Please give a street and number, or no address at all");
 	}
 	if (form.errors > 0)
 		return form_show(visit, &form, 422);

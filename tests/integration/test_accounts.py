@@ -187,8 +187,11 @@ def test_half_an_address_is_refused(shop):
     reply = save(visitor, "details", address1="1 Main St")
     assert reply.status == 422
     assert {e[0] for e in Page(reply).errors()} == {"city", "zip"}
-    reply = save(visitor, "details", city="Boston")
-    assert [e[0] for e in Page(reply).errors()] == ["address1"]
+    for field, value in (("address2", "5th floor"), ("city", "Boston"),
+                         ("region", "MA"), ("zip", "02110")):
+        reply = save(visitor, "details", **{field: value})
+        assert [e[0] for e in Page(reply).errors()] == ["address1"]
+        assert Page(reply).value(field) == value
     assert one(shop, "SELECT address1 FROM account WHERE id = ?",
                account_id(shop, email)) == ""
 
