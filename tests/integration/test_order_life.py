@@ -2,12 +2,15 @@
 change one transaction with its event."""
 import fcntl
 import json
+import os
+import re
 import subprocess
 
 import pytest
 
 import test_history_import as export
-from harness import PATIENCE, Shop, wait_for
+from account_kit import account_id, address, customer, forgot, save
+from harness import PATIENCE, TREE, Shop, wait_for
 from shop_kit import checkout, execute, fill_cart, one, order_of, rows, stock
 
 # Events of the shop's own (own_events of tracking_order.c): word, metric.
@@ -403,3 +406,75 @@ def test_no_such_order(shop):
         run = shop.run("order", "cancel", id, check=False)
         assert run.returncode == 1 and "there is no order '" in run.stderr
         assert run.stderr.count("\n") == 1 and "\x1b" not in run.stderr
+
+
+# ------------------------------------------------------ the ids, as they are said
+
+def policy(shop):
+    """The table of `storefront --help`: metric, what is said of its ids."""
+    said = shop.run("--help").stdout
+    table = said[said.index("unique_id of each event:\n"):].split("\n\n")[0]
+    return dict(re.findall(r"^  (\w+ \w+(?: \w+)?)  +(.*)$", table, re.M))
+
+
+def pattern(said, ids):
+    """"ORDER; a further one ORDER:c2, c3 .." as a regular expression."""
+    forms = []
+    for form in said.split("; a further one "):
+        # "ORDER:INVOICE (i1, i2 ..)"; "ORDER:c2, c3 .."
+        form = re.sub(r"\w+ \((\w)1, (?:\1)2 \.\.\)$", r"\1[1-9]", form)
+        form = re.sub(r"\b(\w)2, (?:\1)3 \.\.$", r"\1[2-9]", form)
+        for name, id in ids.items():
+            form = form.replace(name, id)
+        forms.append(form)
+    return "|".join(forms)
+
+
+def test_the_ids_are_those_that_help_and_readme_say(shop, order):
+    visitor, email = customer(shop)
+    save(visitor, "details", first_name="Sara")
+    forgot(shop.visitor(), email)
+    writer = shop.visitor()
+    writer.get("/contact")
+    writer.submit("/contact", first_name="J", last_name="S", email=address(),
+                  message="Hello")
+    for _ in range(2):
+        do(shop, "fulfill", order, "--line", "1:1")
+        do(shop, "refund", order, "--amount", "1")
+        do(shop, "invoice", order, "--missing", "x")
+        do(shop, "payment-failed", order, "--reason", "x")
+    do(shop, "ship", order, "s1", "out-for-delivery")
+    do(shop, "cancel", order, "--line", "1:1")
+    do(shop, "cancel", order)
+    account = account_id(shop, email)
+    ids = {"ORDER": order, "LINE": "[12]", "SHIPMENT": "s[12]",
+           "STATUS": "(Shipped|Out for delivery|Delivered)",
+           "ACCOUNT": account, "CHANGE": r"\d+", "REQUEST": "(%s)" % "|".join(id for id, in rows(
+               shop, "SELECT id FROM reset_request WHERE account = ?",
+               account)),
+           "MESSAGE": "(%s)" % "|".join(
+               id for id, in rows(shop, "SELECT id FROM lead"))}
+    said = policy(shop)
+    seen = {}
+    for id, in rows(shop, "SELECT id FROM klaviyo_outbox"):
+        metric, _, unique = id.partition("/")
+        if order in unique or account in unique or metric in (
+                "Reset Password", "Became Lead"):
+            seen.setdefault(metric, []).append(unique)
+    # New Lead is the representative's, of whom this shop has none; the others
+    # are a cart's and a page's.
+    assert set(said) - set(seen) == {"New Lead", "Added to Cart",
+                                     "Started Checkout", "Viewed Product"}
+    for metric, uniques in seen.items():
+        for unique in uniques:
+            assert re.fullmatch(pattern(said[metric], ids), unique), (
+                metric, unique, pattern(said[metric], ids))
+    assert sorted(seen["Canceled Order"]) == [order, order + ":c2"]
+    assert sorted(seen["Refunded Order"]) == [order, order + ":r2"]
+    with open(os.path.join(TREE, "README.md"), encoding="utf-8") as f:
+        readme = f.read()
+    table = readme[readme.index("### Event identity"):].split("\n### ")[0]
+    rows_of = dict(re.findall(r"^\| ([A-Z].*?) \| (.*) \|$", table, re.M))
+    assert {re.sub(r" \(.*", "", name) for names in rows_of
+            for name in names.split(", ")} >= set(said)
+    assert "order:c2, order:r2" in rows_of["Canceled Order, Refunded Order"]
