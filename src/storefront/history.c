@@ -184,9 +184,20 @@ one_batch(struct sync *s)
 	return -1;
 }
 
+/* Without a terminal nobody sees the bar: why it stands still is said once. */
+static void
+say_waiting(const struct sync *s, bool *said)
+{
+	if (!*said && !s->progress.terminal)
+		fprintf(stderr, "storefront: the queue is half full: waiting "
+		                "for the worker to deliver\n");
+	*said = true;
+}
+
 static int
 sync_all(struct sync *s)
 {
+	bool said = false;
 	int n;
 
 	while ((n = one_batch(s)) != 0) {
@@ -196,10 +207,12 @@ sync_all(struct sync *s)
 			s->done += n;
 		progress_show(&s->progress, n > 0 ? n : 0,
 		    n == -2 ? ", waiting for the worker" : "");
-		if (n == -2)
-			nanosleep(&(struct timespec){.tv_nsec = FULL_WAIT_MS *
-			                                        1000000L},
-			    NULL);
+		if (n != -2)
+			continue;
+		say_waiting(s, &said);
+		nanosleep(
+		    &(struct timespec){.tv_nsec = FULL_WAIT_MS * 1000000L},
+		    NULL);
 	}
 	progress_end(&s->progress);
 	if (s->dry_run)

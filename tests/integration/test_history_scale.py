@@ -253,8 +253,20 @@ def test_a_queue_smaller_than_a_batch():
     with Shop("nginx", env={"KLAVIYO_OUTBOX_LIMIT": "40"},
               sandbox=["--rate", "off"]) as shop:
         add_orders(shop, 60)
-        shop.start_worker()
-        shop.run("history", "sync")
+        process = start(shop, "history", "sync", stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE, text=True)
+        try:
+            # That it stands still, and why, is said where no bar is seen.
+            assert select.select([process.stderr], [], [], PATIENCE)[0]
+            assert process.stderr.readline() == \
+                "storefront: the queue is half full: waiting for the worker " \
+                "to deliver\n"
+            shop.start_worker()
+            said, more = process.communicate(timeout=PATIENCE * 10)
+        finally:
+            process.kill()
+        assert process.returncode == 0 and said.startswith("61 orders")
+        assert more == ""  # once
         shop.wait_delivered(4 * 60 + 8 + 4)
 
 
