@@ -94,6 +94,10 @@ consent_forget(const struct settings *settings, struct arena *arena,
 	static const char gone[] = "__kla_id=; Path=/; Max-Age=0; SameSite=Lax";
 	const char *host = strstr(settings->url, "://") + 3;
 
+	/* Of ours: that the browser has told of a checkout (see
+	   templates/klaviyo/started_checkout_email.tpl). */
+	response_header(response, "Set-Cookie",
+	    "told=; Path=/checkout; Max-Age=0; SameSite=Lax");
 	host = arena_copyn(arena, host, strcspn(host, ":/"));
 	response_header(response, "Set-Cookie", gone);
 	/* klaviyo.js may have put it to any domain that the shop is below;

@@ -37,6 +37,7 @@ static struct feed {
 	const char *format, *type;
 	pthread_mutex_t mutex;
 	struct edition whole, growing;
+	int64_t latest; /* edition's time */
 } feeds[] = {
     {.format = "json",
         .type = "application/json; charset=utf-8",
@@ -221,6 +222,11 @@ take_edition(
 	} else {
 		edition->file = file_body_new(scratch_file());
 		if (edition->file != NULL && !head) {
+			/* No two of one second: who has the former one, and
+			   asks by its time only, is told of this one. */
+			if (edition->time <= feed->latest)
+				edition->time = feed->latest + 1;
+			feed->latest = edition->time;
 			feed->growing = *edition;
 			file_body_share(edition->file);
 			*to_make = true;

@@ -186,7 +186,7 @@ def test_taken_back(shop):
     assert "At present we do" in page.text
     reply = say(visitor, "no", follow=False)
     assert [c.split(";")[0] for c in reply.all("set-cookie")] == [
-        "consent=no", "__kla_id="]
+        "consent=no", "told=", "__kla_id="]
     assert "__kla_id" not in visitor.cookies
     page = nothing(visitor.get("/consent"))
     assert "You said no" in page.text

@@ -344,6 +344,34 @@ def test_opted_out(shop):
         assert queued(shop) == []
 
 
+def test_before_a_yes_the_server_tells_nothing():
+    """KLAVIYO_CONSENT=required: known or not, by whatever way."""
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server",
+                            "KLAVIYO_CONSENT": "required", **ALONE}) as shop:
+        person = Person(shop).known().cookied()
+
+        def visit():
+            pages = [person.get(PRODUCT), add(person, shop, POOH)]
+            # Times of a second: each checkout is another one.
+            shop.execute("UPDATE cart SET changed_at = changed_at - 100")
+            pages.append(person.get("/checkout"))
+            return pages, {metric for metric, _, _ in queued(shop)}
+        for no in (False, True):
+            if no:
+                person.post("/consent", {"choice": "no"})
+                person.cookied()
+            pages, told = visit()
+            assert told == set()
+            for page in pages:
+                assert not any(calls(page).values())
+                assert "/onsite/js" not in page.text
+        person.post("/consent", {"choice": "yes"})
+        pages, told = visit()
+        assert told == set(ONSITE)
+        for page in pages:
+            silent(page)
+
+
 def test_taken_back(shop):
     """What waits of the visitor's cart goes; an order's events stay."""
     person = Person(shop).known()

@@ -272,7 +272,9 @@ test_forgetting(void **state)
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
 		struct settings s = settings("required", "browser");
 		struct response response = {.status = 0};
-		const char *wanted = "Set-Cookie: __kla_id=; Path=/; "
+		const char *wanted = "Set-Cookie: told=; Path=/checkout; "
+		                     "Max-Age=0; SameSite=Lax\r\n"
+		                     "Set-Cookie: __kla_id=; Path=/; "
 		                     "Max-Age=0; SameSite=Lax\r\n";
 
 		s.url = hosts[i].url;
