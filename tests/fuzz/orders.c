@@ -42,6 +42,7 @@ one_order(void *arg, struct arena *arena, const struct past_order *past)
 	check_address(&o->shipping_address);
 	for (const struct line *l = o->lines; l != NULL; l = l->next) {
 		must(l->quantity > 0 && l->price >= 0);
+		must(l->quantity <= PAST_UNITS_MAX);
 		must(*l->title != '\0' && clean_but(l->title, ""));
 		lines++;
 	}
