@@ -29,6 +29,37 @@ print_order(void *arg, const struct order *o)
 	return 0;
 }
 
+#define LIST_MAX 1000
+
+struct newest {
+	struct arena *arena;
+	int n;
+};
+
+static int
+list_order(void *arg, const struct order *o)
+{
+	struct newest *newest = arg;
+
+	return newest->n++ < LIST_MAX ? print_order(newest->arena, o) : 0;
+}
+
+/* One more is asked for, so as to know whether there are more. */
+static int
+list_orders(struct db *db, struct arena *arena)
+{
+	struct newest newest = {arena, 0};
+
+	if (order_list(db, arena, LIST_MAX + 1, list_order, &newest) != 0)
+		return -1;
+	if (newest.n > LIST_MAX)
+		fprintf(stderr,
+		    "storefront: these are the newest %d; `storefront order "
+		    "show ID` has older ones, too\n",
+		    LIST_MAX);
+	return 0;
+}
+
 /* Behind what stands there, if there is any; of several lines, each. */
 static void
 print_text(const char *text)
@@ -180,6 +211,7 @@ change_order(const struct settings *settings, struct db *db,
 	    .status = "",
 	    .missing = ""};
 	struct order o;
+	int committed;
 
 	if (load(db, arena, words[0], &o) != 0)
 		return 1;
@@ -198,7 +230,12 @@ change_order(const struct settings *settings, struct db *db,
 		    o.id, strdupa(shop_error()));
 		return 1;
 	}
-	if (db_commit(db) != 0)
+	committed = db_commit(db);
+	if (committed == DB_UNKNOWN)
+		shop_fail("%s; nobody knows whether it is done: look with "
+		          "`storefront order show %s` before you do it again",
+		    strdupa(shop_error()), o.id);
+	if (committed != 0)
 		return 1;
 	printf("%s %s: order %s is %s", verb->name, c.id, o.id, o.status);
 	if (c.amount != 0)
@@ -233,7 +270,7 @@ order_command(const struct settings *settings, int argc, char **argv)
 	else if (arena == NULL)
 		shop_fail("out of memory");
 	else if (list)
-		code = order_list(db, arena, 1000, print_order, arena) != 0;
+		code = list_orders(db, arena) != 0;
 	else if (show)
 		code = show_order(db, arena, argv[2]) != 0;
 	else

@@ -398,6 +398,19 @@ def test_words_that_would_command_a_terminal(shop, order):
     assert said.endswith("  two  lines ?31mred\n"), said
 
 
+def test_a_list_that_is_not_all_says_so():
+    with Shop(serve=False) as shop:
+        for count, more in ((1000, ""), (1001, "storefront: these are the "
+                            "newest 1000; `storefront order show ID` has "
+                            "older ones, too\n")):
+            export.large(shop.path("large.csv"), count)
+            shop.run("history", "import", shop.path("large.csv"))
+            execute(shop, "UPDATE orders SET time = 1700000000")
+            assert one(shop, "SELECT COUNT(*) FROM orders") == count
+            run = shop.run("order", "list")
+            assert run.stdout.count("\n") == 1000 and run.stderr == more
+
+
 def test_no_such_order(shop):
     for verb in ("fulfill", "cancel", "refund", "show"):
         run = shop.run("order", verb, "nothere", check=False)

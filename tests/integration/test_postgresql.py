@@ -228,6 +228,25 @@ def test_a_commit_is_lost(lossy):
     assert stock(lossy, "WINNIEPOOH") == left - 2
 
 
+def test_a_refund_of_which_nobody_knows(lossy):
+    """Whoever typed it is told to look before they do it again: it would be a
+    second one."""
+    visitor, form = visitor_with(lossy, ("WINNIEPOOH", 2))
+    order = order_of(visitor.post("/checkout", form, follow=False))
+    for kind, done in (("question", 0), ("answer", 1)):
+        lossy.proxy.trap(kind)
+        run = lossy.run("order", "refund", order, "--amount", "5",
+                        check=False)
+        assert lossy.proxy.trapped.is_set()
+        assert run.returncode == 1 and run.stderr.count("\n") == 1
+        assert "nobody knows whether it is done: look with `storefront order " \
+            f"show {order}` before you do it again" in run.stderr
+        assert lossy.run("order", "show", order).stdout.count(
+            "  refund  $5.00") == done
+    assert one(lossy, "SELECT COUNT(*) FROM klaviyo_outbox "
+               "WHERE id LIKE 'Refunded Order/%'") == 1
+
+
 def test_a_commit_arrives_late(lossy):
     """The server still has the transaction open when it is asked by another
     connection: the answer waits for its end."""
