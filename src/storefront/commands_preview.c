@@ -4,7 +4,8 @@
  *
  * Promises: the real code makes it.  An order's events are queued as ever, but
  * into an outbox in memory, and read there; one that the shop's outbox still
- * holds is shown as it is held, for that is what will be sent.  Nothing is
+ * holds is shown as it is held, for that is what will be sent.  So are a cart's
+ * with KLAVIYO_ONSITE=server, if its visitor is known here.  Nothing is
  * written, nobody is asked, no key is needed.
  *
  * What it shows are personal data.
@@ -28,6 +29,7 @@ struct preview {
 	int64_t queued_at; /* in the scratch outbox: one thing a second */
 	const char *state; /* of the event in the shop's outbox */
 	struct klaviyo_entry held;
+	struct session visitor; /* whose cart it is */
 };
 
 /* With --raw one body a line, byte for byte. */
@@ -83,6 +85,16 @@ print_entry(void *arg, const struct klaviyo_entry *e)
 }
 
 static int
+print_scratch(struct preview *p)
+{
+	shop_fail("%s", "");
+	if (klaviyo_outbox_list(db_store(p->scratch), NULL, NULL, p->now,
+	        INT_MAX, print_entry, p) == 0)
+		return 0;
+	return *shop_error() != '\0' ? -1 : shop_fail("%s", klaviyo_error());
+}
+
+static int
 queue_change(void *arg, const char *kind, const struct change *change)
 {
 	struct preview *p = arg;
@@ -112,11 +124,7 @@ preview_order(struct preview *p, const char *id)
 	        p->queued_at) != 0 ||
 	    order_changes(p->db, p->arena, order, queue_change, p) != 0)
 		return -1;
-	shop_fail("%s", "");
-	if (klaviyo_outbox_list(db_store(p->scratch), NULL, NULL, p->now,
-	        INT_MAX, print_entry, p) == 0)
-		return 0;
-	return *shop_error() != '\0' ? -1 : shop_fail("%s", klaviyo_error());
+	return print_scratch(p);
 }
 
 /* ----------------------------------------------------------- a cart, a product
@@ -127,6 +135,25 @@ print_call(void *arg, const char *call, const char *json)
 {
 	print_body(arg, call, json);
 	return 0;
+}
+
+/* By whichever side tells of it: the server of whom it knows, if it is to. */
+static int
+print_cart(struct preview *p, struct tracking *t)
+{
+	if (strcmp(p->settings->onsite, "server") != 0)
+		return tracking_preview(t, print_call, p);
+	if (session_of_cart(
+	        p->db, p->arena, t->cart->id, p->now, &p->visitor) != 0)
+		return -1;
+	if (*p->visitor.email == '\0')
+		return tracking_preview(t, print_call, p);
+	t->visitor = &p->visitor;
+	p->scratch = db_scratch();
+	return p->scratch == NULL ||
+	               tracking_preview_cart(t, p->scratch, p->now) != 0
+	           ? -1
+	           : print_scratch(p);
 }
 
 static int
@@ -148,7 +175,7 @@ preview_cart(struct preview *p, const char *id)
 	t.currency = shop.currency;
 	t.cart = &cart;
 	t.checkout_url = cart_link(&shop, p->arena, &cart);
-	result = tracking_preview(&t, print_call, p);
+	result = print_cart(p, &t);
 out:
 	shop_close(&shop);
 	return result;

@@ -28,6 +28,9 @@ struct session {
 /* The session that the cookie names; an empty one if there is none. */
 int session_load(struct shop *shop, struct request *request,
     struct session *session);
+/* Who the visitor of a cart is, as their session knows them; no more of it. */
+int session_of_cart(struct db *db, struct arena *arena, const char *cart,
+    int64_t now, struct session *session);
 /* Makes a session if there is none yet.  Within a transaction. */
 int session_start(struct shop *shop, struct request *request,
     struct session *session);

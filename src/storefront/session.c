@@ -171,6 +171,28 @@ session_load(
 	return rows < 0 ? -1 : 0;
 }
 
+int
+session_of_cart(struct db *db, struct arena *arena, const char *cart,
+    int64_t now, struct session *session)
+{
+	struct loading loading = {arena, session, now, false};
+
+	session_none(session);
+	/* Of several, the one that was seen last. */
+	return db_run(db, session_row, &loading,
+	           "SELECT s.cart, s.email, s.phone, s.first_name, "
+	           "s.last_name, 0, 0, "
+	           "l.account, l.since, l.seen_at, a.email, a.phone, "
+	           "a.first_name, a.last_name "
+	           "FROM session s LEFT JOIN login l ON l.session = s.id "
+	           "LEFT JOIN account a ON a.id = l.account "
+	           "WHERE s.cart = $1 AND (s.email <> '' "
+	           "OR l.account IS NOT NULL) ORDER BY s.seen_at",
+	           cart) < 0
+	           ? -1
+	           : 0;
+}
+
 /* Deletes, now and then, what no cookie leads to any more, and what was only
  * made for a form's token. */
 static int

@@ -102,6 +102,10 @@ const char *tracking_hosts(const struct settings *settings,
  * empty) would give to klaviyo.js; ${call} says how. */
 typedef int preview_each(void *arg, const char *call, const char *json);
 int tracking_preview(const struct tracking *t, preview_each *each, void *arg);
+/* tracking_onsite.c: the same of ${t->cart} with KLAVIYO_ONSITE=server, queued in
+ * ${scratch}: what is told of ${t->visitor}. */
+int tracking_preview_cart(
+    const struct tracking *t, struct db *scratch, int64_t now);
 
 /* The whole catalogue as Klaviyo's feed, "json" or "xml", given to ${write} in
  * pieces. */

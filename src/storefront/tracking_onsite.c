@@ -126,6 +126,27 @@ tracking_added(const struct tracking *t, struct db *db, int64_t now)
 	}
 }
 
+/* Its last line, as if all of that had just been added; and its checkout, each
+ * in a second of the queue's, which keep their order. */
+int
+tracking_preview_cart(const struct tracking *t, struct db *scratch, int64_t now)
+{
+	const struct klaviyo_store *store = db_store(scratch);
+	struct klaviyo_profile profile;
+	struct klaviyo_cart cart;
+	size_t last;
+
+	if (!fill_visitor(t, &profile) || tracking_cart(t, &cart) != 0)
+		return shop_fail("out of memory");
+	last = cart.nitems - 1;
+	if (klaviyo_queue_added_to_cart(store, now, &profile, &cart, last,
+	        cart.items[last].quantity, now) < 0 ||
+	    klaviyo_queue_started_checkout(
+	        store, now, &profile, &cart, now + 1) < 0)
+		return shop_fail("%s", klaviyo_error());
+	return 0;
+}
+
 int
 tracking_drop_cart(struct db *db, const char *cart)
 {

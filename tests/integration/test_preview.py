@@ -126,6 +126,74 @@ def test_a_cart_as_the_page_tells_it(shop):
     assert state(shop) == before
 
 
+CHROME = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
+          "(KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36")
+
+
+@pytest.mark.parametrize("how", ("address", "account"))
+def test_a_cart_as_the_server_tells_it(how):
+    """KLAVIYO_ONSITE=server: of a visitor who is known, what the outbox holds
+    of it, byte for byte; of another, what the page tells."""
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server",
+                            "STOREFRONT_THREADS": "1"}) as shop:
+        visitor = shop.visitor()
+
+        def see(method, path, body=None):
+            reply = visitor.request(method, path, body,
+                                    headers={"User-Agent": CHROME})
+            shop.get("/healthz")  # what is told after an answer is told by now
+            return reply
+        see("POST", "/cart/add", {"variant": one(
+            shop, "SELECT id FROM variant WHERE sku = 'WINNIEPOOH'"),
+            "quantity": 2})
+        cart = one(shop, "SELECT DISTINCT cart FROM cart_line")
+        heads = [head for head, _ in pretty(shop, "cart", cart)]
+        assert heads == ['klaviyo.track("Added to Cart", ..)',
+                         'klaviyo.track("Started Checkout", ..)']
+        # Now they are known, by the checkout's form or by an account.
+        page = "/checkout" if how == "address" else "/account/register"
+        see("GET", page)
+        form = visitor.form(page)
+        see("POST", page, {
+            **form, "email": "sarah@klaviyo-demo.com", "first_name": "Sarah",
+            "last_name": "Mason", "phone": "+15005550006",
+            **({"action": "order"} if how == "address"
+               else {"password": "in the evening"})})
+        if how == "account":
+            see("GET", "/account/login")
+            see("POST", "/account/login", {
+                **visitor.form("/account/login"),
+                "email": "sarah@klaviyo-demo.com",
+                "password": "in the evening"})
+        shop.execute("DELETE FROM klaviyo_outbox")
+        shop.execute("UPDATE cart SET changed_at = changed_at - 100")
+        see("POST", "/cart/add", {"variant": one(
+            shop, "SELECT id FROM variant WHERE sku = 'TALEOFTWO'"),
+            "quantity": 3})
+        see("GET", "/checkout")
+        cart = one(shop, "SELECT DISTINCT cart FROM cart_line")
+        before = state(shop)
+        told = raw(shop, "cart", cart)
+        heads = [head.split(", unique_id")[0]
+                 for head, _ in pretty(shop, "cart", cart)]
+        assert heads == ["POST /api/events: Added to Cart",
+                         "POST /api/events: Started Checkout"]
+        assert state(shop) == before
+        held = [f'{{"data":{{"type":"event","attributes":{event[:-1]}'
+                f',"profile":{{"data":{profile}}}}}}}}}'
+                for event, profile in rows(
+                    shop, "SELECT event, profile FROM klaviyo_outbox "
+                    "ORDER BY id")]
+        assert told == held and len(held) == 2
+        assert all('"sarah@klaviyo-demo.com"' in body for body in told)
+        # Before they are queued the same, but for the time.
+        shop.execute("DELETE FROM klaviyo_outbox")
+
+        def timeless(bodies):
+            return [re.sub(r'"time":"[^"]+"', "", body) for body in bodies]
+        assert timeless(raw(shop, "cart", cart)) == timeless(held)
+
+
 @pytest.mark.parametrize("by", ("handle", "id"))
 def test_a_product_as_page_and_feed_tell_it(shop, by):
     page = Page(shop.get("/products/winnie-the-pooh"))
