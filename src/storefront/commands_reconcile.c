@@ -6,7 +6,8 @@
  * not grow with either.  What is missing is listed with what the outbox knows
  * of it; with --requeue what was sent, or is unknown to the outbox, is queued
  * again under its own id: Klaviyo drops it should it be there after all.  What
- * waits is only told, and so is what is dead (`outbox retry`) or was dropped.
+ * waits is only told, and so is what is dead (`outbox retry`) or was dropped,
+ * and what is of an address of which Klaviyo keeps nothing: that is not missed.
  *
  * An event of the last ten minutes, or sent in them, is still on its way:
  * Klaviyo shows what it has accepted after a while.  What is older than two
@@ -29,12 +30,12 @@ struct reconcile {
 	struct span span;
 	struct expected expected;
 	bool windows; /* there is one in ${expected} */
-	int64_t held, missing, requeued, on_the_way;
+	int64_t held, missing, requeued, on_the_way, never;
 	struct progress progress;
 	/* Of the one that is missing: */
 	char state[16];
 	int64_t sent_at;
-	bool queued;
+	bool queued, unkept;
 };
 
 /* ---------------------------------------------------------- one that is
@@ -47,6 +48,19 @@ note_state(void *arg, const struct klaviyo_entry *entry)
 
 	snprintf(r->state, sizeof(r->state), "%s", entry->state);
 	r->sent_at = entry->sent_at;
+	return 0;
+}
+
+/* Klaviyo takes what is of such an address, and drops it in silence. */
+static int
+note_address(void *arg, const struct klaviyo_entry *entry)
+{
+	static const char *const ends[] = {"@example.com\"", "@example.org\"",
+	    "@example.net\"", "@test.com\""};
+	struct reconcile *r = arg;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		r->unkept |= strcasestr(entry->profile, ends[i]) != NULL;
 	return 0;
 }
 
@@ -64,7 +78,7 @@ static int
 requeue(struct reconcile *r, const char *id)
 {
 	r->queued = false;
-	if (!r->requeue ||
+	if (!r->requeue || r->unkept ||
 	    (strcmp(r->state, "sent") != 0 && strcmp(r->state, "absent") != 0))
 		return 0;
 	if (db_begin(r->db) != 0)
@@ -91,7 +105,8 @@ print_json(const struct reconcile *r, const char *metric,
 	    cJSON_AddStringToObject(line, "order", order) != NULL &&
 	    cJSON_AddStringToObject(line, "time", when) != NULL &&
 	    cJSON_AddStringToObject(line, "outbox", r->state) != NULL &&
-	    cJSON_AddBoolToObject(line, "requeued", r->queued) != NULL)
+	    cJSON_AddBoolToObject(line, "requeued", r->queued) != NULL &&
+	    cJSON_AddBoolToObject(line, "kept", !r->unkept) != NULL)
 		text = cJSON_PrintUnformatted(line);
 	if (text != NULL)
 		printf("%s\n", text);
@@ -112,7 +127,10 @@ print_missing(const struct reconcile *r, const struct wanted *w)
 	if (r->json)
 		return print_json(r, metric, w, order, when);
 	printf("%s  %-8s %s  order %s  %s%s\n", when, r->state, metric, order,
-	    w->unique_id, r->queued ? "  queued again" : "");
+	    w->unique_id,
+	    r->queued   ? "  queued again"
+	    : r->unkept ? "  Klaviyo keeps nothing of this address"
+	                : "");
 	return 0;
 }
 
@@ -132,9 +150,14 @@ one_missing(struct reconcile *r, const struct wanted *w)
 		r->on_the_way++;
 		return 0;
 	}
-	r->missing++;
 	if (arena_failed(arena))
 		return shop_fail("out of memory");
+	r->unkept = false;
+	if (klaviyo_outbox_list(db_store(r->expected.scratch), NULL, id,
+	        r->expected.now, 1, note_address, r) != 0)
+		return shop_fail("%s", klaviyo_error());
+	r->missing += !r->unkept;
+	r->never += r->unkept;
 	return requeue(r, id) != 0 ? -1 : print_missing(r, w);
 }
 
@@ -266,6 +289,11 @@ print_sums(const struct reconcile *r)
 	if (r->on_the_way > 0)
 		fprintf(out, "; %lld were sent in the last 10 minutes",
 		    (long long)r->on_the_way);
+	if (r->never > 0)
+		fprintf(out,
+		    "; %lld are of addresses of which it keeps nothing "
+		    "(@example.com, @test.com and the like)",
+		    (long long)r->never);
 	if (r->requeue)
 		fprintf(out, "; %lld are queued again", (long long)r->requeued);
 	fprintf(out, "\n");

@@ -179,6 +179,35 @@ def test_what_is_of_this_minute_is_on_its_way(shop):
     assert lanes == [(0,), (0,)]
 
 
+@pytest.mark.parametrize("email", ["john@example.com", "A.B@Test.Com"])
+def test_of_an_address_that_klaviyo_drops(shop, email):
+    """It took them (202) and keeps none: that is said, not missed, and not
+    sent again and again; of another address they are missed as ever."""
+    shop.execute("UPDATE orders SET email = ? WHERE id = 'old5'", email)
+    shop.execute("UPDATE orders SET email = ? WHERE id = 'old6'",
+                 email + ".klaviyo-demo.com")
+    shop.run("history", "sync")
+    shop.execute("DELETE FROM klaviyo_outbox WHERE id = 'Placed Order/old6'")
+    send(shop)
+    age(shop, HOUR)
+    run = shop.run("reconcile", "--json", "--requeue", check=False)
+    told = [json.loads(line) for line in run.stdout.splitlines()]
+    never = {(m["metric"], m["unique_id"]) for m in told if not m["kept"]}
+    assert {id.split(":")[0] for _, id in never} == {"old5"}
+    assert ("Placed Order", "old5") in never and len(never) >= 4
+    assert not any(m["requeued"] for m in told if not m["kept"])
+    assert run.returncode == 1 and "misses 1;" in run.stderr
+    assert f"; {len(never)} are of addresses" in run.stderr
+    assert [m["unique_id"] for m in told if m["requeued"]] == ["old6"]
+    # With these alone all is well.
+    send(shop)
+    age(shop, HOUR)
+    run = shop.run("reconcile", check=False)
+    assert run.returncode == 0 and "misses 0;" in run.stdout
+    assert run.stdout.count("Klaviyo keeps nothing of this address") \
+        == len(never)
+
+
 def test_many_in_one_second(shop):
     """More orders of one second than a window holds."""
     shop.execute("UPDATE orders SET time = 1700000000")
