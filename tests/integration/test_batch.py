@@ -76,6 +76,23 @@ def test_the_cron_line_runs(tmp_path):
         assert done.returncode == 0 and done.stdout.startswith("2 sent")
 
 
+def test_the_timer_is_as_often_as_the_cron_line():
+    """Every 15 minutes, on time, also after the machine was off; and it runs
+    what the cron line runs."""
+    units = {}
+    for name in ("storefront-batch.service", "storefront-batch.timer"):
+        with open(os.path.join(TREE, "www", name)) as f:
+            units[name] = dict(line.strip().split("=", 1) for line in f
+                               if re.match(r"\w+=", line))
+    timer = units["storefront-batch.timer"]
+    assert timer["OnCalendar"] == "*:0/15" and timer["Persistent"] == "true"
+    assert int(timer["AccuracySec"]) <= 60
+    assert timer.get("Unit", "storefront-batch.service") == \
+        "storefront-batch.service"
+    assert units["storefront-batch.service"]["ExecStart"].endswith(
+        "/storefront worker --once")
+
+
 def test_the_units_are_understood():
     """systemd's own opinion of the shipped units, where systemd is."""
     analyze = shutil.which("systemd-analyze")
