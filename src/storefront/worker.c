@@ -320,8 +320,9 @@ read_options(const struct settings *settings, int argc, char **argv, bool *once,
 	if (strcmp(settings->delivery, "batch") == 0 && !*once && !*dry) {
 		fprintf(stderr,
 		    "storefront: KLAVIYO_DELIVERY is batch: only `worker "
-		    "--once` sends, from cron or a timer\n");
-		return 1;
+		    "--once` sends, from cron or by storefront-batch.timer; "
+		    "disable storefront-worker.service\n");
+		return 2;
 	}
 	return 0;
 }

@@ -17,7 +17,10 @@ def test_batches():
         fill_cart(visitor, shop, [("WINNIEPOOH", 1)])
         order_of(checkout(visitor))
         run = shop.run("worker", check=False)
-        assert run.returncode == 1 and "worker --once" in run.stderr
+        # Which its unit does not start again and again.
+        assert run.returncode == 2 and "worker --once" in run.stderr
+        with open(os.path.join(TREE, "www", "storefront-worker.service")) as f:
+            assert "\nRestartPreventExitStatus=2\n" in f.read()
         assert one(shop, "SELECT COUNT(sent_at) FROM klaviyo_outbox") == 0
         run = shop.run("doctor", check=False)
         assert "none yet" in run.stdout and run.returncode == 1
