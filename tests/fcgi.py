@@ -106,11 +106,25 @@ def status(address, method="GET", path="/", body=b"", **more):
         variables(method, path, body=body, **more), body)))
 
 
-class Responder:
-    """Answers every request at a Unix socket with the same bytes."""
+def answer_of(s):
+    """What comes back up to an answer's end, or the connection's."""
+    data = b""
+    while data[-16:-14] != record(END)[:2]:
+        chunk = s.recv(65536)
+        if not chunk:
+            break
+        data += chunk
+    return data
 
-    def __init__(self, path, answer):
-        self.answer = answer
+
+class Responder:
+    """Answers every request at a Unix socket with the same bytes.  With
+    ${keep} a connection is kept for so many answers, and the next request on it
+    gets none.  methods: of each connection's requests."""
+
+    def __init__(self, path, answer, keep=1):
+        self.answer, self.keep = answer, keep
+        self.methods = []
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.server.bind(path)
         self.server.listen(16)
@@ -123,14 +137,25 @@ class Responder:
                 s, _ = self.server.accept()
             except OSError:
                 return
-            with s:
+            threading.Thread(target=self.serve, args=(s,),
+                             daemon=True).start()
+
+    def serve(self, s):
+        methods = []
+        self.methods.append(methods)
+        with s:
+            for n in range(self.keep + (self.keep > 1)):
                 seen = b""
                 while record(STDIN) not in seen:
                     chunk = s.recv(65536)
                     if not chunk:
-                        break
+                        return
                     seen += chunk
-                s.sendall(stream(STDOUT, self.answer) + record(END, bytes(8)))
+                methods.append(next(m for m in ("GET", "HEAD", "POST")
+                                    if b"REQUEST_METHOD" + m.encode() in seen))
+                if n < self.keep:
+                    s.sendall(stream(STDOUT, self.answer)
+                              + record(END, bytes(8)))
 
     def close(self):
         # shutdown wakes accept; close alone would not.

@@ -40,7 +40,7 @@ static const int always[] = {
     C(stat64), C(lstat), C(lstat64), C(fstat), C(fstat64), C(newfstatat),
     C(fstatat64), C(statx), C(access), C(faccessat), C(faccessat2), C(readlink),
     C(readlinkat), C(getdents64), C(getcwd), C(poll), C(ppoll), C(select),
-    C(pselect6), C(epoll_wait), C(epoll_pwait),
+    C(pselect6), C(epoll_wait), C(epoll_pwait), C(epoll_ctl),
     /* a CGI program's answer, given away */
     C(dup2), C(dup3),
     /* visitors, whom we accept; never sockets of our own */

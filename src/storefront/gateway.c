@@ -13,8 +13,9 @@
  * 8 KB at a time, and then wait for the peer to close first, which is needed
  * only where something was left unread.
  *
- * Does not keep a FastCGI connection, whatever the peer asks for: it would hold
- * a thread.
+ * A FastCGI connection may be kept for the next request, if the peer asks for
+ * it, but for that of a form: if the process ends just when it arrives, the
+ * peer cannot tell whether it was obeyed.  What was only read it asks again.
  */
 #include <errno.h>
 #include <fcgiapp.h>
@@ -33,12 +34,10 @@
 
 extern char **environ;
 
-static const struct timeval limit = {.tv_sec = PEER_SECONDS};
-
 /* -------------------------------------------------- one request, any way */
 
 /* The variables that are asked for, and nothing else of an environment.  By
- * length, then by letters: a number tells most apart. */
+ * length, which tells most apart, for each is looked for twice a request. */
 #define NAME(text)                                                             \
 	{                                                                      \
 		text, sizeof(text) - 1                                         \
@@ -56,6 +55,18 @@ static const struct {
     NAME("HTTP_IF_NONE_MATCH"), NAME("HTTP_SEC_FETCH_SITE"),
     NAME("HTTP_X_FORWARDED_FOR"), NAME("HTTP_IF_MODIFIED_SINCE")};
 #define NAMES (sizeof(names) / sizeof(*names))
+#define LONGEST (sizeof("HTTP_IF_MODIFIED_SINCE") - 1)
+/* Where those of a length begin, and, one further, end. */
+static uint8_t begins[LONGEST + 2];
+
+/* Before main(), and so before there are threads. */
+__attribute__((constructor)) static void
+names_count(void)
+{
+	for (size_t at = 0; at < NAMES; at++)
+		for (size_t n = names[at].length + 1; n < LONGEST + 2; n++)
+			begins[n]++;
+}
 
 struct variables {
 	const char *value[NAMES];
@@ -66,22 +77,10 @@ struct variables {
 static size_t
 name_at(const char *name, size_t length)
 {
-	size_t low = 0, high = NAMES;
-
-	while (low < high) {
-		size_t at = (low + high) / 2;
-		int order =
-		    (length > names[at].length) - (length < names[at].length);
-
-		if (order == 0)
-			order = memcmp(name, names[at].text, length);
-		if (order == 0)
-			return at;
-		if (order < 0)
-			high = at;
-		else
-			low = at + 1;
-	}
+	if (length <= LONGEST)
+		for (size_t at = begins[length]; at < begins[length + 1]; at++)
+			if (memcmp(name, names[at].text, length) == 0)
+				return at;
 	return NAMES;
 }
 
@@ -325,57 +324,67 @@ parameters_check(char **environment)
 	return 0;
 }
 
-/* The request that libfcgi has read. */
-static void
+/* The request that libfcgi has read.  True: it asked for something to read, and
+ * the answer is out. */
+static bool
 fcgi_answer(struct shop *shop, FCGX_Request *request, struct answer *a)
 {
+	const char *method;
+
 	struct asked asked = {.in = request->in};
 
 	variables_read(&asked.variables, request->envp);
 	answer(shop, parameters_check(request->envp), false, cgi_get, fcgi_read,
 	    &asked, a);
-	records_answer(shop, request->ipcFd, request->requestId, a);
+	method = variable(&asked.variables, "REQUEST_METHOD");
+	return records_answer(shop, request->ipcFd, request->requestId, a) &&
+	       method != NULL && strcmp(method, "POST") != 0;
 }
 
-/* Ends the connection.  Where all that the peer has sent is read, it loses
- * nothing by that; else the library takes the rest, until the peer closes. */
-static void
-fcgi_end(FCGX_Request *request, int fd)
+/* Ends the request, and the connection unless ${keep}.  Where all that the peer
+ * has sent is read, it loses nothing by that; else the library takes the rest,
+ * until the peer closes.  True: it is kept. */
+static bool
+fcgi_end(FCGX_Request *request, int fd, bool keep)
 {
-	if (FCGX_GetChar(request->in) == EOF &&
-	    FCGX_GetError(request->in) == 0) {
-		FCGX_Free(request, 0);
-		close(fd);
-	} else {
+	if (FCGX_GetChar(request->in) != EOF ||
+	    FCGX_GetError(request->in) != 0) {
 		FCGX_Free(request, 1);
+		return false;
 	}
+	FCGX_Free(request, 0);
+	if (!keep)
+		close(fd);
+	return keep;
 }
 
-void
-connection_serve(struct shop *shop, int fd)
+bool
+connection_serve(struct shop *shop, int fd, bool keep)
 {
 	struct answer a = {0};
 	FCGX_Request request;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	/* Listen socket -1: the library never accepts by itself.  Without
 	 * keepConnection it would close the connection it is just given. */
 	if (FCGX_InitRequest(&request, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
 		close(fd);
-		return;
+		return false;
 	}
 	request.ipcFd = fd;
 	request.keepConnection = 1;
 	if (FCGX_Accept_r(&request) != 0)
-		return; /* junk, or silence: it has closed the connection */
-	/* Whatever the peer would like: see the top. */
+		return false; /* junk, silence, or its end: it is closed */
+	keep = keep && request.keepConnection;
+	/* What the library ends it is to close. */
 	request.keepConnection = 0;
 	/* Parameters that were cut off look complete, but for this. */
 	if (FCGX_GetError(request.in) == 0) {
-		fcgi_answer(shop, &request, &a);
-		fcgi_end(&request, fd);
+		keep = fcgi_answer(shop, &request, &a) && keep;
+		keep = fcgi_end(&request, fd, keep);
 	} else {
 		FCGX_Finish_r(&request);
+		keep = false;
 	}
 	answered(shop, &a);
+	return keep;
 }

@@ -393,8 +393,17 @@ fold(struct arena *arena, const char *text)
 const char *
 num_text(char buffer[24], int64_t n)
 {
-	snprintf(buffer, 24, "%" PRId64, n);
-	return buffer;
+	/* Several a request: snprintf() takes four times as long. */
+	uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+	char *at = buffer + 23;
+
+	*at = '\0';
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (n < 0)
+		*--at = '-';
+	return at;
 }
 
 int64_t

@@ -180,7 +180,7 @@ send_more(void *arg)
 }
 
 /* What is left, until all is there and out. */
-static void
+static bool
 send_rest(struct sending *s)
 {
 	/* Of version 0, which there is not. */
@@ -198,33 +198,39 @@ send_rest(struct sending *s)
 			begin(s);
 	}
 	if (n == 0 && !s->gone)
-		send_slices(s->fd, s->id, NULL, 0, true);
-	else if (n < 0 && s->begun && !s->gone)
+		return send_slices(s->fd, s->id, NULL, 0, true);
+	if (n < 0 && s->begun && !s->gone)
 		write_parts(s->fd, &none, 1);
+	return false;
 }
 
-/* The answer's file; false: of that there is nothing, nor ever will be. */
+/* The answer's file; false: not all of it.  ${nothing}: none of it is out, nor
+ * ever will be. */
 static bool
-send_file(struct shop *shop, int fd, int id, struct answer *a)
+send_file(struct shop *shop, int fd, int id, struct answer *a, bool *nothing)
 {
 	struct sending s = {.fd = fd, .id = id, .a = a};
 	file_body_make *make = a->make;
+	bool whole;
 
 	a->make = NULL;
 	if (make != NULL)
 		make(a->make_arg, shop, a->file, send_more, &s);
-	send_rest(&s);
-	return s.begun;
+	whole = send_rest(&s);
+	*nothing = !s.begun;
+	return whole;
 }
 
-void
+bool
 records_answer(struct shop *shop, int fd, int id, struct answer *a)
 {
 	static const char failed[] = "Status: 503 Service Unavailable\r\n\r\n";
 	const struct slice bare = {failed, sizeof(failed) - 1};
+	bool nothing = a->out.failed, whole = false;
 
-	if (!a->out.failed && a->file == NULL)
-		send_slices(fd, id, a->slice, a->slices, true);
-	else if (a->out.failed || !send_file(shop, fd, id, a))
-		send_slices(fd, id, &bare, 1, true);
+	if (!nothing && a->file == NULL)
+		return send_slices(fd, id, a->slice, a->slices, true);
+	if (!nothing)
+		whole = send_file(shop, fd, id, a, &nothing);
+	return nothing ? send_slices(fd, id, &bare, 1, true) : whole;
 }

@@ -57,36 +57,31 @@ reason(int status)
 
 /* RFC 9110's token, which a header's name is. */
 static bool
-token(const char *text)
+token_letter(char c)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
-
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++)
-		if (!(*text >= 'a' && *text <= 'z') &&
-		    !(*text >= 'A' && *text <= 'Z') &&
-		    !(*text >= '0' && *text <= '9') &&
-		    strchr(others, *text) == NULL)
-			return false;
-	return true;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+	       (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL);
 }
 
 void
 response_header(struct response *response, const char *name, const char *value)
 {
-	bool good = token(name);
+	struct text *headers = &response->headers;
+	size_t named = 0, length = 0;
 
-	for (const char *c = value; *c != '\0'; c++)
-		good = good && (unsigned char)*c >= 0x20 && *c != 0x7f;
-	if (!good) {
+	while (token_letter(name[named]))
+		named++;
+	while ((unsigned char)value[length] >= 0x20 && value[length] != 0x7f)
+		length++;
+	if (named == 0 || name[named] != '\0' || value[length] != '\0') {
 		response->bad = true;
 		return;
 	}
-	text_add(&response->headers, name);
-	text_add(&response->headers, ": ");
-	text_add(&response->headers, value);
-	text_add(&response->headers, "\r\n");
+	text_addn(headers, name, named);
+	text_addn(headers, ": ", 2);
+	text_addn(headers, value, length);
+	text_addn(headers, "\r\n", 2);
 }
 
 /* ----------------------------------------------------------------- answering */
@@ -114,6 +109,14 @@ bare(int status, bool head, struct text *out)
 	    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 	    "Content-Length: %zu\r\n\r\n%s%s",
 	    status, text, strlen(text) + 1, head ? "" : text, head ? "" : "\n");
+}
+
+static void
+add_length(struct text *out, size_t length)
+{
+	text_add(out, "Content-Length: ");
+	text_add(out, NUM((int64_t)length));
+	text_add(out, "\r\n\r\n");
 }
 
 void
@@ -153,10 +156,10 @@ response_cgi(const struct response *response, bool head, struct text *out)
 
 		for (size_t i = 0; i < response->pieces; i++)
 			length += response->piece[i].length;
-		text_printf(out, "Content-Length: %zu\r\n\r\n", length);
+		add_length(out, length);
 		return;
 	}
-	text_printf(out, "Content-Length: %zu\r\n\r\n", response->body.length);
+	add_length(out, response->body.length);
 	if (!head)
 		text_addn(out, response->body.data, response->body.length);
 }

@@ -13,8 +13,8 @@
  * it does, with exit code 1, once the database is lost (db_lost()).
  *
  * libfcgi is given connections that we accept ourselves: its own loop ends at
- * EMFILE, keeps threads waiting for ever on silent peers, and leaves threads
- * behind at SIGTERM.  Connections are never kept: each would hold a thread.
+ * EMFILE, keeps threads waiting for ever on silent peers and on kept
+ * connections, and leaves threads behind at SIGTERM.
  */
 #include <errno.h>
 #include <fcgiapp.h>
@@ -24,9 +24,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,9 +39,9 @@
 
 struct server {
 	struct listener listener;
+	struct waiting *waiting;
 	struct kept *kept;
 	struct shop shops[THREADS_MAX];
-	int waits[THREADS_MAX]; /* each thread's, for the listener or the end */
 	pthread_t threads[THREADS_MAX];
 	int opened, started;
 };
@@ -101,9 +99,10 @@ stopped(int milliseconds)
 	return poll(&p, 1, milliseconds) > 0;
 }
 
-/* What accept4() has failed with; -1 if there is no use in trying again. */
+/* What it failed with that nobody's turn came; -1 if there is no use in trying
+ * again. */
 static int
-accept_failed(int error)
+turn_failed(int error)
 {
 	switch (error) {
 	case EMFILE:
@@ -125,25 +124,8 @@ accept_failed(int error)
 	}
 }
 
-/* A descriptor to wait on.  A visitor wakes one of the threads, not all. */
-static int
-wait_open(int listener)
-{
-	struct epoll_event visitor = {.events = EPOLLIN | EPOLLEXCLUSIVE},
-	                   end = {.events = EPOLLIN};
-	int fd = epoll_create1(EPOLL_CLOEXEC);
-
-	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, listener, &visitor) == 0 &&
-	    epoll_ctl(fd, EPOLL_CTL_ADD, stop_fd, &end) == 0)
-		return fd;
-	shop_fail("epoll: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 struct thread {
-	int listener, wait;
+	struct waiting *waiting;
 	struct shop *shop;
 };
 
@@ -151,30 +133,27 @@ static void *
 thread_run(void *arg)
 {
 	struct thread thread = *(struct thread *)arg;
-	struct epoll_event event;
 	double end = 0; /* set once the process is to end */
 
 	free(arg);
 	for (;;) {
-		int fd = accept4(thread.listener, NULL, NULL, SOCK_CLOEXEC);
+		struct turn turn = waiting_next(thread.waiting, end != 0);
 
-		if (fd >= 0) {
-			connection_serve(thread.shop, fd);
+		if (turn.fd >= 0) {
+			waiting_served(thread.waiting, &turn,
+			    connection_serve(
+			        thread.shop, turn.fd, !atomic_load(&stopping)));
 			if (db_lost()) {
 				end_failed();
 				stop(0);
 			}
-		} else if (accept_failed(errno) != 0) {
+		} else if (turn_failed(turn.error) != 0) {
 			break;
-		} else if (end == 0 &&
-		           epoll_wait(thread.wait, &event, 1, -1) < 0 &&
-		           errno != EINTR) {
-			stopped(100); /* not at full speed */
 		}
 		/* Those who already wait at the door are still let in. */
 		if (end == 0 && atomic_load(&stopping))
 			end = seconds() + DRAIN_SECONDS;
-		else if (end != 0 && (fd < 0 || seconds() > end))
+		else if (end != 0 && (turn.fd < 0 || seconds() > end))
 			break;
 	}
 	return NULL;
@@ -193,8 +172,7 @@ threads_start(struct server *server, int count)
 
 		if (thread == NULL)
 			break;
-		*thread = (struct thread){
-		    server->listener.fd, server->waits[i], &server->shops[i]};
+		*thread = (struct thread){server->waiting, &server->shops[i]};
 		if (pthread_create(
 		        &server->threads[i], NULL, thread_run, thread) != 0) {
 			free(thread);
@@ -279,9 +257,9 @@ server_start(struct server *server, const struct settings *settings)
 	if (listener_open(
 	        &server->listener, "STOREFRONT_LISTEN", settings->listen) != 0)
 		return -1;
-	for (int i = 0; i < count; i++)
-		if ((server->waits[i] = wait_open(server->listener.fd)) < 0)
-			return -1;
+	server->waiting = waiting_open(server->listener.fd, stop_fd);
+	if (server->waiting == NULL)
+		return -1;
 	confine(settings, server->shops[0].db, &server->listener, false);
 	if (threads_start(server, (int)count) != 0)
 		return -1;
@@ -341,11 +319,9 @@ serve_fcgi(const struct settings *settings)
 		_exit(result == 0 ? 0 : 1);
 	}
 	listener_close(&server->listener);
-	for (int i = 0; i < server->opened; i++) {
+	waiting_close(server->waiting);
+	for (int i = 0; i < server->opened; i++)
 		shop_close(&server->shops[i]);
-		if (server->waits[i] > 0)
-			close(server->waits[i]);
-	}
 	kept_free(server->kept);
 	free(server);
 	return result == 0 ? 0 : 1;

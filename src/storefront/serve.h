@@ -1,5 +1,6 @@
 /*
- * serve.h - what serve.c, gateway.c, records.c and listen.c say to each other.
+ * serve.h - what serve.c, waiting.c, gateway.c, records.c and listen.c say
+ * to each other.
  */
 #ifndef STOREFRONT_SERVE_H
 #define STOREFRONT_SERVE_H
@@ -27,14 +28,15 @@ struct answer {
 };
 /* Answers the one request of the environment; returns the exit code. */
 int cgi_serve(const struct settings *settings);
-/* Answers the one request of a FastCGI connection, and closes it. */
-void connection_serve(struct shop *shop, int fd);
+/* Answers one request of a FastCGI connection.  True: another may follow, if
+ * whoever asked for ${keep} wants it; else it is closed. */
+bool connection_serve(struct shop *shop, int fd, bool keep);
 
 /* --------------------------------------------- records.c: FastCGI's answers */
 
 /* Sends the answer of the request ${id} on ${fd}; makes its file, if that is to
- * be made. */
-void records_answer(struct shop *shop, int fd, int id, struct answer *a);
+ * be made.  False: not all of it is out, and the connection no good. */
+bool records_answer(struct shop *shop, int fd, int id, struct answer *a);
 
 /* ------------------------------------ confine.c: what is still allowed */
 
@@ -49,6 +51,27 @@ void confine(const struct settings *settings, struct db *db,
  * ${connects} those that open a connection are. */
 int confine_calls(bool connects);
 bool confine_calls_offered(void);
+
+/* ------------------------------------------------ waiting.c: whose turn it is */
+
+/* The connections that wait to be served, for any number of threads. */
+struct waiting;
+struct turn {
+	int fd;    /* -1: nobody's */
+	int error; /* then: what accept4() or epoll_wait() failed with, or 0 */
+	bool kept; /* it has been served before */
+};
+/* ${stop} is readable once the process is to end.  NULL with shop_error(). */
+struct waiting *waiting_open(int listener, int stop);
+/* Waits for a connection that has something to say, or is new, or for the end.
+ * Nobody's is also the turn of whom another thread was faster to serve. With
+ * ${stopping}: of those who are there already, or nobody. */
+struct turn waiting_next(const struct waiting *waiting, bool stopping);
+/* After its turn, for the next; it is closed if it cannot be kept. */
+void waiting_served(
+    struct waiting *waiting, const struct turn *turn, bool open);
+/* The kept ones end with the process. */
+void waiting_close(struct waiting *waiting);
 
 /* ---------------------------------------------------- listen.c: a socket */
 

@@ -3,13 +3,14 @@
  *
  *	fixed SOCKET FILE
  *
- * Eight threads in the storefront's own accept pattern; no routing, no
- * database, no template.
+ * Eight threads, which take new and kept connections as the storefront's do
+ * (waiting.c); no routing, no database, no template.
  */
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,20 +18,37 @@
 
 #define THREADS 8
 
-static int listener;
+static int listener, waiting;
 static char *page;
 static int length;
+
+/* Once there is something to read. */
+static void
+wait_for(int fd, int operation, uint32_t how)
+{
+	struct epoll_event event = {.events = EPOLLIN | how, .data.fd = fd};
+
+	epoll_ctl(waiting, operation, fd, &event);
+}
 
 static void *
 serve(void *arg)
 {
+	struct epoll_event event;
 	FCGX_Request request;
 
 	(void)arg;
 	FCGX_InitRequest(&request, -1, 0);
 	for (;;) {
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		int fd, operation = EPOLL_CTL_MOD;
 
+		if (epoll_wait(waiting, &event, 1, -1) != 1)
+			continue;
+		fd = event.data.fd;
+		if (fd == listener) {
+			fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+			operation = EPOLL_CTL_ADD;
+		}
 		if (fd < 0)
 			continue;
 		request.ipcFd = fd;
@@ -41,8 +59,9 @@ serve(void *arg)
 		    "Content-Type: text/html\r\nContent-Length: %d\r\n\r\n",
 		    length);
 		FCGX_PutStr(page, length, request.out);
-		request.keepConnection = 0;
 		FCGX_Finish_r(&request);
+		if (request.ipcFd >= 0)
+			wait_for(fd, operation, EPOLLONESHOT);
 	}
 	return NULL;
 }
@@ -64,10 +83,13 @@ main(int argc, char **argv)
 	        (size_t)length)
 		return 1;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	listener =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
 	    chmod(argv[1], 0666) != 0 || listen(listener, 511) != 0)
 		return 1;
+	waiting = epoll_create1(EPOLL_CLOEXEC);
+	wait_for(listener, EPOLL_CTL_ADD, 0);
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "100", 1);
 	FCGX_Init();
 	for (int i = 1; i < THREADS; i++)

@@ -10,6 +10,7 @@ for each request.
 import peers
 from harness import Shop
 from loads import Target, interleaved, median, ratio, words
+from stage import Uncached
 from table import goal, head, told
 
 CONNECTIONS = (16, 64)
@@ -32,11 +33,34 @@ def peer(stage, name):
     return Target(name, shop.url + stage.page, shop.pids)
 
 
+class Closed(Uncached):
+    """The storefront behind an nginx that keeps no connections either."""
+
+    def conf(self, name):
+        path = super().conf(name)
+        with open(path) as f:
+            text = f.read()
+        for old, new in (("fastcgi_keep_conn on;", "fastcgi_keep_conn off;"),
+                         ("keepalive 32;", "")):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        return self.write(name, text)
+
+
+def closed(stage):
+    shop = stage.shops.get("closed")
+    if shop is None:
+        shop = stage.another("closed", kind=Closed)
+        shop.start()
+    return Target("closed", shop.url + stage.page,
+                  lambda: peers.nginx_pids(shop, "storefront"))
+
+
 def beside_fixed(stage, connections):
     fixed = stage.peer("fixed")
     results = interleaved([
         Target("fixed", fixed.url + "/x", fixed.pids),
-        ours(stage), ours(stage, cookie=True)], connections)
+        ours(stage), ours(stage, cookie=True), closed(stage)], connections)
     yield head(f"Product page of {stage.size:,} bytes, {connections} connections, "
                "beside a fixed page")
     yield told("a FastCGI program that writes a fixed page", "",
@@ -48,6 +72,9 @@ def beside_fixed(stage, connections):
         if name == "ours":
             yield goal("ours: processor time a request",
                        ratio(results, name, "fixed", "micro"), at_most=1.25)
+    yield told("ours: requests/s of the same without kept connections",
+               f"{ratio(results, 'ours', 'closed', 'rate'):.2f}",
+               words(results, "closed"))
 
 
 def beside_peers(stage, connections, kept=""):
@@ -119,5 +146,5 @@ def rows(stage):
         yield from beside_peers(stage, connections)
     for connections in CONNECTIONS:
         yield from beside_peers(stage, connections, " parts")
-    for name in ("php parts", "node parts", "shipped"):
+    for name in ("php parts", "node parts", "shipped", "closed"):
         stage.end(name)

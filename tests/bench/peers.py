@@ -138,6 +138,10 @@ def php_literal(value):
 
 def php(ours, keep="page"):
     def run_php(text):
+        # PHP-FPM gives each kept connection one of its eight workers: more
+        # than two for each of nginx's, and requests wait for seconds.
+        text, n = re.subn(r"keepalive \d+;", "keepalive 2;", text)
+        assert n == 1
         return re.sub(r"(\n\s*)(?=fastcgi_param REQUEST_METHOD)",
                       rf"\1fastcgi_param SCRIPT_FILENAME "
                       rf"{shop.path('php')}/index.php;\1", text, count=1)

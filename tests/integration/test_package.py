@@ -216,7 +216,7 @@ class Packaged(Shop):
                          ("/var/lib/nginx/storefront ", self.dir + "/pages "),
                          ("/var/lib/nginx/storefront-feeds ",
                           self.dir + "/feeds ")):
-            assert site.count(old) == 1, old
+            assert site.count(old) == 1 + old.startswith("unix:"), old
             site = site.replace(old, new)
         self.write("storefront", site)
         return self.write(name, """

@@ -66,10 +66,118 @@ def test_whole(shop):
     assert out.endswith(b"</html>\n") or b"</html>" in out
 
 
-def test_keep(shop):
-    """Who asks to keep the connection gets the answer, and its end."""
-    data = talk(shop.fcgi, fcgi.whole(variables(), keep=True))
-    assert fcgi.status_of(data) == 200 and fcgi.stdout_of(data)[1]
+# ------------------------------------------------------- kept connections
+
+def ask(s, *args, body=b"", **more):
+    """One request of a peer that would like to keep the connection."""
+    s.sendall(fcgi.whole(variables(*args, body=body, **more), body,
+                         keep=True))
+    return fcgi.answer_of(s)
+
+
+def ended(s):
+    s.settimeout(PATIENCE)
+    return s.recv(1) == b""
+
+
+def test_kept(shop):
+    """Answers over one connection are what they are over many."""
+    path, = re.search(rb'href="(/products/[^"]+)"', fcgi.stdout_of(talk(
+        shop.fcgi, fcgi.whole(variables())))[0]).groups()
+    with fcgi.connect(shop.fcgi) as s:
+        for given in (("GET", "/"), ("HEAD", "/"), ("GET", path.decode()),
+                      ("GET", "/nowhere"), ("PUT", "/"), ("GET", "/a\n"),
+                      ("GET", "/cart"), ("GET", "/feed/catalog.json")) * 2:
+            kept = fcgi.stdout_of(ask(s, *given))
+            alone = fcgi.stdout_of(talk(shop.fcgi, fcgi.whole(
+                variables(*given))))
+            assert kept[1] and alone[1]
+            # Headers but the first may tell the time.
+            same = [re.sub(rb"[A-Za-z0-9_-]{20,}", b"*", re.sub(
+                rb"(?s)\r\n.*?\r\n\r\n", b"", out, count=1))
+                for out, _ in (kept, alone)]
+            assert same[0] == same[1], given
+
+
+def test_kept_if_asked_for(shop):
+    with fcgi.connect(shop.fcgi) as s:
+        s.sendall(fcgi.whole(variables()))
+        assert fcgi.status_of(fcgi.answer_of(s)) == 200 and ended(s)
+
+
+def test_not_kept_after_a_form(shop, body):
+    """Who kept it could not tell whether the next one was obeyed."""
+    with fcgi.connect(shop.fcgi) as s:
+        s.sendall(fcgi.whole(form(shop, body), body, keep=True))
+        assert fcgi.status_of(fcgi.answer_of(s)) == 303 and ended(s)
+
+
+def test_not_kept_after_what_was_not_read(shop):
+    with fcgi.connect(shop.fcgi) as s:
+        s.sendall(begin(True) + stream(PARAMS, pairs(variables().items()))
+                  + record(STDIN, b"more than was said"))
+        assert fcgi.status_of(fcgi.answer_of(s)) == 200
+        s.sendall(record(STDIN))
+        assert fcgi.status_of(fcgi.read_all(s)) == 0
+
+
+def test_idle_ones_hold_no_thread(shop):
+    """Many more than there are threads, each asked again after a while."""
+    idle = [fcgi.connect(shop.fcgi) for _ in range(40)]
+    for _ in range(3):
+        for s in idle:
+            assert fcgi.status_of(ask(s)) == 200
+        assert fcgi.status(shop.fcgi) == 200
+    half = idle[:2]
+    for s in half:
+        s.sendall(begin(True))
+    assert fcgi.status(shop.fcgi) == 200
+    for s in half:
+        assert fcgi.status_of(fcgi.read_all(s)) in (0, 400)
+    for s in idle[2:]:
+        assert fcgi.status_of(ask(s)) == 200
+    for s in idle:
+        s.close()
+    sockets_are(shop, 1)
+
+
+def test_so_many_are_kept(shop):
+    """Descriptors are left for the shop; room that is free again is used."""
+    many = [fcgi.connect(shop.fcgi) for _ in range(260)]
+    for s in many:
+        assert fcgi.status_of(ask(s)) == 200
+    for s in many[256:]:
+        assert ended(s)
+    for s in many[:256]:
+        assert fcgi.status_of(ask(s)) == 200
+    for s in many[:8]:
+        s.close()
+    sockets_are(shop, 1 + 248)
+    with fcgi.connect(shop.fcgi) as s:
+        for _ in range(3):
+            assert fcgi.status_of(ask(s)) == 200
+    for s in many:
+        s.close()
+    sockets_are(shop, 1)
+
+
+def test_what_a_kept_one_has_asked_is_answered_at_the_end():
+    """Also those that no thread has looked at yet; idle ones keep nobody."""
+    with Shop(env={"STOREFRONT_THREADS": "1"}) as shop:
+        kept, idle = fcgi.connect(shop.fcgi), fcgi.connect(shop.fcgi)
+        for s in (kept, idle):
+            assert fcgi.status_of(ask(s)) == 200
+        busy, rest = begun(shop)
+        kept.sendall(fcgi.whole(variables(), keep=True))
+        shop.programs["storefront"].send_signal(signal.SIGTERM)
+        wait_for(lambda: not os.path.exists(shop.socket), "no socket", 5)
+        busy.sendall(rest)
+        assert fcgi.status_of(fcgi.read_all(busy)) > 0
+        assert fcgi.status_of(fcgi.read_all(kept)) == 200
+        assert shop.end("storefront") == 0
+        assert ended(idle)
+        for s in (busy, kept, idle):
+            s.close()
 
 
 @pytest.mark.parametrize("missing", [

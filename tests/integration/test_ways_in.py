@@ -327,6 +327,30 @@ def test_orders_to_the_web_server(bare):
         responder.close()
 
 
+@pytest.mark.parametrize("bare", ["nginx"], indirect=True)
+def test_kept_connections_lose_nothing(bare):
+    """Pages come over kept connections, and over a new one where one ended
+    under the request; no form is sent over a kept one, nor sent twice."""
+    responder = fcgi.Responder(bare.socket, b"Status: 200 OK\r\n"
+                               b"Content-Type: text/plain\r\n\r\nthe page",
+                               keep=3)
+    os.chmod(bare.socket, 0o666)
+    try:
+        start_web(bare)
+        for _ in range(20):
+            for reply in (bare.get("/"), bare.get("/cart"),
+                          bare.post("/cart/add", {"a": "1"})):
+                assert (reply.status, reply.body) == (200, b"the page")
+    finally:
+        responder.close()
+    seen = [tuple(methods) for methods in responder.methods]
+    assert set(seen) <= {("POST",)} | {("GET",) * n for n in (1, 2, 3, 4)}
+    assert seen.count(("POST",)) == 20
+    # Each page was asked for once, or once more where nothing came.
+    assert seen.count(("GET",) * 4) > 0
+    assert sum(min(3, len(m)) for m in seen if m[0] == "GET") == 40
+
+
 @pytest.mark.parametrize("bare", ["nginx", "apache"], indirect=True)
 def test_storefront_is_down(bare):
     """Without a storefront: a page that says so, not cached, also for POST;
