@@ -48,6 +48,12 @@ doctor_api(struct db *db, FILE *out)
 		fprintf(out, "WRONG catalogue: nothing was pushed yet: run "
 		             "`storefront catalog push`, and from time to "
 		             "time\n");
+	else if (now - pushed > LATELY)
+		fprintf(out,
+		    "note  catalogue, pushed %lld h ago: Klaviyo still shows "
+		    "the prices and stocks of then; run `storefront catalog "
+		    "push` from cron\n",
+		    (long long)((now - pushed) / 3600));
 	else
 		fprintf(out, "ok    catalogue, pushed %lld min ago\n",
 		    (long long)((now - pushed) / 60));

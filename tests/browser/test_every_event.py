@@ -84,7 +84,9 @@ GUIDE = {
 }
 # What the guide shows of the profile, beside the address.
 PEOPLE = {
-    "Placed Order": {"phone_number": TEXT},
+    **{metric: {"phone_number": TEXT} for metric in (
+        "Placed Order", "Ordered Product", "Fulfilled Order",
+        "Canceled Order", "Refunded Order", "Created Invoice")},
     "Created Account": {"phone_number": TEXT, "first_name": TEXT,
                         "last_name": TEXT},
     "Updated Account": {

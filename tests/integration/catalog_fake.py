@@ -93,6 +93,8 @@ class CatalogFake:
             self.wait -= 1
             status, more, reply = self.error(429, "throttled", "Slow down.")
             return status, {"Retry-After": "1"}, reply
+        if method == "POST" and "type" not in body["data"]:
+            return self.error(400, "invalid", "No job.")  # `doctor` asks so
         self.requests.append({"method": method, "path": path,
                               "headers": headers, "body": body})
         if method == "GET":

@@ -359,7 +359,7 @@ def doctor(shop):
     """What it says of the catalogue."""
     return [line for line in shop.run("doctor", check=False).stdout.split("\n")
             if line.startswith(("ok    catalogue", "WRONG catalogue",
-                                "note  somebody"))]
+                                "note  catalogue", "note  somebody"))]
 
 
 def test_doctor_and_the_way_back(klaviyo):
@@ -372,6 +372,14 @@ def test_doctor_and_the_way_back(klaviyo):
         assert doctor(shop)[0].startswith("WRONG catalogue: nothing was")
         push(shop)
         assert doctor(shop)[0].startswith("ok    catalogue, pushed 0 min ago")
+        # By cron, or what Klaviyo shows grows old.
+        pushed = one(shop, "SELECT value FROM meta WHERE name = "
+                     "'catalog push'")
+        for hours, said in ((23, "ok    catalogue, pushed 1380 min ago"),
+                            (50, "note  catalogue, pushed 50 h ago: ")):
+            execute(shop, "UPDATE meta SET value = ? WHERE name = "
+                    "'catalog push'", str(int(pushed) - hours * 3600))
+            assert doctor(shop)[0].startswith(said)
         shop.env["KLAVIYO_CATALOG"] = "feed"
         said, = doctor(shop)
         assert said.startswith("WRONG") and "9 items and variants" in said
