@@ -588,6 +588,28 @@ def test_no_page_waits_for_it():
 
 # ------------------------------------------------ never after Placed Order
 
+@pytest.mark.parametrize("ordered", (False, True))
+def test_a_page_read_before_the_order_tells_nothing_after_it(ordered):
+    """Its events are queued when the lock is gone; by then another tab may
+    have made an order of the cart."""
+    with Shop("nginx", engine="sqlite",
+              env={"KLAVIYO_ONSITE": "server", **ALONE}) as shop:
+        person = Person(shop).known()
+        shop.execute("DELETE FROM klaviyo_outbox")
+        shop.execute("UPDATE cart SET changed_at = changed_at - 100")
+        with open(shop.db + ".lock", "r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            silent(shop.request("GET", "/checkout", None, {
+                "Cookie": "sid=" + person.cookies["sid"], **person.headers}))
+            if ordered:
+                # What an order does to its cart.
+                shop.execute("DELETE FROM cart_line")
+                shop.execute("UPDATE cart SET revision = revision + 1")
+        shop.get("/healthz")  # of one thread: after them
+        assert [metric for metric, _, _ in queued(shop)] == (
+            [] if ordered else ["Started Checkout"])
+
+
 def sandbox_events(shop):
     with urllib.request.urlopen(shop.sandbox_url + "/sandbox/state",
                                 timeout=PATIENCE) as f:
