@@ -95,7 +95,8 @@ feed_command(const struct settings *settings, int argc, char **argv)
 	int result;
 
 	if ((strcmp(format, "json") != 0 && strcmp(format, "xml") != 0) ||
-	    (argc != 2 && (argc != 4 || strcmp(argv[2], "-o") != 0))) {
+	    (argc != 2 && (argc != 4 || strcmp(argv[2], "-o") != 0 ||
+	                      *argv[3] == '\0'))) {
 		fprintf(stderr,
 		    "storefront: feed takes json or xml, and -o FILE\n");
 		return 2;

@@ -6,7 +6,7 @@
  * Promises: nothing is written, one request each, and none is tried again: a
  * doctor is waited for.  What the key may write is asked with a body that no
  * endpoint can take: a key that may not is refused for that (403), one that may
- * for the body (400).
+ * for the body (400, 422).
  */
 #include "doctor.h"
 #include "key.h"
@@ -86,7 +86,8 @@ check_scope(struct klaviyo *klaviyo, const struct settings *settings,
 		    "Klaviyo does not know %s: check "
 		    "KLAVIYO_REVISION",
 		    scope->path);
-	if (result == 0 || (scope->write && reply.status == 400))
+	if (result == 0 ||
+	    (scope->write && (reply.status == 400 || reply.status == 422)))
 		return doctor_says(what, NULL);
 	return reply.status == 403 ? lacks(settings, scope, what)
 	                           : doctor_says(what, "%s", klaviyo_error());

@@ -42,6 +42,11 @@ def told(found, word, what):
     return why
 
 
+def fault(shop, spec):
+    urllib.request.urlopen(shop.sandbox_url + "/sandbox/fault",
+                           spec.encode(), timeout=PATIENCE).read()
+
+
 def events_and_people(shop):
     """What the sandbox has taken in."""
     with urllib.request.urlopen(shop.sandbox_url + "/sandbox/state",
@@ -227,6 +232,13 @@ def test_scopes(shop):
         assert "`catalog push`" in told(found, "note", "scope catalogs:read")
         found = doctor(shop, code=1, KLAVIYO_CATALOG="api")
         assert "`catalog push`" in told(found, "WRONG", "scope catalogs:read")
+        # Klaviyo's refusal of the body is no fault of the key's; any other
+        # is told as it is.
+        for status, word in ((422, "ok"), (500, "WRONG"), (415, "WRONG")):
+            fault(shop, f"/api/events {status}")
+            found = doctor(shop, code=1)
+            assert [w for w, what, _ in found
+                    if what == "scope events:write"] == [word], status
         # A key that may only read tells Klaviyo nothing.
         shop.end("sandbox")
         shop.start_sandbox(["--public-key", PUBLIC_KEY, "--scopes",

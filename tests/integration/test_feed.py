@@ -90,6 +90,8 @@ def test_into_a_file(shop):
     assert run.returncode == 1 and "/nonexistent/feed" in run.stderr
     assert shop.run("feed", "csv", check=False).returncode == 2
     assert shop.run("feed", check=False).returncode == 2
+    run = shop.run("feed", "json", "-o", "", check=False)
+    assert run.returncode == 2 and "-o FILE" in run.stderr
 
 
 def many(shop, count, words=1):
