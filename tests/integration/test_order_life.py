@@ -81,6 +81,7 @@ def test_fulfilled_whole(shop, order):
     assert body["value"] * 100 == pytest.approx(total(shop, order))
     assert properties["TrackingNumber"] == "1Z 99"
     assert properties["TrackingCompany"] == "UPS"
+    assert properties["ShippingMethod"] == "Standard delivery"
     assert properties["TrackingURL"] == "https://ups.example/1Z99"
     assert quantities(properties["Items"]) == {POOH: 3, TALE: 1}
     assert "ItemsNotFulfilled" not in properties
