@@ -246,6 +246,11 @@ preview_product(struct preview *p, const char *id)
 		return -1;
 	t.currency = p->state;
 	t.viewed = product;
+	if (strcmp(p->settings->onsite, "server") == 0)
+		fprintf(stderr,
+		    "storefront: note: KLAVIYO_ONSITE is server: of a visitor "
+		    "it knows, the server sends what Viewed Product has here, "
+		    "with who they are, to /api/events\n");
 	return tracking_preview(&t, print_call, p) != 0
 	           ? -1
 	           : print_feed(p, product);

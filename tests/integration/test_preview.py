@@ -210,6 +210,26 @@ def test_a_product_as_page_and_feed_tell_it(shop, by):
     assert state(shop) == before
 
 
+def test_a_product_as_the_server_tells_it():
+    """Of nobody in particular: the properties, and a word of whose they are."""
+    with Shop("nginx", env={"KLAVIYO_ONSITE": "server",
+                            "STOREFRONT_THREADS": "1"}) as shop:
+        run = shop.run("preview", "product", "winnie-the-pooh", "--raw")
+        assert run.stderr.count("\n") == 1
+        assert "note: KLAVIYO_ONSITE is server" in run.stderr
+        cookie = base64.b64encode(json.dumps(
+            {"$exchange_id": "kx-0123456789.ABC123"}).encode()).decode()
+        shop.get("/products/winnie-the-pooh", {
+            "User-Agent": CHROME, "Cookie": "__kla_id=" + cookie})
+        shop.get("/healthz")
+        sent = json.loads(one(shop, "SELECT event FROM klaviyo_outbox"))
+        viewed = json.loads(run.stdout.split("\n")[0])
+        assert sent["properties"] == viewed and viewed["ProductName"]
+        run = shop.run("preview", "product", "winnie-the-pooh",
+                       env={"KLAVIYO_ONSITE": "browser"})
+        assert run.stderr == ""
+
+
 def test_nothing_of_that_name(shop):
     for words, why in (
             (("order", "nope"), "there is no order 'nope'"),
