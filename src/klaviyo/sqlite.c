@@ -12,6 +12,8 @@
  *
  * The statements prepared here begin with MARK, which is how they are found
  * again, and told from the host's own, without a table beside the connection.
+ * SQLite takes $1 for a name, and numbers the names by first appearance: where
+ * that is their order anyway, as in most, no name is looked up at each call.
  */
 #include "internal.h"
 
@@ -20,8 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK "/*klaviyo*/ "
+#define MARK "/*klaviyo"
 #define MARK_LEN (sizeof(MARK) - 1)
+/* Then how its parameters are bound, and the statement as it was given. */
+#define IN_ORDER "=*/ "
+#define BY_NAME "$*/ "
+#define HOW_LEN (sizeof(IN_ORDER) - 1)
 enum { MAX_COLUMNS = 64, WORDS = 40 };
 
 static int
@@ -44,23 +50,47 @@ find(sqlite3 *db, const char *sql)
 
 	while ((stmt = sqlite3_next_stmt(db, stmt)))
 		if (is_ours(stmt) && !sqlite3_stmt_busy(stmt) &&
-		    strcmp(sqlite3_sql(stmt) + MARK_LEN, sql) == 0)
+		    strcmp(sqlite3_sql(stmt) + MARK_LEN + HOW_LEN, sql) == 0)
 			return stmt;
 	return NULL;
 }
 
-static sqlite3_stmt *
-prepare(sqlite3 *db, const char *sql)
+/* Do $1, $2 .. first appear in this order? */
+static int
+in_order(const char *sql)
 {
-	sqlite3_stmt *stmt = find(db, sql);
-	const char *tail = NULL;
-	char *text = NULL;
+	long next = 1, at;
 
-	if (stmt)
-		return stmt;
-	if (!(text = sqlite3_mprintf(MARK "%s", sql))) {
+	while ((sql = strchr(sql, '$'))) {
+		at = strtol(++sql, NULL, 10);
+		if (at > next)
+			return 0;
+		next += at == next;
+	}
+	return 1;
+}
+
+/* Which of $1..$n the parameter ${at} is; 0: none of them. */
+static long
+number(sqlite3_stmt *stmt, int at, int n)
+{
+	const char *name = sqlite3_bind_parameter_name(stmt, at);
+	long which = name && *name == '$' ? strtol(name + 1, NULL, 10) : 0;
+
+	return which >= 1 && which <= n ? which : 0;
+}
+
+/* With ${how} it binds.  NULL: an error, or it cannot be bound so. */
+static sqlite3_stmt *
+prepare_as(sqlite3 *db, const char *how, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *tail = NULL, *wrong = NULL;
+	char *text = sqlite3_mprintf(MARK "%s%s", how, sql);
+
+	if (!text) {
 		fail("out of memory", sql);
-		goto out;
+		return NULL;
 	}
 	if (sqlite3_prepare_v3(
 	        db, text, -1, SQLITE_PREPARE_PERSISTENT, &stmt, &tail)) {
@@ -68,8 +98,16 @@ prepare(sqlite3 *db, const char *sql)
 		goto out;
 	}
 	/* One call, one statement: PostgreSQL takes no second one either. */
-	if (!stmt || tail[strspn(tail, " \t\r\n;")]) {
-		fail("not one statement", sql);
+	if (!stmt || tail[strspn(tail, " \t\r\n;")])
+		wrong = "not one statement";
+	/* Each once, and as many as there are: all, as in PostgreSQL. */
+	for (int n = sqlite3_bind_parameter_count(stmt), at = 1;
+	     at <= n && !wrong; at++)
+		if (number(stmt, at, n) == 0 ||
+		    (*how == *IN_ORDER && number(stmt, at, n) != at))
+			wrong = "a parameter is missing";
+	if (wrong) {
+		fail(wrong, sql);
 		sqlite3_finalize(stmt);
 		stmt = NULL;
 	}
@@ -78,22 +116,27 @@ out:
 	return stmt;
 }
 
-/* SQLite takes $1 for a name and numbers the names by first appearance, so each
-   is bound by its name.  Like PostgreSQL, all of $1..$n must appear. */
+static sqlite3_stmt *
+prepare(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *stmt = find(db, sql);
+
+	if (!stmt && in_order(sql))
+		stmt = prepare_as(db, IN_ORDER, sql);
+	/* In quotes a "$1" is none. */
+	return stmt ? stmt : prepare_as(db, BY_NAME, sql);
+}
+
 static int
 bind(sqlite3_stmt *stmt, const char *sql, int n, const char *const arg[])
 {
-	const char *name;
-	long which;
+	int by_name = sqlite3_sql(stmt)[MARK_LEN] == *BY_NAME;
 
-	/* Each once, and as many as there are: all. */
 	if (sqlite3_bind_parameter_count(stmt) != n)
 		return fail("wrong number of parameters", sql);
 	for (int at = 1; at <= n; at++) {
-		name = sqlite3_bind_parameter_name(stmt, at);
-		which = name && *name == '$' ? strtol(name + 1, NULL, 10) : 0;
-		if (which < 1 || which > n)
-			return fail("a parameter is missing", sql);
+		long which = by_name ? number(stmt, at, n) : at;
+
 		if (!arg[which - 1])
 			continue; /* unbound is NULL */
 		/* Static: unbound again before the call returns. */

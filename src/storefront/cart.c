@@ -17,16 +17,15 @@
 struct filling {
 	struct arena *arena;
 	struct cart *cart;
-	struct line **last;
+	struct line *line, **next;
+	struct category **category; /* the line's next one */
 };
 
 static int
-line_row(void *arg, int n, const char *const col[])
+line_begin(struct filling *f, const char *const col[])
 {
-	struct filling *f = arg;
 	struct line *line = arena_alloc(f->arena, sizeof(*line));
 
-	(void)n;
 	if (line == NULL)
 		return shop_fail("out of memory");
 	line->id = num(col[0]);
@@ -42,12 +41,36 @@ line_row(void *arg, int n, const char *const col[])
 	line->compare_at = num(col[10]);
 	line->stock = num(col[11]);
 	line->oversell = num(col[12]) != 0;
-	*f->last = line;
-	f->last = &line->next;
+	f->line = *f->next = line;
+	f->next = &line->next;
+	f->category = &line->categories;
 	f->cart->nlines++;
 	f->cart->units += line->quantity;
 	/* 100 lines of 999 at 10^9 stay far below 2^63. */
 	f->cart->subtotal += line->price * line->quantity;
+	return 0;
+}
+
+/* A line and one of its categories, of which each has a row. */
+static int
+line_row(void *arg, int n, const char *const col[])
+{
+	struct filling *f = arg;
+	struct category *category;
+
+	(void)n;
+	if ((f->line == NULL || f->line->id != num(col[0])) &&
+	    line_begin(f, col) != 0)
+		return -1;
+	if (col[13] == NULL)
+		return 0;
+	category = arena_alloc(f->arena, sizeof(*category));
+	if (category == NULL)
+		return shop_fail("out of memory");
+	category->slug = arena_copy(f->arena, col[13]);
+	category->name = arena_copy(f->arena, col[14]);
+	*f->category = category;
+	f->category = &category->next;
 	return 0;
 }
 
@@ -62,59 +85,30 @@ cart_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
-struct naming {
-	struct arena *arena;
-	struct category **last;
-};
-
-static int
-category_row(void *arg, int n, const char *const col[])
-{
-	struct naming *naming = arg;
-	struct category *category;
-
-	(void)n;
-	category = arena_alloc(naming->arena, sizeof(*category));
-	if (category == NULL)
-		return shop_fail("out of memory");
-	category->slug = arena_copy(naming->arena, col[0]);
-	category->name = arena_copy(naming->arena, col[1]);
-	*naming->last = category;
-	naming->last = &category->next;
-	return 0;
-}
-
 int
-cart_load(
-    struct db *db, struct arena *arena, const char *id, struct cart *cart)
+cart_load(struct db *db, struct arena *arena, const char *id, struct cart *cart)
 {
-	struct filling filling = {arena, cart, &cart->lines};
+	struct filling filling = {
+	    .arena = arena, .cart = cart, .next = &cart->lines};
 
 	memset(cart, 0, sizeof(*cart));
 	cart->id = id;
 	if (*id == '\0')
 		return 0;
 	if (db_run(db, cart_row, cart,
-	        "SELECT revision, changed_at FROM cart WHERE id = $1", id) <
-	        0 ||
+	        "SELECT revision, changed_at FROM cart WHERE id = $1",
+	        id) < 0 ||
 	    db_run(db, line_row, &filling,
 	        "SELECT v.id, l.quantity, p.id, p.handle, p.title, p.vendor, "
 	        "p.image, v.name, v.sku, v.price, v.compare_at, v.stock, "
-	        "v.oversell FROM cart_line l "
+	        "v.oversell, c.slug, c.name FROM cart_line l "
 	        "JOIN variant v ON v.id = l.variant "
 	        "JOIN product p ON p.id = v.product "
-	        "WHERE l.cart = $1 AND p.published = 1 ORDER BY l.position",
+	        "LEFT JOIN product_category c ON c.product = p.id "
+	        "WHERE l.cart = $1 AND p.published = 1 "
+	        "ORDER BY l.position, l.variant, c.position",
 	        id) < 0)
 		return -1;
-	for (struct line *line = cart->lines; line != NULL; line = line->next) {
-		struct naming naming = {arena, &line->categories};
-
-		if (db_run(db, category_row, &naming,
-		        "SELECT slug, name FROM product_category "
-		        "WHERE product = $1 ORDER BY position",
-		        line->product_id) < 0)
-			return -1;
-	}
 	return arena_failed(arena) ? shop_fail("out of memory") : 0;
 }
 

@@ -177,26 +177,18 @@ take_all_stock(
 	return ORDER_PLACED;
 }
 
-static int
-revision_row(void *arg, int n, const char *const col[])
-{
-	(void)n;
-	*(int64_t *)arg = num(col[0]);
-	return 0;
-}
-
 /* Empties the cart, if it still is what the customer saw. */
 static enum order_result
 take_cart(struct db *db, const struct cart *cart, int64_t now)
 {
-	int64_t revision = -1;
+	int64_t changed = db_run(db, NULL, NULL,
+	    "UPDATE cart SET revision = revision + 1, changed_at = $3 "
+	    "WHERE id = $1 AND revision = $2",
+	    cart->id, NUM(cart->revision), NUM(now));
 
-	if (db_run(db, revision_row, &revision,
-	        "UPDATE cart SET revision = revision + 1, changed_at = $3 "
-	        "WHERE id = $1 AND revision = $2 RETURNING revision",
-	        cart->id, NUM(cart->revision), NUM(now)) < 0)
+	if (changed < 0)
 		return ORDER_FAILED;
-	if (revision < 0)
+	if (changed == 0)
 		return ORDER_CART_CHANGED;
 	if (db_run(db, NULL, NULL, "DELETE FROM cart_line WHERE cart = $1",
 	        cart->id) < 0 ||

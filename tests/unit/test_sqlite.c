@@ -63,6 +63,25 @@ parameters(void **state)
 	assert_int_equal(run("SELECT $1", 2, arg), -1);
 	assert_int_equal(run("SELECT $1, $3", 2, arg), -1);
 	assert_int_equal(run("SELECT $1, $2", 1, arg), -1);
+	assert_int_equal(run("SELECT $1, $3", 3, arg), -1);
+	assert_int_equal(run("SELECT $1, ?", 2, arg), -1);
+	assert_int_equal(run("SELECT $1, $a", 2, arg), -1);
+	/* In quotes they are none, nor are two statements one for it. */
+	for (int i = 0; i < 2; i++) {
+		memset(&rows, 0, sizeof(rows));
+		assert_int_equal(klaviyo_sqlite(store_db,
+		                     "SELECT '$1''$2' || $1 || \"$3\" FROM "
+		                     "(SELECT 'x' AS \"$3\")",
+		                     1, arg, collect, &rows),
+		    1);
+		assert_string_equal(rows.text, "$1'$2onex;");
+		memset(&rows, 0, sizeof(rows));
+		assert_int_equal(
+		    klaviyo_sqlite(store_db, "SELECT '$1' || $2 || $1", 2,
+		        (const char *[]){"one", "two"}, collect, &rows),
+		    1);
+		assert_string_equal(rows.text, "$1twoone;");
+	}
 	/* Nothing of a former call is left bound. */
 	memset(&rows, 0, sizeof(rows));
 	run("SELECT $1 || 'x'", 1, arg);
