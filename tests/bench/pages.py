@@ -16,16 +16,33 @@ from table import goal, head, told
 CONNECTIONS = (16, 64)
 
 
-def ours(stage, cookie=False):
-    made = ""
+class Closed(Uncached):
+    """The storefront behind an nginx that keeps no connections either."""
+
+    def conf(self, name):
+        path = super().conf(name)
+        with open(path) as f:
+            text = peers.closing(f.read())
+        return self.write(name, text)
+
+
+def closed(stage):
+    if "closed" not in stage.shops:
+        stage.another("closed", kind=Closed).start()
+    return stage.shops["closed"]
+
+
+def ours(stage, cookie=False, shop=None):
+    made, shop = "", shop or stage.ours
     if cookie:
-        token, _, _ = stage.visitors(stage.ours, stage.sign, 1)[0]
+        token, _, _ = stage.visitors(shop, stage.sign, 1)[0]
         made = "sid=" + token
-        page = stage.ours.get(stage.page, {"Cookie": made})
+        page = shop.get(stage.page, {"Cookie": made})
         assert page.header("cache-control") == "private, no-store", page
         assert "<span data-cart-number>3<" in page.text, page.text
     return Target("ours, with a cart" if cookie else "ours",
-                  stage.ours.url + stage.page, stage.ours_pids, made)
+                  shop.url + stage.page,
+                  lambda: peers.nginx_pids(shop, "storefront"), made)
 
 
 def peer(stage, name):
@@ -33,36 +50,16 @@ def peer(stage, name):
     return Target(name, shop.url + stage.page, shop.pids)
 
 
-class Closed(Uncached):
-    """The storefront behind an nginx that keeps no connections either."""
-
-    def conf(self, name):
-        path = super().conf(name)
-        with open(path) as f:
-            text = f.read()
-        for old, new in (("fastcgi_keep_conn on;", "fastcgi_keep_conn off;"),
-                         ("keepalive 32;", "")):
-            assert text.count(old) == 1
-            text = text.replace(old, new)
-        return self.write(name, text)
-
-
-def closed(stage):
-    shop = stage.shops.get("closed")
-    if shop is None:
-        shop = stage.another("closed", kind=Closed)
-        shop.start()
-    return Target("closed", shop.url + stage.page,
-                  lambda: peers.nginx_pids(shop, "storefront"))
-
-
-def beside_fixed(stage, connections):
-    fixed = stage.peer("fixed")
+def beside_fixed(stage, connections, kept):
+    fixed = stage.peer("fixed" if kept else "fixed closed")
+    shop = stage.ours if kept else closed(stage)
     results = interleaved([
         Target("fixed", fixed.url + "/x", fixed.pids),
-        ours(stage), ours(stage, cookie=True), closed(stage)], connections)
+        ours(stage, shop=shop), ours(stage, cookie=True, shop=shop)],
+        connections)
     yield head(f"Product page of {stage.size:,} bytes, {connections} connections, "
-               "beside a fixed page")
+               "beside a fixed page; nginx's connections to both are " +
+               ("kept, as shipped" if kept else "closed after each answer"))
     yield told("a FastCGI program that writes a fixed page", "",
                words(results, "fixed"))
     for name, least in (("ours", 0.90), ("ours, with a cart", 0.75)):
@@ -72,9 +69,6 @@ def beside_fixed(stage, connections):
         if name == "ours":
             yield goal("ours: processor time a request",
                        ratio(results, name, "fixed", "micro"), at_most=1.25)
-    yield told("ours: requests/s of the same without kept connections",
-               f"{ratio(results, 'ours', 'closed', 'rate'):.2f}",
-               words(results, "closed"))
 
 
 def beside_peers(stage, connections, kept=""):
@@ -138,13 +132,16 @@ def own_page(stage, shop):
 def rows(stage):
     for name in ("fixed", "php", "node", "php parts", "node parts"):
         stage.peer(name)
-    for connections in CONNECTIONS:
-        yield from beside_fixed(stage, connections)
+    for kept in (False, True):
+        for connections in CONNECTIONS:
+            yield from beside_fixed(stage, connections, kept)
+    for name in ("fixed closed", "closed"):
+        stage.end(name)
     for connections in CONNECTIONS:
         yield from beside_static(stage, connections)
     for connections in CONNECTIONS:
         yield from beside_peers(stage, connections)
     for connections in CONNECTIONS:
         yield from beside_peers(stage, connections, " parts")
-    for name in ("php parts", "node parts", "shipped", "closed"):
+    for name in ("php parts", "node parts", "shipped"):
         stage.end(name)

@@ -88,9 +88,20 @@ def nginx_pids(shop, *programs):
             + [shop.programs[name].pid for name in programs])
 
 
-def fixed(page, cached=None):
+def closing(text):
+    """nginx.conf, without kept connections."""
+    for old, new in (("fastcgi_keep_conn on;", "fastcgi_keep_conn off;"),
+                     ("keepalive 32;", "")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+def fixed(page, closed=False):
     """fixed.c; and as /fixed.html the same page, from the disk."""
     def own_files(text):
+        if closed:
+            text = closing(text)
         return re.sub(r"(?m)^(\s*root )\S+;$", rf"\1{shop.path('static')};",
                       text)
     shop = Peer("fixed", own_files)

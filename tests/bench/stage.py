@@ -57,11 +57,12 @@ class Stage:
         self.first = {}  # number of each shop's next visitor
 
     def peer(self, name):
-        """"fixed", "php", "node", "php parts", "node parts"."""
+        """"fixed", "fixed closed", "php", "node", "php parts", "node parts"."""
         if name not in self.shops:
             kind, _, keep = name.partition(" ")
             if kind == "fixed":
-                shop = peers.fixed(self.ours.get(self.page).text)
+                shop = peers.fixed(self.ours.get(self.page).text,
+                                   closed=bool(keep))
             else:
                 shop = getattr(peers, kind)(self.ours, keep or "page")
             self.shops[name] = shop
