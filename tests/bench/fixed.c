@@ -1,5 +1,6 @@
 /*
- * fixed.c - what FastCGI costs at least: writes one file's bytes, always.
+ * fixed.c - what FastCGI costs at least: writes one file's bytes, headers and
+ * page, always.
  *
  *	fixed SOCKET FILE
  *
@@ -19,7 +20,7 @@
 #define THREADS 8
 
 static int listener, waiting;
-static char *page;
+static char *answer;
 static int length;
 
 /* Once there is something to read. */
@@ -55,10 +56,7 @@ serve(void *arg)
 		request.keepConnection = 1;
 		if (FCGX_Accept_r(&request) < 0)
 			continue;
-		FCGX_FPrintF(request.out,
-		    "Content-Type: text/html\r\nContent-Length: %d\r\n\r\n",
-		    length);
-		FCGX_PutStr(page, length, request.out);
+		FCGX_PutStr(answer, length, request.out);
 		FCGX_Finish_r(&request);
 		if (request.ipcFd >= 0)
 			wait_for(fd, operation, EPOLLONESHOT);
@@ -78,8 +76,8 @@ main(int argc, char **argv)
 	    fstat(fileno(file), &stat) != 0)
 		return 2;
 	length = (int)stat.st_size;
-	page = malloc((size_t)length);
-	if (page == NULL || fread(page, 1, (size_t)length, file) !=
+	answer = malloc((size_t)length);
+	if (answer == NULL || fread(answer, 1, (size_t)length, file) !=
 	        (size_t)length)
 		return 1;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);

@@ -58,9 +58,9 @@ def beside_fixed(stage, connections, kept):
         ours(stage, shop=shop), ours(stage, cookie=True, shop=shop)],
         connections)
     yield head(f"Product page of {stage.size:,} bytes, {connections} connections, "
-               "beside a fixed page; nginx's connections to both are " +
+               "beside a fixed answer; nginx's connections to both are " +
                ("kept, as shipped" if kept else "closed after each answer"))
-    yield told("a FastCGI program that writes a fixed page", "",
+    yield told("a FastCGI program that writes this answer, always", "",
                words(results, "fixed"))
     for name, least in (("ours", 0.90), ("ours, with a cart", 0.75)):
         yield goal(f"{name}: requests/s", ratio(results, name, "fixed",

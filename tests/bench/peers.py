@@ -2,7 +2,7 @@
 peers.py - what the storefront is measured against, each behind an nginx of its
 own with the shipped configuration.
 
-    fixed(page)              a FastCGI program that writes one page, always
+    fixed(reply)             a FastCGI program that gives one answer, always
     php(ours, keep)          PHP-FPM, tests/bench/php
     node(ours, keep)         Node with fastify, tests/bench/node
 
@@ -97,8 +97,9 @@ def closing(text):
     return text
 
 
-def fixed(page, closed=False):
-    """fixed.c; and as /fixed.html the same page, from the disk."""
+def fixed(reply, closed=False):
+    """fixed.c, which gives the storefront's answer byte for byte; and as
+    /fixed.html the page alone, from the disk."""
     def own_files(text):
         if closed:
             text = closing(text)
@@ -106,10 +107,14 @@ def fixed(page, closed=False):
                       text)
     shop = Peer("fixed", own_files)
     shop.mkdir("static")
-    shop.write("static/fixed.html", page)
+    shop.write("static/fixed.html", reply.text)
+    shop.write("answer", "".join(
+        f"{name}: {value}\r\n" for name, value in reply.headers
+        if name.lower() not in ("server", "date", "connection",
+                                "x-request-id")) + "\r\n" + reply.text)
     program = shop.reach(os.path.join(BUILD, "bench"), ["fixed"])
     shop.spawn("fixed", [os.path.join(program, "fixed"), shop.socket,
-                         shop.path("static/fixed.html")],
+                         shop.path("answer")],
                lambda: answers(shop.socket))
     shop.start_nginx()
     return shop

@@ -61,17 +61,17 @@ class Stage:
         if name not in self.shops:
             kind, _, keep = name.partition(" ")
             if kind == "fixed":
-                shop = peers.fixed(self.ours.get(self.page).text,
+                shop = peers.fixed(self.ours.get(self.page),
                                    closed=bool(keep))
             else:
                 shop = getattr(peers, kind)(self.ours, keep or "page")
             self.shops[name] = shop
-            if kind != "fixed":
-                self.compare(name, shop)
+            self.compare(name, shop,
+                         (MEASURED,) if kind == "fixed" else COMPARED)
         return self.shops[name]
 
-    def compare(self, name, shop):
-        for i in COMPARED:
+    def compare(self, name, shop, numbers):
+        for i in numbers:
             ours, theirs = self.ours.get(path_of(i)), shop.get(path_of(i))
             assert ours.status == theirs.status == 200, (name, theirs)
             assert ours.body == theirs.body, (name, path_of(i), theirs.text)
