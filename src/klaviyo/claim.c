@@ -32,13 +32,7 @@ struct claims {
 static void
 claim_free(struct kl_claim *claim)
 {
-	if (!claim)
-		return;
-	free(claim->id);
-	free(claim->kind);
-	free(claim->profile);
 	free(claim->event);
-	free(claim->origin);
 	free(claim);
 }
 
@@ -53,6 +47,33 @@ kl_claims_free(struct kl_claim *list)
 	}
 }
 
+/* Its texts lie behind it, but for the event, which goes before the others. */
+static struct kl_claim *
+claim_make(const char *event, const char *const text[4])
+{
+	struct kl_claim *claim;
+	size_t length[4], size = sizeof(*claim);
+	char *copy[4], *end;
+
+	for (int i = 0; i < 4; i++)
+		size += length[i] = text[i] ? strlen(text[i]) + 1 : 0;
+	if (!(claim = malloc(size)))
+		return NULL;
+	end = (char *)(claim + 1);
+	for (int i = 0; i < 4; end += length[i++])
+		copy[i] = text[i] ? memcpy(end, text[i], length[i]) : NULL;
+	*claim = (struct kl_claim){.id = copy[0],
+	    .kind = copy[1],
+	    .profile = copy[2],
+	    .origin = copy[3],
+	    .event = strdup(event)};
+	if (!claim->event) {
+		free(claim);
+		return NULL;
+	}
+	return claim;
+}
+
 static int
 claim_row(void *rowarg, int n, const char *const col[])
 {
@@ -61,21 +82,13 @@ claim_row(void *rowarg, int n, const char *const col[])
 
 	if (n != 8 || claims->n >= claims->max)
 		return kl_fail("outbox: more rows claimed than asked for");
-	if (!(claim = calloc(1, sizeof(*claim))))
+	claim = claim_make(
+	    col[4], (const char *const[]){col[0], col[1], col[3], col[7]});
+	if (!claim)
 		return kl_fail("out of memory");
-	claim->id = strdup(col[0]);
-	claim->kind = strdup(col[1]);
 	claim->lane = (int)to_int(col[2]);
-	claim->profile = strdup(col[3]);
-	claim->event = strdup(col[4]);
 	claim->created_at = to_int(col[5]);
 	claim->attempts = (int)to_int(col[6]);
-	claim->origin = col[7] ? strdup(col[7]) : NULL;
-	if (!claim->id || !claim->kind || !claim->profile || !claim->event ||
-	    (col[7] && !claim->origin)) {
-		claim_free(claim);
-		return kl_fail("out of memory");
-	}
 	claims->list[claims->n++] = claim;
 	return 0;
 }
@@ -160,20 +173,19 @@ claim_chosen(const struct klaviyo_store *store, const char *token,
     struct claims *claims)
 {
 	struct num t, lease;
-	const char *arg[KL_MANY + 3] = {[KL_MANY] = token,
-	    [KL_MANY + 1] = num(&lease, lease_end),
-	    [KL_MANY + 2] = num(&t, now)};
+	const char *arg[KL_BEFORE_IDS + KL_MANY] = {
+	    token, num(&lease, lease_end), num(&t, now)};
 
 	for (int i = 0; i < chosen->n; i += KL_MANY) {
 		for (int k = 0; k < KL_MANY; k++)
-			arg[k] = i + k < chosen->n ? chosen->id[i + k] : NULL;
+			arg[KL_BEFORE_IDS + k] =
+			    i + k < chosen->n ? chosen->id[i + k] : NULL;
 		if (store->sql(store->conn,
-		        "UPDATE klaviyo_outbox SET claim = $101,"
-		        " due_at = CAST($102 AS BIGINT), attempts = attempts + "
-		        "1"
-		        " WHERE due_at <= CAST($103 AS BIGINT)"
+		        "UPDATE klaviyo_outbox SET claim = $1,"
+		        " due_at = CAST($2 AS BIGINT), attempts = attempts + 1"
+		        " WHERE due_at <= CAST($3 AS BIGINT)"
 		        " AND id IN " KL_IDS " RETURNING" CLAIMED,
-		        KL_MANY + 3, arg, claim_row, claims) < 0)
+		        KL_BEFORE_IDS + KL_MANY, arg, claim_row, claims) < 0)
 			return -1;
 	}
 	return 0;

@@ -65,17 +65,16 @@ settle(const struct klaviyo_store *store, const char *token,
 enum { FEW = 4 };
 static const char *const many[] = {
     [KL_SENT] = "UPDATE klaviyo_outbox SET profile = '', event = '',"
-                " sent_at = CAST($102 AS BIGINT), due_at = NULL,"
-                " claim = NULL, error = NULL, about = NULL,"
-                " held_by = NULL"
-                " WHERE claim = $101 AND id IN " KL_IDS,
-    [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
-                 " claim = NULL, error = $103"
-                 " WHERE claim = $101 AND id IN " KL_IDS,
-    [KL_RELEASE] = "UPDATE klaviyo_outbox SET due_at = CAST($102 AS BIGINT),"
-                   " claim = NULL, attempts = attempts - 1,"
-                   " error = COALESCE($103, error)"
-                   " WHERE claim = $101 AND id IN " KL_IDS,
+                " sent_at = CAST($1 AS BIGINT), error = $2, due_at = NULL,"
+                " claim = NULL, about = NULL, held_by = NULL"
+                " WHERE claim = $3 AND id IN " KL_IDS,
+    [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+                 " error = $2, claim = NULL"
+                 " WHERE claim = $3 AND id IN " KL_IDS,
+    [KL_RELEASE] = "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+                   " error = COALESCE($2, error),"
+                   " claim = NULL, attempts = attempts - 1"
+                   " WHERE claim = $3 AND id IN " KL_IDS,
 };
 
 static bool
@@ -107,13 +106,12 @@ settle_many(const struct klaviyo_store *store, const char *token,
 {
 	struct num t;
 	bool sent = s->outcome == KL_SENT;
-	const char *arg[KL_MANY + 3] = {[KL_MANY] = token,
-	    [KL_MANY + 1] = num(&t, sent ? now : s->due_at),
-	    [KL_MANY + 2] = s->error};
+	const char *arg[KL_BEFORE_IDS + KL_MANY] = {
+	    num(&t, sent ? now : s->due_at), sent ? NULL : s->error, token};
 
 	for (size_t i = 0; i < n; i++)
-		arg[i] = s[i].claim->id;
-	return run(store, many[s->outcome], KL_MANY + (sent ? 2 : 3), arg);
+		arg[KL_BEFORE_IDS + i] = s[i].claim->id;
+	return run(store, many[s->outcome], KL_BEFORE_IDS + KL_MANY, arg);
 }
 
 /* What waited for any of these waits no more; a row that is not settled has

@@ -29,6 +29,8 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 /* Takes a malloc'd text (may be NULL): freed with the arena. */
 char *arena_take(struct arena *arena, char *text);
 bool arena_failed(const struct arena *arena);
+/* An allocation for it has failed elsewhere. */
+void arena_fail(struct arena *arena);
 /* It holds a secret: all of it is wiped before it is freed. */
 void arena_secret(struct arena *arena);
 
@@ -43,6 +45,8 @@ void text_addn(struct text *text, const char *more, size_t length);
 void text_printf(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void text_free(struct text *text);
+
+/* --------------------------------------------- texts.c: errors, texts, numbers */
 
 /* Sets this thread's error text; returns -1. */
 int shop_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

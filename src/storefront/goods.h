@@ -111,7 +111,7 @@ struct import_counts {
 int catalog_import(struct db *db, const char *text, size_t length,
     const char *currency, struct import_counts *counts);
 
-/* ------------------------------------------------------------- cart.c: the cart */
+/* ----------------------------------------- cart.c, cart_read.c: the cart */
 
 #define QUANTITY_MAX 999
 #define LINES_MAX 100

@@ -184,7 +184,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	peer.fd = pair[0];
 	must(pthread_create(&thread, NULL, peer_run, &peer) == 0);
 	if (setjmp(given_up) == 0)
-		connection_serve(&kit_shop, pair[1]);
+		while (connection_serve(&kit_shop, pair[1], true))
+			;
 	else
 		close(pair[1]);
 	pthread_join(thread, NULL);

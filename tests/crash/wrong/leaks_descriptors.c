@@ -11,12 +11,12 @@
 
 __typeof__(connection_serve) __real_connection_serve, __wrap_connection_serve;
 
-void
-__wrap_connection_serve(struct shop *shop, int fd)
+bool
+__wrap_connection_serve(struct shop *shop, int fd, bool keep)
 {
 	static atomic_int served;
 
 	if (++served % 50 == 0 && dup(STDERR_FILENO) < 0)
 		shop_log("no descriptor is left");
-	__real_connection_serve(shop, fd);
+	return __real_connection_serve(shop, fd, keep);
 }

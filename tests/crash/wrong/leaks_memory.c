@@ -10,12 +10,12 @@
 
 __typeof__(connection_serve) __real_connection_serve, __wrap_connection_serve;
 
-void
-__wrap_connection_serve(struct shop *shop, int fd)
+bool
+__wrap_connection_serve(struct shop *shop, int fd, bool keep)
 {
 	char *forgotten = malloc(1024);
 
 	if (forgotten != NULL)
 		explicit_bzero(forgotten, 1024);
-	__real_connection_serve(shop, fd);
+	return __real_connection_serve(shop, fd, keep);
 }
