@@ -289,7 +289,8 @@ server {{
         for old, new in ((f"127.0.0.1:{self.port}", f"{address}:8080"),
                          (self.env["STOREFRONT_LISTEN"],
                           f"unix:{folder}/sock")):
-            assert text.count(old) == 1, old
+            # nginx asks for pages, and brings forms.
+            assert text.count(old) == 1 + old.startswith("unix:"), old
             text = text.replace(old, new)
         self.write(f"{name}/nginx.conf", text)
         with self.net.inside(name):
