@@ -176,16 +176,14 @@ usage(FILE *out)
 static int
 wrong_call(const char *name, const struct verb *verb)
 {
-	if (verb != NULL)
-		shop_fail("order %s: it takes %s", name, verb->arguments);
-	else if (strcmp(name, "list") == 0)
-		shop_fail("order list: it takes nothing else");
-	else if (strcmp(name, "show") == 0)
-		shop_fail("order show: it takes ID");
-	else
-		shop_fail("%s", "");
-	fprintf(stderr, "storefront: %s", shop_error());
-	if (*shop_error() == '\0') {
+	fprintf(stderr, "storefront: ");
+	if (verb != NULL) {
+		fprintf(stderr, "order %s: it takes %s", name, verb->arguments);
+	} else if (strcmp(name, "list") == 0) {
+		fprintf(stderr, "order list: it takes nothing else");
+	} else if (strcmp(name, "show") == 0) {
+		fprintf(stderr, "order show: it takes ID");
+	} else {
 		fprintf(stderr, "order takes list, show");
 		for (size_t i = 0; i < VERBS; i++)
 			fprintf(stderr, ", %s", verbs[i].name);
