@@ -94,6 +94,13 @@ login_row(struct loading *l, const char *const col[])
 	s->last_name = on ? arena_copy(l->arena, col[6]) : "";
 }
 
+/* What session_row() reads, with the cart's two numbers, in SQL. */
+#define SESSION_WITH(units)                                                    \
+	"SELECT s.cart, s.email, s.phone, s.first_name, s.last_name, " units   \
+	", l.account, l.since, l.seen_at, a.email, a.phone, a.first_name, "    \
+	"a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "    \
+	"LEFT JOIN account a ON a.id = l.account "
+
 static int
 session_row(void *arg, int n, const char *const col[])
 {
@@ -155,11 +162,7 @@ session_load(
 	hash_token(token, session->id);
 	/* The cart's number is on every page: not asked for by itself. */
 	rows = db_run(shop->db, session_row, &loading,
-	    "SELECT s.cart, s.email, s.phone, s.first_name, s.last_name, "
-	    CART_UNITS("s.cart") ", "
-	    "l.account, l.since, l.seen_at, a.email, a.phone, a.first_name, "
-	    "a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "
-	    "LEFT JOIN account a ON a.id = l.account "
+	    SESSION_WITH(CART_UNITS("s.cart"))
 	    "WHERE s.id = $1 AND s.seen_at > CAST($2 AS BIGINT)",
 	    session->id, NUM(request->now - COOKIE_DAYS * INT64_C(86400)));
 	if (rows == 1)
@@ -180,12 +183,7 @@ session_of_cart(struct db *db, struct arena *arena, const char *cart,
 	session_none(session);
 	/* Of several, the one that was seen last. */
 	return db_run(db, session_row, &loading,
-	           "SELECT s.cart, s.email, s.phone, s.first_name, "
-	           "s.last_name, 0, 0, "
-	           "l.account, l.since, l.seen_at, a.email, a.phone, "
-	           "a.first_name, a.last_name "
-	           "FROM session s LEFT JOIN login l ON l.session = s.id "
-	           "LEFT JOIN account a ON a.id = l.account "
+	           SESSION_WITH("0, 0")
 	           "WHERE s.cart = $1 AND (s.email <> '' "
 	           "OR l.account IS NOT NULL) ORDER BY s.seen_at",
 	           cart) < 0
