@@ -1,6 +1,6 @@
 /*
- * deliver.h - one delivery pass, as deliver.c, kinds.c, route.c, send.c, bulk.c,
- * email.c, outcome.c and others.c share it.
+ * deliver.h - one delivery pass, as deliver.c, decided.c, kinds.c, route.c,
+ * send.c, bulk.c, email.c, outcome.c and others.c share it.
  */
 #ifndef KLAVIYO_DELIVER_H
 #define KLAVIYO_DELIVER_H
@@ -100,7 +100,7 @@ struct kl_pass {
 	bool sender_changed;
 };
 
-/* --------------------------------------------------------------- deliver.c */
+/* --------------------------------------------------------------- decided.c */
 
 /* Takes ${claim}, ${error} and ${profile}: how it ends is decided. */
 void kl_pass_note(struct kl_pass *pass, struct kl_claim *claim,

@@ -32,7 +32,7 @@
  *
  * A row that is no event, and its endpoint, are others.c's.
  *
- * Does not send or settle: it notes what is to be settled (deliver.c).
+ * Does not send or settle: it notes what is to be settled (decided.c).
  */
 #include "deliver.h"
 
