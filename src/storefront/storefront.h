@@ -107,6 +107,13 @@ int history_command(const struct settings *settings, int argc, char **argv);
 int history_import(const struct settings *settings, int argc, char **argv);
 int order_command(const struct settings *settings, int argc, char **argv);
 
+/* ------------------------- outbox_shown.c: `storefront outbox`, what it shows */
+
+/* What follows the verb comes checked. */
+int outbox_status(struct db *db, int argc, char **argv);
+int outbox_list(struct db *db, int argc, char **argv);
+int outbox_show(struct db *db, int argc, char **argv);
+
 /* Texts put into the program by embed.S. */
 extern const char schema_sql[], demo_csv[];
 
