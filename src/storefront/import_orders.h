@@ -1,8 +1,8 @@
 /*
  * import_orders.h - what the files of `storefront history import` say to each
- * other: import_orders.c makes orders of rows, import_changes.c what happened
- * to them, import_repeats.c finds those that stand there twice,
- * history_import.c writes them.
+ * other: import_orders.c makes orders of rows, import_order_rows.c reads those,
+ * import_changes.c makes what happened to the orders, import_repeats.c finds
+ * those that stand there twice, history_import.c writes them.
  */
 #ifndef STOREFRONT_IMPORT_ORDERS_H
 #define STOREFRONT_IMPORT_ORDERS_H
@@ -51,6 +51,7 @@ enum place {
 	PLACE_PHONE
 };
 
+#define NAME_MAX_CHARS 255
 #define PAST_LINES_MAX 500
 #define PAST_UNITS_MAX 1000000 /* of a line; Shopify takes no more either */
 
@@ -71,12 +72,34 @@ struct past_order {
 	int nchanges;
 };
 
+/* --------------------------------------------------------- import_orders.c */
+
 typedef int past_each(
     void *arg, struct arena *arena, const struct past_order *past);
 /* Calls ${each} for each order of the file, whose amounts must be in
  * ${currency}.  The arena is the order's. */
 int orders_read(
     FILE *file, const char *currency, int64_t now, past_each *each, void *arg);
+
+/* ----------------------------------------------------- import_order_rows.c */
+
+/* A file that is being read. */
+struct reading {
+	const char *currency;
+	int64_t now;
+	past_each *each;
+	void *arg;
+	struct arena *arena;     /* of the order */
+	struct past_order *past; /* whose rows are being read, or NULL */
+};
+/* Of an order's first row, all but its line. */
+int past_read(
+    struct reading *r, const struct row *row, struct past_order *past);
+/* A row's line, if it has one, behind those that are there. */
+int past_line(
+    struct reading *r, const struct row *row, struct past_order *past);
+
+/* -------------------------------------------------------- import_repeats.c */
 
 /* Orders that stand in a file more than once. */
 struct repeats {
@@ -93,6 +116,8 @@ int repeats_add(
 int repeats_check(const struct repeats *repeats, int64_t *orders,
     int64_t *lines, int64_t *changes);
 void repeats_free(struct repeats *repeats);
+
+/* -------------------------------------------------------- import_changes.c */
 
 /* Shipment, cancellation and refund, and the order's status after them. */
 int past_changes(struct arena *arena, struct past_order *past);

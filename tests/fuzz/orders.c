@@ -1,6 +1,6 @@
 /*
  * orders.c - fuzzes the reading of Shopify's order export (import_orders.c,
- * import_changes.c), which is a stream of any length.
+ * import_order_rows.c, import_changes.c), which is a stream of any length.
  *
  * Must hold: an order that is handed over is one that a shop may have: its sums
  * agree and are in range, its texts are clean, and what happened to it is part
