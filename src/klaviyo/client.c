@@ -1,48 +1,20 @@
 /*
  * client.c - requests to Klaviyo's API by libcurl: many of them in flight on a
- * pool of kept HTTP/1.1 connections.
+ * pool of kept HTTP/1.1 connections, each of which is transfer.c's.
  *
  * Promises: the private key goes to the address of the options and nowhere
- * else: https, or http to a loopback address; no redirect is followed, no
- * proxy and no .netrc of the environment is used, certificates are always
- * checked, nothing is logged, and the key is wiped at the end.  A request ends
- * within its timeout.  An answer is kept up to the request's cap of body (64
- * KiB for what is delivered) and 64 KiB of headers; more ends the transfer.  No
- * signal is raised or caught.
+ * else, is not logged, and is wiped at the end.  No more requests are in flight
+ * than the options say.
  *
  * Does not judge, retry or pace.
  */
-#include "internal.h"
+#include "client.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct request {
-	CURL *easy;
-	char *body;  /* what is sent; NULL of a GET, and of an idle one */
-	bool secret; /* ${body} is wiped */
-	void *tag;
-	char *reply; /* what came, NUL-terminated */
-	size_t length, room, cap, header_bytes;
-	int64_t send_by; /* ms, monotonic */
-	struct kl_answer answer;
-	char error[CURL_ERROR_SIZE];
-	struct request *next; /* in the list of the idle or of the busy */
-};
-
-struct kl_client {
-	CURLM *multi;
-	char *base; /* the API's address, without a final slash */
-	char *agent, *ca_file;
-	struct curl_slist *headers;
-	struct request *idle, *busy;
-	bool loopback; /* plain http is allowed */
-	int in_flight, made, nbusy, connect_timeout_ms, timeout_ms;
-};
 
 static int
 add_header(struct kl_client *client, const char *name, const char *value)
@@ -126,26 +98,17 @@ fail:
 	return NULL;
 }
 
-static void
-request_free(struct request *request)
-{
-	curl_easy_cleanup(request->easy);
-	free(request->body);
-	free(request->reply);
-	free(request);
-}
-
 void
 kl_client_free(struct kl_client *client)
 {
-	struct request *request;
+	struct kl_transfer *transfer;
 
 	if (!client)
 		return;
 	kl_client_drop(client);
-	while ((request = client->idle)) {
-		client->idle = request->next;
-		request_free(request);
+	while ((transfer = client->idle)) {
+		client->idle = transfer->next;
+		kl_transfer_free(transfer);
 	}
 	curl_multi_cleanup(client->multi);
 	for (struct curl_slist *h = client->headers; h; h = h->next)
@@ -157,121 +120,23 @@ kl_client_free(struct kl_client *client)
 	free(client);
 }
 
-/* ----------------------------------------------------------------- answers */
-
-static size_t
-take_body(char *data, size_t one, size_t n, void *arg)
-{
-	struct request *request = arg;
-	char *grown;
-
-	(void)one;
-	if (request->length + n > request->cap)
-		return 0; /* ends the transfer: CURLE_WRITE_ERROR */
-	if (request->length + n >= request->room) {
-		request->room = request->length + n + 1024 + request->length;
-		if (!(grown = realloc(request->reply, request->room)))
-			return 0;
-		request->reply = grown;
-	}
-	memcpy(request->reply + request->length, data, n);
-	request->length += n;
-	request->reply[request->length] = '\0';
-	return n;
-}
-
-static size_t
-take_header(char *data, size_t one, size_t n, void *arg)
-{
-	struct request *request = arg;
-
-	(void)one;
-	request->header_bytes += n;
-	if (request->header_bytes > KL_REPLY)
-		return 0;
-	kl_answer_header(&request->answer, data, n);
-	return n;
-}
-
 /* ---------------------------------------------------------------- requests */
 
-/* The last look before the request goes out: a process that was stopped since
-   it decided to send may have been replaced meanwhile. */
-static int
-not_too_late(void *arg, char *ip, char *local_ip, int port, int local_port)
+static struct kl_transfer *
+idle_transfer(struct kl_client *client)
 {
-	const struct request *request = arg;
+	struct kl_transfer *transfer = client->idle;
 
-	(void)ip, (void)local_ip, (void)port, (void)local_port;
-	return kl_monotonic_ms() > request->send_by ? CURL_PREREQFUNC_ABORT
-	                                            : CURL_PREREQFUNC_OK;
-}
-
-#define SET(option, value)                                                     \
-	(failed |= curl_easy_setopt(easy, option, value) != CURLE_OK)
-
-/* What is the same for every request of the client. */
-static int
-set_up(struct kl_client *client, struct request *request)
-{
-	CURL *easy = request->easy;
-	const char *protocols = client->loopback ? "https,http" : "https";
-	bool failed = false;
-
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_ERRORBUFFER, request->error);
-	SET(CURLOPT_PRIVATE, request);
-	SET(CURLOPT_PROTOCOLS_STR, protocols);
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	if (client->ca_file)
-		SET(CURLOPT_CAINFO, client->ca_file);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_HTTP09_ALLOWED, 0L);
-	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
-	SET(CURLOPT_TIMEOUT_MS, (long)client->timeout_ms);
-	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(CURLOPT_LOW_SPEED_TIME, (long)(client->timeout_ms + 999) / 1000);
-	SET(CURLOPT_USERAGENT, client->agent);
-	SET(CURLOPT_WRITEFUNCTION, take_body);
-	SET(CURLOPT_WRITEDATA, request);
-	SET(CURLOPT_HEADERFUNCTION, take_header);
-	SET(CURLOPT_HEADERDATA, request);
-	SET(CURLOPT_PREREQFUNCTION, not_too_late);
-	SET(CURLOPT_PREREQDATA, request);
-	return failed ? kl_fail("libcurl lacks an option that is needed") : 0;
-}
-
-static struct request *
-idle_request(struct kl_client *client)
-{
-	struct request *request = client->idle;
-
-	if (request || client->made >= client->in_flight) {
-		if (!request)
+	if (transfer || client->made >= client->in_flight) {
+		if (!transfer)
 			kl_fail("too many requests in flight");
-		return request;
+		return transfer;
 	}
-	if (!(request = calloc(1, sizeof(*request)))) {
-		kl_fail("out of memory");
+	if (!(transfer = kl_transfer_new(client)))
 		return NULL;
-	}
-	if (!(request->easy = curl_easy_init())) {
-		kl_fail("libcurl cannot start");
-		request_free(request);
-		return NULL;
-	}
-	if (set_up(client, request)) {
-		request_free(request);
-		return NULL;
-	}
 	client->made++;
-	client->idle = request;
-	return request;
+	client->idle = transfer;
+	return transfer;
 }
 
 const char *
@@ -301,27 +166,6 @@ is_path(const char *path)
 	return true;
 }
 
-/* The method, the body and what goes with it. */
-static int
-set_method(struct kl_client *client, CURL *easy, const struct kl_request *what)
-{
-	bool failed = false, get = strcmp(what->method, "GET") == 0;
-
-	SET(CURLOPT_CUSTOMREQUEST, NULL);
-	if (get) {
-		SET(CURLOPT_HTTPGET, 1L);
-		SET(CURLOPT_HTTPHEADER, client->headers->next);
-		return failed ? -1 : 0;
-	}
-	SET(CURLOPT_POST, 1L);
-	if (strcmp(what->method, "POST") != 0)
-		SET(CURLOPT_CUSTOMREQUEST, what->method);
-	SET(CURLOPT_HTTPHEADER, client->headers);
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(what->body));
-	SET(CURLOPT_POSTFIELDS, what->body); /* not copied */
-	return failed ? -1 : 0;
-}
-
 static bool
 is_method(const struct kl_request *what)
 {
@@ -344,41 +188,32 @@ body_free(char *body, bool secret)
 int
 kl_client_send(struct kl_client *client, const struct kl_request *what)
 {
-	struct request *request = NULL;
+	struct kl_transfer *transfer = NULL;
 	char *url = NULL;
-	bool failed = false;
 	int result = -1;
-	CURL *easy;
 
 	if (!is_path(what->path) || !is_method(what)) {
 		kl_fail("not a request: %s %s", what->method, what->path);
 		goto out;
 	}
-	if (!(request = idle_request(client)))
+	if (!(transfer = idle_transfer(client)))
 		goto out;
-	easy = request->easy;
 	if (asprintf(&url, "%s%s", client->base, what->path) < 0) {
 		url = NULL;
 		kl_fail("out of memory");
 		goto out;
 	}
-	SET(CURLOPT_URL, url);
-	kl_answer_clear(&request->answer);
-	request->length = request->header_bytes = 0;
-	request->error[0] = '\0';
-	if (failed || set_method(client, easy, what) ||
-	    curl_multi_add_handle(client->multi, easy)) {
+	if (kl_transfer_begin(client, transfer, url, what) ||
+	    curl_multi_add_handle(client->multi, transfer->easy)) {
 		kl_fail("libcurl cannot start a request");
 		goto out;
 	}
-	request->body = what->body;
-	request->secret = what->secret;
-	request->tag = what->tag;
-	request->cap = what->cap ? what->cap : KL_REPLY;
-	request->send_by = what->send_by ? what->send_by : INT64_MAX;
-	client->idle = request->next;
-	request->next = client->busy;
-	client->busy = request;
+	transfer->body = what->body;
+	transfer->secret = what->secret;
+	transfer->tag = what->tag;
+	client->idle = transfer->next;
+	transfer->next = client->busy;
+	client->busy = transfer;
 	client->nbusy++;
 	result = 0;
 out:
@@ -408,46 +243,19 @@ kl_client_post_by(struct kl_client *client, const char *path, char *body,
 
 /* Takes a request from the busy to the idle. */
 static void
-put_back(struct kl_client *client, struct request *request)
+put_back(struct kl_client *client, struct kl_transfer *transfer)
 {
-	struct request **at = &client->busy;
+	struct kl_transfer **at = &client->busy;
 
-	while (*at != request)
+	while (*at != transfer)
 		at = &(*at)->next;
-	*at = request->next;
+	*at = transfer->next;
 	client->nbusy--;
-	request->next = client->idle;
-	client->idle = request;
-	curl_multi_remove_handle(client->multi, request->easy);
-	body_free(request->body, request->secret);
-	request->body = NULL;
-}
-
-static void
-finish(struct kl_client *client, struct request *request, CURLcode code,
-    void **tag, struct kl_answer *answer)
-{
-	curl_off_t ready = 0;
-
-	curl_easy_getinfo(
-	    request->easy, CURLINFO_RESPONSE_CODE, &request->answer.status);
-	curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-	/* A connection that never stood carried nothing. */
-	if (code == CURLE_OPERATION_TIMEDOUT && !ready)
-		code = CURLE_COULDNT_CONNECT;
-	*answer = request->answer;
-	answer->curl = (int)code; /* codes are below 200 */
-	if (code != CURLE_OK)
-		snprintf(answer->error, sizeof(answer->error), "%s",
-		    *request->error ? request->error
-		                    : curl_easy_strerror(code));
-	answer->body = request->length ? request->reply : NULL;
-	if (answer->body) {
-		request->reply = NULL;
-		request->room = 0;
-	}
-	*tag = request->tag;
-	put_back(client, request);
+	transfer->next = client->idle;
+	client->idle = transfer;
+	curl_multi_remove_handle(client->multi, transfer->easy);
+	body_free(transfer->body, transfer->secret);
+	transfer->body = NULL;
 }
 
 int
@@ -461,7 +269,7 @@ kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
     struct kl_answer *answer)
 {
 	int64_t until = kl_monotonic_ms() + timeout_ms, left;
-	struct request *request;
+	struct kl_transfer *transfer;
 	int running, waiting;
 	CURLMsg *message;
 
@@ -471,9 +279,10 @@ kl_client_next(struct kl_client *client, int timeout_ms, void **tag,
 			if (message->msg != CURLMSG_DONE)
 				continue;
 			curl_easy_getinfo(message->easy_handle,
-			    CURLINFO_PRIVATE, (char **)&request);
-			finish(
-			    client, request, message->data.result, tag, answer);
+			    CURLINFO_PRIVATE, (char **)&transfer);
+			kl_transfer_end(transfer, message->data.result, answer);
+			*tag = transfer->tag;
+			put_back(client, transfer);
 			return 1;
 		}
 		if (curl_multi_perform(client->multi, &running))
