@@ -248,11 +248,14 @@ put_text(struct klaviyo_feed *feed, int at, const char *text)
 	end_field(feed, &fields[at]);
 }
 
+/* With ${exponent} decimals. */
 static void
-put_number(struct klaviyo_feed *feed, int at, const char *digits)
+put_number(struct klaviyo_feed *feed, int at, int64_t number, int exponent)
 {
+	char text[KL_DECIMAL];
+
 	begin_field(feed, &fields[at]);
-	puts_(feed, digits);
+	puts_(feed, kl_decimal(text, number, exponent));
 	end_field(feed, &fields[at]);
 }
 
@@ -335,29 +338,25 @@ klaviyo_feed_add(
     struct klaviyo_feed *feed, const struct klaviyo_feed_item *item)
 {
 	bool json = feed->format == KLAVIYO_FEED_JSON;
-	char *price, number[24];
+	int exponent;
 
 	if (feed->failed)
 		return kl_fail("the feed cannot be written");
 	if (check(item))
 		return 1;
-	if (!(price = klaviyo_money(item->price, item->currency)))
+	if ((exponent = kl_currency(item->currency)) < 0)
 		return 1;
 	puts_(feed, json ? (feed->items ? ",\n" : "\n") : "\n<Product>");
 	put_text(feed, ID, item->id);
 	put_text(feed, TITLE, item->title);
 	put_text(feed, LINK, item->link);
 	put_text(feed, DESCRIPTION, item->description);
-	put_number(feed, PRICE, price);
+	put_number(feed, PRICE, item->price, exponent);
 	put_text(feed, IMAGE_LINK, item->image_link);
 	put_categories(feed, item);
-	snprintf(number, sizeof(number), "%lld",
-	    (long long)item->inventory_quantity);
-	put_number(feed, QUANTITY, number);
-	snprintf(number, sizeof(number), "%d", item->inventory_policy);
-	put_number(feed, POLICY, number);
+	put_number(feed, QUANTITY, item->inventory_quantity, 0);
+	put_number(feed, POLICY, item->inventory_policy, 0);
 	puts_(feed, json ? "}" : "</Product>");
-	free(price);
 	feed->items++;
 	return feed->failed ? kl_fail("the feed cannot be written") : 0;
 }

@@ -18,6 +18,7 @@
  */
 #include "sql.h"
 
+#include <stdio.h>
 #include <string.h>
 
 char *

@@ -31,6 +31,12 @@ char *kl_join(const char *const part[], size_t n);
 
 /* ----------------------------------------------------------------- money.c */
 
+/* An amount with ${exponent} decimals (0 makes an integer), at the end of
+ * ${text}; at least one digit before the point. */
+enum { KL_DECIMAL = 32 };
+const char *kl_decimal(char text[KL_DECIMAL], int64_t amount, int exponent);
+/* klaviyo_exponent(), with the error set if it is -1. */
+int kl_currency(const char *currency);
 /* Line total; -1 when it is beyond int64_t. */
 int kl_money_times(int64_t price, int quantity, int64_t *product);
 

@@ -59,26 +59,20 @@ klaviyo_exponent(const char *currency)
 	if (currency[3] != '\0')
 		return -1;
 	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
-		if (strcmp(odd[i].code, currency) == 0)
+		if (memcmp(odd[i].code, currency, sizeof(odd[i].code)) == 0)
 			return odd[i].exponent;
 	return 2;
 }
 
-char *
-klaviyo_money(int64_t amount, const char *currency)
+const char *
+kl_decimal(char text[KL_DECIMAL], int64_t amount, int exponent)
 {
 	/* Unsigned, for INT64_MIN has no positive counterpart. */
 	uint64_t rest = amount < 0 ? -(uint64_t)amount : (uint64_t)amount;
-	int exponent = klaviyo_exponent(currency), digit;
-	char text[32], *at = text + sizeof(text);
+	char *at = text + KL_DECIMAL;
 
-	if (exponent < 0) {
-		kl_fail("currency \"%.16s\": not an ISO 4217 code",
-		    currency ? currency : "");
-		return NULL;
-	}
 	*--at = '\0';
-	for (digit = 0; rest > 0 || digit <= exponent; digit++) {
+	for (int digit = 0; rest > 0 || digit <= exponent; digit++) {
 		if (digit == exponent && exponent > 0)
 			*--at = '.';
 		*--at = (char)('0' + rest % 10);
@@ -86,7 +80,28 @@ klaviyo_money(int64_t amount, const char *currency)
 	}
 	if (amount < 0)
 		*--at = '-';
-	return kl_copy(at);
+	return at;
+}
+
+int
+kl_currency(const char *currency)
+{
+	int exponent = klaviyo_exponent(currency);
+
+	if (exponent < 0)
+		kl_fail("currency \"%.16s\": not an ISO 4217 code",
+		    currency ? currency : "");
+	return exponent;
+}
+
+char *
+klaviyo_money(int64_t amount, const char *currency)
+{
+	int exponent = kl_currency(currency);
+	char text[KL_DECIMAL];
+
+	return exponent < 0 ? NULL
+	                    : kl_copy(kl_decimal(text, amount, exponent));
 }
 
 int

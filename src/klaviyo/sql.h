@@ -9,20 +9,17 @@
 
 #include "internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Room for one number as text. */
 struct num {
-	char text[24];
+	char text[KL_DECIMAL];
 };
 
 static inline const char *
 num(struct num *n, int64_t value)
 {
-	snprintf(n->text, sizeof(n->text), "%" PRId64, value);
-	return n->text;
+	return kl_decimal(n->text, value, 0);
 }
 
 static inline int64_t
