@@ -156,8 +156,7 @@ units: $(UNITS)
 	    sh $(ON_POSTGRES)
 
 # What tests/crash preloads into the programs: disks that fail, and their log.
-SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault heap \
-         condwait)
+SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault heap)
 shims: $(SHIMS)
 
 $(BUILD)/tests/crash/%.so: tests/crash/%.c tests/crash/shim.h

@@ -470,6 +470,23 @@ KLAVIYO_API int klaviyo_queue_order(const struct klaviyo_store *store,
     enum klaviyo_lane lane, int64_t now);
 
 /*
+ * The same in two steps, for a shop whose orders wait for one another: the
+ * texts are most of the work, and are made before the transaction begins and
+ * holds its locks.  ${order} needs its id by then, and may be gone after.
+ * klaviyo_prepare_order() returns NULL, with klaviyo_error_passes() as above;
+ * free what it returns, NULL too, with klaviyo_prepared_free().  It may be
+ * queued again, should the transaction have been rolled back, and by another
+ * thread.  klaviyo_queue_prepared() returns what klaviyo_queue_order() does.
+ */
+struct klaviyo_prepared;
+KLAVIYO_API struct klaviyo_prepared *klaviyo_prepare_order(
+    enum klaviyo_metric metric, const struct klaviyo_order *order,
+    enum klaviyo_lane lane, int64_t now);
+KLAVIYO_API int klaviyo_queue_prepared(const struct klaviyo_store *store,
+    const struct klaviyo_prepared *prepared);
+KLAVIYO_API void klaviyo_prepared_free(struct klaviyo_prepared *prepared);
+
+/*
  * Queues one event about an order: what happened to it, and to which part.
  * The unique_id is
  *

@@ -124,43 +124,85 @@ queued_before(const struct kl_event *events, size_t n)
 	return false;
 }
 
+/* Fills ${made}'s rows.  First the order's own, for that says what is wrong with
+   it as a whole: once it is made, the order has an id. */
+static int
+make_order(struct klaviyo_prepared *made, const struct klaviyo_order *order)
+{
+	const char *name = klaviyo_metric_name(KLAVIYO_PLACED_ORDER);
+	struct kl_event *rows = made->rows;
+	cJSON *properties = kl_order_properties(order);
+
+	if (properties == NULL ||
+	    kl_event_make(&rows[made->n++], name, order->id, order->time,
+	        &order->profile, order->total, order->currency, properties,
+	        made->lane, made->now) != 0)
+		return -1;
+	for (size_t i = 0; i < order->nitems; i++) {
+		if (make_line(&rows[made->n++], rows, order, i, made->lane,
+		        made->now) != 0)
+			return -1;
+		if (queued_before(rows, made->n - 1))
+			return kl_fail("Items[%zu]: another line has its id", i);
+	}
+	return 0;
+}
+
+struct klaviyo_prepared *
+klaviyo_prepare_order(enum klaviyo_metric metric,
+    const struct klaviyo_order *order, enum klaviyo_lane lane, int64_t now)
+{
+	struct klaviyo_prepared *made;
+
+	if (metric != KLAVIYO_PLACED_ORDER) {
+		kl_fail("only Placed Order is queued from an order");
+		return NULL;
+	}
+	if (klaviyo_exponent(order->currency) < 0) {
+		kl_fail("data.attributes.value_currency: "
+		        "not an ISO 4217 code");
+		return NULL;
+	}
+	made = calloc(
+	    1, sizeof(*made) + (order->nitems + 1) * sizeof(*made->rows));
+	if (made == NULL) {
+		kl_fail("out of memory");
+		return NULL;
+	}
+	made->lane = lane;
+	made->now = now;
+	if (make_order(made, order) == 0)
+		return made;
+	klaviyo_prepared_free(made);
+	return NULL;
+}
+
+int
+klaviyo_queue_prepared(const struct klaviyo_store *store,
+    const struct klaviyo_prepared *prepared)
+{
+	return kl_queue(store, prepared->rows, prepared->n, KL_WORTH_ORDER,
+	    prepared->lane, prepared->now);
+}
+
+void
+klaviyo_prepared_free(struct klaviyo_prepared *prepared)
+{
+	for (size_t i = 0; prepared != NULL && i < prepared->n; i++)
+		kl_event_free(&prepared->rows[i]);
+	free(prepared);
+}
+
 int
 klaviyo_queue_order(const struct klaviyo_store *store,
     enum klaviyo_metric metric, const struct klaviyo_order *order,
     enum klaviyo_lane lane, int64_t now)
 {
-	struct kl_event *events;
-	cJSON *properties;
-	size_t n = 0, i;
-	int rc = -1;
+	struct klaviyo_prepared *made =
+	    klaviyo_prepare_order(metric, order, lane, now);
+	int rc = made != NULL ? klaviyo_queue_prepared(store, made) : -1;
 
-	if (metric != KLAVIYO_PLACED_ORDER)
-		return kl_fail("only Placed Order is queued from an order");
-	if (klaviyo_exponent(order->currency) < 0)
-		return kl_fail("data.attributes.value_currency: "
-		               "not an ISO 4217 code");
-	if ((events = calloc(order->nitems + 1, sizeof(*events))) == NULL)
-		return kl_fail("out of memory");
-	/* First, for it says what is wrong with the order as a whole: once it
-	   is made, the order has an id. */
-	if ((properties = kl_order_properties(order)) == NULL ||
-	    kl_event_make(&events[n++], klaviyo_metric_name(metric), order->id,
-	        order->time, &order->profile, order->total, order->currency,
-	        properties, lane, now) != 0)
-		goto out;
-	for (i = 0; i < order->nitems; i++) {
-		if (make_line(&events[n++], events, order, i, lane, now) != 0)
-			goto out;
-		if (queued_before(events, n - 1)) {
-			kl_fail("Items[%zu]: another line has its id", i);
-			goto out;
-		}
-	}
-	rc = kl_queue(store, events, n, KL_WORTH_ORDER, lane, now);
-out:
-	while (n > 0)
-		kl_event_free(&events[--n]);
-	free(events);
+	klaviyo_prepared_free(made);
 	return rc;
 }
 

@@ -184,6 +184,13 @@ int db_begin(struct db *db);
 #define DB_UNKNOWN (-2)
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
+/* db_begin(), ${work} and db_commit(), or db_rollback() if it returns false, with
+ * less waiting where many write: ${work} may be done on another thread, beside
+ * whose own it is in one transaction, while this one waits.  So it is to be
+ * short, and may use what this thread could.  0: committed; 1: rolled back as
+ * it wanted; -1; DB_UNKNOWN.  shop_error() is ${work}'s, if it failed. */
+typedef bool db_work(void *arg);
+int db_together(struct db *db, db_work *work, void *arg);
 /* Of the transaction that was begun last: did it fail by a deadlock or the
  * like, so that the same, begun anew, may succeed? */
 bool db_again(const struct db *db);

@@ -57,6 +57,44 @@ db_commit(struct db *db)
 	return db->unknown ? DB_UNKNOWN : -1;
 }
 
+struct job {
+	const struct db *db;
+	db_work *work;
+	void *arg;
+};
+
+/* Its log lines are of its own request, whoever's thread this is. */
+static bool
+do_job(void *arg)
+{
+	struct job *job = arg;
+
+	log_about(job->db->store.origin);
+	return job->work(job->arg);
+}
+
+int
+db_together(struct db *db, db_work *work, void *arg)
+{
+	struct job job = {db, work, arg};
+	int result;
+
+	if (db->engine->inside(db))
+		return shop_fail("a transaction is open already");
+	if (db->engine->together != NULL) {
+		db->again = false;
+		result = db->engine->together(db, do_job, &job);
+		log_about(db->store.origin);
+		return result;
+	}
+	if (db_begin(db) != 0)
+		return -1;
+	if (work(arg))
+		return db_commit(db);
+	db_rollback(db);
+	return 1;
+}
+
 bool
 db_again(const struct db *db)
 {

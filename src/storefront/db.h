@@ -22,6 +22,9 @@ struct engine {
 	 * transactions.  What fails in it sets klaviyo_error(), or, where
 	 * there is no statement to blame, shop_error(): BEGIN, or -2. */
 	klaviyo_sql *sql;
+	/* db_together(), with shop_error().  NULL: it has no better way than
+	 * one transaction after the other. */
+	int (*together)(struct db *db, db_work *work, void *arg);
 	/* Is a transaction open, one that failed included? */
 	bool (*inside)(struct db *db);
 	/* Closes the connection and frees all. */

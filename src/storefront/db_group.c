@@ -1,24 +1,25 @@
 /*
- * db_group.c - the write gate of an SQLite file, and the transactions of one
- * process that wait at it together and share one COMMIT, which is one sync.
+ * db_group.c - the transactions of one process that wait at the write gate
+ * together and share one COMMIT, which is one sync.
  *
- * Who wants to write queues here, first come, first served.  The first begins a
- * transaction.  When it is done and others wait, it does not commit: it hands
- * the open transaction on, and waits for the outcome.  The next one runs its
- * statements within a savepoint, and so on, up to GROUP_MS.  The last one, or
- * the one whose time it is, commits; all are told.
+ * Who has the gate (db_turn.c) begins a transaction.  When its statements are
+ * done and others wait, it does not commit: it does the work of those who have
+ * left theirs to be done (group_together()), each within a savepoint, or hands
+ * the open transaction on, and waits for the outcome; and so on, up to GROUP_MS.
+ * The last one, or the one whose time it is, commits; all are told.  To do
+ * another's work is to spare two changes of threads, which take as long as half
+ * an order.
  *
  *   a member           waits -> go -> (its statements) -> commits, for all
- *                                                      -> waits -> done, failed
+ *                         |                            -> in -> done, failed
+ *                         -> in, another at its work   -> done, undone, failed
  *   the transaction    none -> begun by the first -> handed on.. -> none
  *
  * Promises: nobody is told of a COMMIT that was not done, and synced.  A member
  * that fails is undone to its savepoint and alone.  A COMMIT that fails, or a
  * transaction that SQLite has given up as a whole, fails all that were in it:
  * each is told, and nothing of any is there.  A member sees what it has
- * written.  Only one connection of the process writes at a time, and, of all
- * processes, only who holds the file's lock; nobody waits for its turn longer
- * than GATE_WAIT_MS, whatever is done to the system's clock.
+ * written.
  *
  * The transactions run on a connection of their own, which has no thread, if
  * the process has several, so that what it has read is not forgotten because
@@ -29,22 +30,8 @@
 #include "db_group.h"
 #include "storefront.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/file.h>
-#include <time.h>
-
 /* The first of a group is answered after so long, and a sync. */
 #define GROUP_MS 10
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int64_t
 run(sqlite3 *conn, const char *sql)
@@ -52,145 +39,8 @@ run(sqlite3 *conn, const char *sql)
 	return klaviyo_sqlite(conn, sql, 0, NULL, NULL, NULL);
 }
 
-/* ------------------------------------------------------------------ the turn
- */
-
-/* Who waits longest is next.  Under the lock. */
-static void
-next_turn(struct group *g)
-{
-	struct member *next = g->first;
-
-	if (next == NULL) {
-		g->taken = false;
-		return;
-	}
-	g->first = next->next;
-	if (g->first == NULL)
-		g->last = &g->first;
-	next->state = MEMBER_GO;
-	pthread_cond_signal(&next->wake);
-}
-
-static void
-give_up_waiting(struct group *g, const struct member *m)
-{
-	struct member **at = &g->first;
-
-	while (*at != m)
-		at = &(*at)->next;
-	*at = m->next;
-	if (*at == NULL)
-		g->last = at;
-}
-
-int
-group_turn(struct member *m, bool joins, int64_t until_ms)
-{
-	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-	struct group *g = m->group;
-	int late = 0;
-
-	pthread_mutex_lock(&g->lock);
-	if (!g->taken) {
-		g->taken = true;
-		pthread_mutex_unlock(&g->lock);
-		return 0;
-	}
-	m->joins = joins;
-	m->state = MEMBER_WAITS;
-	m->next = NULL;
-	*g->last = m;
-	g->last = &m->next;
-	while (m->state == MEMBER_WAITS && late == 0)
-		late = pthread_cond_timedwait(&m->wake, &g->lock, &until);
-	late = m->state == MEMBER_WAITS;
-	if (late)
-		give_up_waiting(g, m);
-	pthread_mutex_unlock(&g->lock);
-	return late ? shop_fail("the database is busy: no turn to write "
-	                        "within 5 seconds")
-	            : 0;
-}
-
-int
-group_gate(const struct member *m)
-{
-	return m->group->gate;
-}
-
-int
-group_waiting(struct member *m)
-{
-	struct group *g = m->group;
-	int n = 0;
-
-	pthread_mutex_lock(&g->lock);
-	for (const struct member *one = g->first; one != NULL; one = one->next)
-		n++;
-	pthread_mutex_unlock(&g->lock);
-	return n;
-}
-
-/* ------------------------------------------------------------- the lock file
- */
-
-static bool
-gate_shared(void)
-{
-	return !db_wal_reset_bug(sqlite3_libversion_number());
-}
-
-/* The file's lock.  Some file systems of the network have none. */
-static int
-file_lock(const struct member *m, int64_t until_ms)
-{
-	int how = gate_shared() ? LOCK_SH : LOCK_EX;
-	int gate = m->group->gate;
-
-	while (gate >= 0 && flock(gate, how | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return shop_fail("%s.lock cannot be locked: %s; put "
-			                 "the database on a local file system",
-			    m->name, strerror(errno));
-		if (now_ms() >= until_ms)
-			return shop_fail("the database is busy: another "
-			                 "process holds its write lock");
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-	return 0;
-}
-
-static void
-file_unlock(const struct group *g)
-{
-	if (g->gate >= 0)
-		flock(g->gate, LOCK_UN);
-}
-
 /* -------------------------------------------------------- an open transaction
  */
-
-void
-group_finish(struct group *g, const char *why, bool again)
-{
-	struct member *m, *next;
-
-	g->open = NULL;
-	file_unlock(g);
-	pthread_mutex_lock(&g->lock);
-	for (m = g->over; m != NULL; m = next) {
-		next = m->next;
-		if (why != NULL)
-			snprintf(m->why, sizeof(m->why), "%s", why);
-		m->again = again;
-		m->state = why != NULL ? MEMBER_FAILED : MEMBER_DONE;
-		pthread_cond_signal(&m->wake);
-	}
-	g->over = NULL;
-	next_turn(g);
-	pthread_mutex_unlock(&g->lock);
-}
 
 /* The COMMIT of all.  What klaviyo_error() says of it is for each of them. */
 static int64_t
@@ -213,28 +63,26 @@ commit(struct group *g)
 	return result;
 }
 
-/* Hands the open transaction on to one who waits for a turn, if there is time;
-   ${m}, if it is not NULL, then waits for the outcome, under the lock.  False:
-   it is for the caller to end it. */
+/* Is somebody waiting who may come into the open transaction, and is there time
+   for it?  Under the lock. */
 static bool
-hand_on(struct group *g, struct member *m)
+goes_on(const struct group *g)
 {
+	return g->first != NULL && g->first->joins &&
+	       group_now_ms() - g->begun_ms < GROUP_MS;
+}
+
+/* Hands the open transaction on.  False: it is for the caller to end it. */
+static bool
+hand_on(struct group *g)
+{
+	bool on;
+
 	pthread_mutex_lock(&g->lock);
-	if (g->first == NULL || !g->first->joins ||
-	    now_ms() - g->begun_ms >= GROUP_MS) {
-		pthread_mutex_unlock(&g->lock);
-		return false;
-	}
-	if (m != NULL) {
-		m->state = MEMBER_WAITS;
-		m->next = g->over;
-		g->over = m;
-	}
-	next_turn(g);
-	while (m != NULL && m->state == MEMBER_WAITS)
-		pthread_cond_wait(&m->wake, &g->lock);
+	if ((on = goes_on(g)))
+		group_next_turn(g);
 	pthread_mutex_unlock(&g->lock);
-	return true;
+	return on;
 }
 
 /* Both locks within GATE_WAIT_MS: the gate, and SQLite's own, which somebody
@@ -246,32 +94,25 @@ begin_first(struct member *m, int64_t until_ms)
 	sqlite3 *conn = g->writer != NULL ? g->writer : m->own;
 	int64_t left, result;
 
-	if (file_lock(m, until_ms) != 0)
+	if (group_file_lock(m, until_ms) != 0)
 		return -1;
-	left = until_ms - now_ms();
+	left = until_ms - group_now_ms();
 	sqlite3_busy_timeout(conn, left > 1 ? (int)left : 1);
 	result = run(conn, "BEGIN");
 	sqlite3_busy_timeout(conn, GATE_WAIT_MS);
-	if (result < 0) {
-		file_unlock(g);
+	if (result < 0)
 		return shop_fail("%s", klaviyo_error());
-	}
 	g->open = conn;
-	g->begun_ms = now_ms();
+	g->begun_ms = group_now_ms();
 	return 0;
 }
 
-int64_t
-group_begin(struct member *m)
+/* Its part begins: it has the turn. */
+static int
+enter(struct member *m, int64_t until_ms)
 {
-	int64_t until_ms = now_ms() + GATE_WAIT_MS;
 	struct group *g = m->group;
 
-	if (m->in != NULL)
-		return shop_fail("a transaction is open already");
-	m->again = false;
-	if (group_turn(m, true, until_ms) != 0)
-		return -1;
 	m->joined = g->open != NULL;
 	if (!m->joined && begin_first(m, until_ms) != 0) {
 		group_finish(g, NULL, false); /* of nobody */
@@ -281,7 +122,7 @@ group_begin(struct member *m)
 	if (m->joined && run(m->in, "SAVEPOINT member") < 0) {
 		shop_fail("%s", klaviyo_error());
 		m->in = NULL;
-		if (!hand_on(g, NULL))
+		if (!hand_on(g))
 			commit(g);
 		return -1;
 	}
@@ -289,21 +130,17 @@ group_begin(struct member *m)
 }
 
 int64_t
-group_commit(struct member *m)
+group_begin(struct member *m)
 {
-	struct group *g = m->group;
+	int64_t until_ms = group_now_ms() + GATE_WAIT_MS;
 
-	if (m->in == NULL)
-		return run(m->own, "COMMIT"); /* says that none is open */
-	if (m->joined && run(m->in, "RELEASE SAVEPOINT member") < 0)
+	if (m->in != NULL)
+		return shop_fail("a transaction is open already");
+	m->again = false;
+	m->work = NULL;
+	if (group_turn(m, true, until_ms) != 0)
 		return -1;
-	m->in = NULL;
-	if (!hand_on(g, m))
-		return commit(g);
-	if (m->state == MEMBER_DONE)
-		return 0;
-	shop_fail("%s", m->why);
-	return -2;
+	return enter(m, until_ms);
 }
 
 /* SQLite has given up the whole transaction, or it must. */
@@ -318,6 +155,117 @@ broken(struct member *m)
 	    true);
 }
 
+/* ------------------------------------------------- the work of those who wait
+ */
+
+/* Who waits longest, if its work may be done for it now. */
+static struct member *
+take_work(struct group *g)
+{
+	struct member *m = NULL;
+
+	pthread_mutex_lock(&g->lock);
+	if (goes_on(g) && g->first->work != NULL) {
+		m = group_next(g);
+		m->state = MEMBER_IN;
+	}
+	pthread_mutex_unlock(&g->lock);
+	return m;
+}
+
+/* Its part is over before the COMMIT. */
+static void
+tell(struct member *m, int state, const char *why)
+{
+	snprintf(m->why, sizeof(m->why), "%s", why);
+	m->state = state;
+	sem_post(&m->wake);
+}
+
+/* Nothing of its part stays, and the transaction does.  False: nor does that. */
+static bool
+undo(struct member *m)
+{
+	if (run(m->in, "ROLLBACK TO SAVEPOINT member") < 0 ||
+	    run(m->in, "RELEASE SAVEPOINT member") < 0) {
+		broken(m);
+		return false;
+	}
+	m->in = NULL;
+	return true;
+}
+
+/* Does ${m}'s work in the open transaction.  False: that is over. */
+static bool
+do_work(struct group *g, struct member *m)
+{
+	bool keeps, open = true;
+
+	m->joined = true;
+	m->in = g->open;
+	if (run(m->in, "SAVEPOINT member") < 0) {
+		m->in = NULL;
+		tell(m, MEMBER_FAILED, klaviyo_error());
+		return true;
+	}
+	keeps = m->work(m->arg);
+	if (m->in == NULL) {
+		open = false;
+	} else if (keeps && run(m->in, "RELEASE SAVEPOINT member") >= 0) {
+		m->in = NULL;
+		m->next = g->over;
+		g->over = m;
+		return true;
+	} else {
+		if (keeps)
+			shop_fail("%s", klaviyo_error());
+		open = undo(m);
+	}
+	tell(m, keeps || !open ? MEMBER_FAILED : MEMBER_UNDONE, shop_error());
+	return open;
+}
+
+/* ${m}, whose part is done, makes the COMMIT, or waits for it. */
+static int64_t
+commit_or_wait(struct group *g, struct member *m)
+{
+	struct member *other;
+	bool mine;
+
+	m->waits = false;
+	m->state = MEMBER_IN;
+	m->next = g->over;
+	g->over = m;
+	while ((other = take_work(g)) != NULL && do_work(g, other))
+		continue;
+	pthread_mutex_lock(&g->lock);
+	mine = m->state == MEMBER_IN && !goes_on(g);
+	if (m->state == MEMBER_IN && !mine) {
+		m->waits = true;
+		group_next_turn(g);
+	}
+	pthread_mutex_unlock(&g->lock);
+	if (mine)
+		return commit(g);
+	if (m->waits)
+		group_wait(m);
+	if (m->state == MEMBER_DONE)
+		return 0;
+	shop_fail("%s", m->why);
+	return -2;
+}
+
+int64_t
+group_commit(struct member *m)
+{
+	if (m->in == NULL)
+		return run(m->own, "COMMIT"); /* says that none is open */
+	if (m->joined && run(m->in, "RELEASE SAVEPOINT member") < 0)
+		return -1;
+	m->in = NULL;
+	return commit_or_wait(m->group, m);
+}
+
 int64_t
 group_rollback(struct member *m)
 {
@@ -330,16 +278,42 @@ group_rollback(struct member *m)
 		group_finish(m->group, NULL, false);
 		return result;
 	}
-	if (run(m->in, "ROLLBACK TO SAVEPOINT member") < 0 ||
-	    run(m->in, "RELEASE SAVEPOINT member") < 0) {
-		broken(m);
-		return 0;
-	}
-	m->in = NULL;
 	/* What the others have done stands. */
-	if (!hand_on(m->group, NULL))
+	if (undo(m) && !hand_on(m->group))
 		commit(m->group);
 	return 0;
+}
+
+int
+group_together(struct member *m, group_work *work, void *arg)
+{
+	int64_t until_ms = group_now_ms() + GATE_WAIT_MS, result;
+
+	m->again = false;
+	m->work = work;
+	m->arg = arg;
+	if (group_turn(m, true, until_ms) != 0)
+		return -1;
+	if (m->state == MEMBER_DONE)
+		return 0;
+	if (m->state != MEMBER_GO) {
+		shop_fail("%s", m->why);
+		return m->state == MEMBER_UNDONE ? 1 : -1;
+	}
+	if (enter(m, until_ms) != 0)
+		return -1;
+	if (!work(arg)) {
+		group_rollback(m);
+		return 1;
+	}
+	if (m->in == NULL) /* it went on after SQLite had given up */
+		return -1;
+	result = group_commit(m);
+	if (result != -1)
+		return result == 0 ? 0 : -1;
+	shop_fail("%s", klaviyo_error());
+	group_rollback(m);
+	return -1;
 }
 
 void
@@ -347,27 +321,4 @@ group_look(struct member *m)
 {
 	if (m->in != NULL && sqlite3_get_autocommit(m->in))
 		broken(m);
-}
-
-int
-group_alone(struct member *m)
-{
-	int64_t until_ms = now_ms() + GATE_WAIT_MS;
-
-	if (group_turn(m, false, until_ms) != 0)
-		return -1;
-	if (file_lock(m, until_ms) != 0) {
-		group_finish(m->group, NULL, false);
-		return -1;
-	}
-	m->alone = true;
-	return 0;
-}
-
-void
-group_done(struct member *m)
-{
-	if (m->alone)
-		group_finish(m->group, NULL, false);
-	m->alone = false;
 }

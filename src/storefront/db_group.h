@@ -1,19 +1,24 @@
 /*
- * db_group.h - what db_sqlite.c asks of db_group.c and db_members.c: the write
- * gate of one database file, and transactions that share one COMMIT.  Nothing
- * else includes this file.
+ * db_group.h - what db_sqlite.c asks of db_group.c, db_turn.c and db_members.c:
+ * the write gate of one database file, and transactions that share one COMMIT.
+ * Nothing else includes this file.
  */
 #ifndef DB_GROUP_H
 #define DB_GROUP_H
 
 #include <klaviyo.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #define GATE_WAIT_MS 5000
 
 struct group;
+
+/* The statements of a transaction; false: nothing of them is to stay. */
+typedef bool group_work(void *arg);
 
 /* A connection's part in its group; zeroed before group_enter(). */
 struct member {
@@ -24,12 +29,22 @@ struct member {
 	bool joined;      /* it is a savepoint in a transaction begun before */
 	bool alone;       /* holds the gate without a transaction */
 	bool again;       /* others are to blame: it may be tried again */
-	/* Below: under the group's lock. */
+	/* Below: under the group's lock, until it is told. */
 	struct member *next; /* in a queue */
 	bool joins;          /* waits for a turn that may be within a group */
-	enum { MEMBER_WAITS, MEMBER_GO, MEMBER_DONE, MEMBER_FAILED } state;
-	pthread_cond_t wake;
-	char why[256];
+	bool waits;          /* at its semaphore, to be told how it has fared */
+	group_work *work;    /* who has the turn may do it; NULL: only itself */
+	void *arg;
+	_Atomic enum {
+		MEMBER_WAITS, /* in the queue */
+		MEMBER_GO,    /* has its turn */
+		MEMBER_IN,    /* is done, or in hand: waits for the COMMIT */
+		MEMBER_DONE,
+		MEMBER_UNDONE, /* as its work asked for */
+		MEMBER_FAILED
+	} state;
+	sem_t wake; /* GO, or told: nobody takes a lock for it, all at once */
+	char why[512];
 };
 
 /* ------------------------------------------------------------ db_members.c */
@@ -54,6 +69,13 @@ int64_t group_rollback(struct member *m);
 /* After a statement of its transaction: does SQLite have that still? */
 void group_look(struct member *m);
 
+/* All three around ${work}, done on this thread or on that of another member who
+ * has the turn.  0 once it is committed; 1: it wanted to be undone; -1.  With
+ * shop_error(), also ${work}'s. */
+int group_together(struct member *m, group_work *work, void *arg);
+
+/* --------------------------------------------------------------- db_turn.c */
+
 /* The gate for what runs by itself, on m->own.  0, or -1 with shop_error(). */
 int group_alone(struct member *m);
 void group_done(struct member *m);
@@ -63,7 +85,7 @@ int group_gate(const struct member *m);
 /* How many wait for a turn just now. */
 int group_waiting(struct member *m);
 
-/* --------------------------------------------------------- between the two */
+/* ---------------------------------------------------------- between these */
 
 struct group {
 	struct group *next;
@@ -82,9 +104,20 @@ struct group {
 	int64_t begun_ms;
 };
 
-/* Waits until ${until_ms} of CLOCK_MONOTONIC for the turn, with which an open
- * transaction may come if ${joins}.  0, or -1 with shop_error(). */
+int64_t group_now_ms(void); /* CLOCK_MONOTONIC */
+/* Waits until ${until_ms} for the turn, with which an open transaction may come
+ * if ${joins}, or until another has done m->work: m->state.  0, or -1 with
+ * shop_error(). */
 int group_turn(struct member *m, bool joins, int64_t until_ms);
+/* Takes who waits longest off the queue; NULL: nobody.  Under the lock, as the
+ * next one, which gives them the turn. */
+struct member *group_next(struct group *g);
+void group_next_turn(struct group *g);
+/* Waits until ${m}, which is MEMBER_IN, is told how it has fared. */
+void group_wait(struct member *m);
+/* The lock file's lock, until the turn is over.  Some file systems of the
+ * network have none.  0, or -1 with shop_error(). */
+int group_file_lock(const struct member *m, int64_t until_ms);
 /* The transaction is over, and so is the turn: all that wait for it are told.
  * ${why} NULL: it is committed. */
 void group_finish(struct group *g, const char *why, bool again);

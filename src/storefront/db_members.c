@@ -72,7 +72,6 @@ int
 group_enter(struct member *m, const char *path)
 {
 	const char *file = sqlite3_db_filename(m->own, "main");
-	pthread_condattr_t attributes;
 	struct group *g;
 
 	if (file == NULL)
@@ -89,11 +88,7 @@ group_enter(struct member *m, const char *path)
 	pthread_mutex_unlock(&all);
 	if (g == NULL)
 		return -1;
-	/* Not by the clock that people set. */
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	sem_init(&m->wake, 0, 0);
 	m->group = g;
 	return 0;
 }
@@ -141,7 +136,7 @@ group_exit(struct member *m, void (*close)(sqlite3 *conn, bool gate))
 		close(g->writer, false);
 	close(m->own, gate);
 	group_done(m);
-	pthread_cond_destroy(&m->wake);
+	sem_destroy(&m->wake);
 	if (last)
 		group_free(g);
 }

@@ -168,6 +168,19 @@ sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
 	return result;
 }
 
+static int
+sqlite_together(struct db *db, db_work *work, void *arg)
+{
+	struct connection *c = (struct connection *)db;
+	int result;
+
+	if (db_lost())
+		return shop_fail("the disk failed to flush the database");
+	result = group_together(&c->m, work, arg);
+	db->again |= result < 0 && c->m.again;
+	return result;
+}
+
 /* The head of the log's index, which every commit writes anew, whoever's: 48
  * bytes of SQLite's file format, in memory that all its processes share
  * (https://sqlite.org/walformat.html).  SQLite's own mapping, which stays until
@@ -398,6 +411,7 @@ const struct engine db_sqlite = {
     .takes = sqlite_takes,
     .open = sqlite_open,
     .sql = sqlite_sql,
+    .together = sqlite_together,
     .inside = sqlite_inside,
     .close = sqlite_close,
     .space = sqlite_space,

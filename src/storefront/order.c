@@ -198,6 +198,16 @@ take_cart(struct db *db, const struct cart *cart, int64_t now)
 	return ORDER_PLACED;
 }
 
+int
+order_draft(struct order *order, struct arena *arena, const struct cart *cart)
+{
+	order->id = timed_id(arena);
+	order->lines = cart->lines;
+	order->nlines = cart->nlines;
+	order->units = cart->units;
+	return order->id != NULL ? 0 : -1;
+}
+
 enum order_result
 order_place(struct db *db, struct arena *arena, struct order *order,
     const struct cart *cart, const char *session, const char *key,
@@ -214,12 +224,6 @@ order_place(struct db *db, struct arena *arena, struct order *order,
 	}
 	if (result != ORDER_PLACED)
 		return result;
-	order->id = random_id(arena, 16);
-	order->lines = cart->lines;
-	order->nlines = cart->nlines;
-	order->units = cart->units;
-	if (order->id == NULL)
-		return ORDER_FAILED;
 	inserted = insert_order(db, arena, order, session, key, body_hash);
 	if (inserted < 0)
 		return ORDER_FAILED;

@@ -56,6 +56,9 @@ enum order_result {
 	ORDER_CART_CHANGED, /* the cart is not what was shown */
 	ORDER_TOO_OFTEN,    /* of the address in it; order_place() never says so */
 };
+/* The id and the lines of an order that is to be placed of a cart.  -1. */
+int order_draft(
+    struct order *order, struct arena *arena, const struct cart *cart);
 /*
  * Places an order of a cart: order, lines, stock, cart emptied.  Within a
  * transaction: the caller queues the events and commits.  ${key} is the form's

@@ -60,9 +60,11 @@ why_not(enum cart_change change)
 /* ----------------------------------------------------------------------- add */
 
 struct adding {
+	struct visit *visit;
 	int64_t variant, revision;
 	int quantity;
 	bool json;
+	enum cart_change change;
 };
 
 /* What was added is told: by the server, with the change, or by the page that
@@ -97,31 +99,33 @@ tell_added(struct visit *visit, struct added *added, bool note)
 }
 
 /* The change itself, in one transaction. */
-static enum cart_change
-add(struct visit *visit, struct adding *adding)
+static bool
+add_within(void *arg)
 {
+	struct adding *adding = arg;
+	struct visit *visit = adding->visit;
 	struct added added = {.variant = adding->variant,
 	    .quantity = adding->quantity};
-	struct db *db = visit->shop->db;
-	enum cart_change change;
 
-	if (db_begin(db) != 0)
-		return CART_FAILED;
-	change = cart_add(db, visit->arena, &visit->session.cart,
-	    adding->variant, adding->quantity, visit->request->now,
-	    &adding->revision);
-	if (change != CART_DONE) {
-		db_rollback(db);
-		return change;
-	}
+	adding->change = cart_add(visit->shop->db, visit->arena,
+	    &visit->session.cart, adding->variant, adding->quantity,
+	    visit->request->now, &adding->revision);
+	if (adding->change != CART_DONE)
+		return false;
 	added.revision = adding->revision;
-	if (session_start(visit->shop, visit->request, &visit->session) != 0 ||
-	    tell_added(visit, &added, !adding->json) != 0 ||
-	    db_commit(db) != 0) {
-		db_rollback(db);
-		return CART_FAILED;
-	}
-	return CART_DONE;
+	if (session_start(visit->shop, visit->request, &visit->session) == 0 &&
+	    tell_added(visit, &added, !adding->json) == 0)
+		return true;
+	adding->change = CART_FAILED;
+	return false;
+}
+
+static enum cart_change
+add(struct adding *adding)
+{
+	int result = db_together(adding->visit->shop->db, add_within, adding);
+
+	return result == 0 || result == 1 ? adding->change : CART_FAILED;
 }
 
 /* The answer to a script: the payload for klaviyo.track, or, if that is not to
@@ -193,6 +197,7 @@ int
 cart_add_page(struct visit *visit)
 {
 	struct adding adding = {
+	    .visit = visit,
 	    .variant = id_of(field(&visit->request->form, "variant")),
 	    .quantity = quantity_of(field(&visit->request->form, "quantity")),
 	    .json = strstr(visit->request->accept, "application/json") != NULL,
@@ -205,7 +210,7 @@ cart_add_page(struct visit *visit)
 	if (adding.quantity < 1)
 		return add_refused(visit, &adding, 400,
 		    "Please give a quantity from 1 to 999.");
-	change = add(visit, &adding);
+	change = add(&adding);
 	if (change == CART_FAILED)
 		return -1;
 	if (change != CART_DONE)

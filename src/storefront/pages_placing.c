@@ -17,7 +17,7 @@
 
 #define TRIES 3 /* of a transaction that met a deadlock, or lost its server */
 
-static void
+static int
 fill_order(struct visit *visit, struct checkout *c)
 {
 	struct order *o = &c->order;
@@ -40,6 +40,7 @@ fill_order(struct visit *visit, struct checkout *c)
 	if (c->billing_same)
 		o->billing_address = o->shipping_address;
 	o->exchange_id = visit->exchange_id;
+	return order_draft(o, visit->arena, &c->cart);
 }
 
 /* What was posted, as a hash: the same form again is the same order. */
@@ -186,42 +187,56 @@ count_order(struct visit *visit, const struct checkout *c)
 	return counted == 0 ? ORDER_TOO_OFTEN : ORDER_PLACED;
 }
 
-/* Order, lines, stock, events: one transaction. */
-static enum order_result
-place_once(struct visit *visit, struct checkout *c, const char *body_hash,
-    const struct line **sold_out)
-{
-	struct db *db = visit->shop->db;
+struct placing {
+	struct visit *visit;
+	struct checkout *checkout;
+	const char *body_hash;
+	struct order_events *events;
+	const struct line *sold_out; /* of which there is not enough */
 	enum order_result result;
+};
 
-	if (db_begin(db) != 0)
-		return ORDER_FAILED;
-	result = order_place(db, visit->arena, &c->order, &c->cart,
-	    visit->session.id, c->key, body_hash, sold_out);
+/* Order, lines, stock, events: one transaction. */
+static bool
+place_within(void *arg)
+{
+	struct placing *p = arg;
+	struct visit *visit = p->visit;
+	struct checkout *c = p->checkout;
+	struct db *db = visit->shop->db;
+
+	p->result = order_place(db, visit->arena, &c->order, &c->cart,
+	    visit->session.id, c->key, p->body_hash, &p->sold_out);
 	/* No order without its events; Klaviyo's rules do not stop one. */
-	if (result == ORDER_PLACED &&
-	    tracking_order(visit->shop->settings, visit->shop->db, &c->order,
-	        false, visit->request->now) != 0)
-		result = ORDER_FAILED;
-	if (result == ORDER_PLACED && subscribe(visit, c) != 0)
-		result = ORDER_FAILED;
+	if (p->result == ORDER_PLACED &&
+	    tracking_order_queue(db, &c->order, p->events) != 0)
+		p->result = ORDER_FAILED;
+	if (p->result == ORDER_PLACED && subscribe(visit, c) != 0)
+		p->result = ORDER_FAILED;
 	/* What was still to be told of the cart would come after it. */
-	if (result == ORDER_PLACED && tracking_drop_cart(db, c->cart.id) != 0)
-		result = ORDER_FAILED;
-	if (result == ORDER_PLACED && identify(visit, c) != 0)
-		result = ORDER_FAILED;
-	if (result == ORDER_PLACED)
-		result = count_order(visit, c);
-	if (result != ORDER_PLACED) {
-		db_rollback(db);
-		return result;
-	}
-	switch (db_commit(db)) {
+	if (p->result == ORDER_PLACED && tracking_drop_cart(db, c->cart.id) != 0)
+		p->result = ORDER_FAILED;
+	if (p->result == ORDER_PLACED && identify(visit, c) != 0)
+		p->result = ORDER_FAILED;
+	if (p->result == ORDER_PLACED)
+		p->result = count_order(visit, c);
+	return p->result == ORDER_PLACED;
+}
+
+static enum order_result
+place_once(struct placing *p)
+{
+	struct checkout *c = p->checkout;
+	struct db *db = p->visit->shop->db;
+
+	switch (db_together(db, place_within, p)) {
 	case 0:
 		return ORDER_PLACED;
+	case 1:
+		return p->result;
 	case DB_UNKNOWN:
-		return order_settle(
-		    db, visit->arena, &c->order, &c->cart, c->key, body_hash);
+		return order_settle(db, p->visit->arena, &c->order, &c->cart,
+		    c->key, p->body_hash);
 	default:
 		return ORDER_FAILED;
 	}
@@ -231,16 +246,23 @@ place_once(struct visit *visit, struct checkout *c, const char *body_hash,
 static int
 place(struct visit *visit, struct checkout *c)
 {
-	const struct line *sold_out = NULL;
-	const char *body_hash = hash_form(visit, c);
+	struct placing p = {
+	    .visit = visit, .checkout = c, .body_hash = hash_form(visit, c)};
 	enum order_result result;
 	int tries = 0;
 
-	fill_order(visit, c);
+	if (fill_order(visit, c) != 0)
+		return -1;
+	/* Not while others wait for their turn to write. */
+	p.events = tracking_order_make(
+	    visit->shop->settings, &c->order, false, visit->request->now);
+	if (p.events == NULL)
+		return -1;
 	do
-		result = place_once(visit, c, body_hash, &sold_out);
+		result = place_once(&p);
 	while (result == ORDER_FAILED && db_again(visit->shop->db) &&
 	       !db_unknown(visit->shop->db) && ++tries < TRIES);
+	tracking_order_free(p.events);
 	switch (result) {
 	case ORDER_PLACED:
 	case ORDER_AGAIN:
@@ -252,7 +274,7 @@ place(struct visit *visit, struct checkout *c)
 		    arena_printf(visit->arena,
 		        "There is not enough of “%s” left: please change "
 		        "the cart",
-		        sold_out->title));
+		        p.sold_out->title));
 	case ORDER_CART_CHANGED:
 		return changed_page(visit, c,
 		    "Your cart has changed meanwhile: please look again");

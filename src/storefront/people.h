@@ -64,6 +64,12 @@ void secret_mac(const struct shop *shop, const char *purpose, const char *text,
     char out[24]);
 /* ${n} characters of random Crockford base32, 5 bits each. */
 char *random_id(struct arena *arena, int n);
+/* TIMED_ID characters: TIMED_ID_TIME of the time in 32nds of a second, the rest
+ * random.  No counter: none comes again, also after a restored backup.  Those of
+ * a moment stand beside each other in an index, so that rows which are written
+ * together change few of its pages.  For what is found by its id in several. */
+enum { TIMED_ID = 16, TIMED_ID_TIME = 7 };
+char *timed_id(struct arena *arena);
 
 /* -------------------------------------- consent.c: who is tracked, by which side */
 

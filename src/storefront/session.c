@@ -17,6 +17,7 @@
 
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 #define COOKIE_DAYS 30
 #define EMPTY_SECONDS 86400 /* of a session without cart or name */
@@ -365,10 +366,11 @@ token_open(struct shop *shop, struct arena *arena, const char *purpose,
 	return payload;
 }
 
+static const char crockford[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
 char *
 random_id(struct arena *arena, int n)
 {
-	static const char crockford[] = "0123456789abcdefghjkmnpqrstvwxyz";
 	char *id = arena_alloc(arena, (size_t)n + 1);
 
 	if (id == NULL)
@@ -376,5 +378,21 @@ random_id(struct arena *arena, int n)
 	randombytes_buf(id, (size_t)n);
 	for (int i = 0; i < n; i++)
 		id[i] = crockford[(unsigned char)id[i] % 32]; /* of 256: fair */
+	return id;
+}
+
+char *
+timed_id(struct arena *arena)
+{
+	char *id = random_id(arena, TIMED_ID);
+	struct timespec t;
+	uint64_t tick;
+
+	if (id == NULL)
+		return NULL;
+	clock_gettime(CLOCK_REALTIME, &t);
+	tick = (uint64_t)t.tv_sec * 32 + (uint64_t)t.tv_nsec / 31250000;
+	for (int i = TIMED_ID_TIME; i-- > 0; tick /= 32)
+		id[i] = crockford[tick % 32];
 	return id;
 }

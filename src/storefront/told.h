@@ -71,6 +71,14 @@ bool tracking_phone_ok(const char *phone);
  * the log.  -1: the database or memory failed: the order must not be confirmed. */
 int tracking_order(const struct settings *settings, struct db *db,
     const struct order *order, bool history, int64_t now);
+/* In two steps: the events are made, to be freed, before the transaction begins;
+ * NULL: memory failed. */
+struct order_events;
+struct order_events *tracking_order_make(const struct settings *settings,
+    const struct order *order, bool history, int64_t now);
+int tracking_order_queue(struct db *db, const struct order *order,
+    const struct order_events *events);
+void tracking_order_free(struct order_events *events);
 /* The event of a change that order_change() has just written, in the same
  * transaction. */
 int tracking_change(const struct settings *settings, struct db *db,

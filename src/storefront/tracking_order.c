@@ -88,30 +88,78 @@ lane(bool history)
 	return history ? KLAVIYO_HISTORICAL : KLAVIYO_REALTIME;
 }
 
+struct order_events {
+	struct klaviyo_prepared *rows; /* NULL: Klaviyo's limits refuse them */
+	char why[256];                 /* then */
+};
+
+struct order_events *
+tracking_order_make(const struct settings *settings, const struct order *order,
+    bool history, int64_t now)
+{
+	struct order_events *events = calloc(1, sizeof(*events));
+	struct arena *arena = arena_new();
+	struct klaviyo_order k;
+	bool made = false;
+
+	if (events == NULL || arena == NULL)
+		shop_fail("out of memory");
+	else if (fill_order(settings, arena, order, &k) == 0) {
+		events->rows = klaviyo_prepare_order(
+		    KLAVIYO_PLACED_ORDER, &k, lane(history), now);
+		made = events->rows != NULL || !klaviyo_error_passes();
+		if (events->rows == NULL) {
+			shop_fail("%s", klaviyo_error());
+			snprintf(events->why, sizeof(events->why), "%s",
+			    klaviyo_error());
+		}
+	}
+	arena_free(arena);
+	if (made)
+		return events;
+	tracking_order_free(events);
+	return NULL;
+}
+
+int
+tracking_order_queue(
+    struct db *db, const struct order *order, const struct order_events *events)
+{
+	const char *why = events->why;
+	int result = -1;
+
+	if (events->rows != NULL) {
+		result = klaviyo_queue_prepared(db_store(db), events->rows);
+		if (result >= 0)
+			return result;
+		why = klaviyo_error();
+		shop_fail("%s", why);
+		if (klaviyo_error_passes())
+			return -1;
+	}
+	/* What Klaviyo cannot be told must not stop the order. */
+	shop_log_at(LOG_WARNING, "order %s has no events: %s", order->id, why);
+	return 0;
+}
+
+void
+tracking_order_free(struct order_events *events)
+{
+	if (events != NULL)
+		klaviyo_prepared_free(events->rows);
+	free(events);
+}
+
 int
 tracking_order(const struct settings *settings, struct db *db,
     const struct order *order, bool history, int64_t now)
 {
-	struct arena *arena = arena_new();
-	struct klaviyo_order k;
-	int result = -1;
+	struct order_events *events =
+	    tracking_order_make(settings, order, history, now);
+	int result =
+	    events != NULL ? tracking_order_queue(db, order, events) : -1;
 
-	if (arena == NULL)
-		return shop_fail("out of memory");
-	if (fill_order(settings, arena, order, &k) == 0) {
-		result = klaviyo_queue_order(
-		    db_store(db), KLAVIYO_PLACED_ORDER, &k, lane(history), now);
-		if (result < 0)
-			shop_fail("%s", klaviyo_error());
-		if (result < 0 && !klaviyo_error_passes()) {
-			/* What Klaviyo cannot be told must not stop the
-			   order. */
-			shop_log_at(LOG_WARNING, "order %s has no events: %s",
-			    order->id, klaviyo_error());
-			result = 0;
-		}
-	}
-	arena_free(arena);
+	tracking_order_free(events);
 	return result;
 }
 

@@ -49,7 +49,7 @@ def preload(library, **more):
 
 def shim(shop, name):
     where = shop.reach(os.path.join(harness.BUILD, "tests", "crash"),
-                       ("powercut.so", "diskfault.so", "condwait.so"))
+                       ("powercut.so", "diskfault.so"))
     library = os.path.join(where, name + ".so")
     assert os.path.exists(library), f"{library}: `make shims` makes it"
     return library

@@ -21,7 +21,7 @@ import time
 import pytest
 
 from faultkit import (Placed, fill, order, orders, outbox, preload, rows,
-                      sandbox, sandbox_fault, seeded, send, shim,
+                      sandbox, sandbox_fault, seeded, send,
                       somebody, stocked, whole)
 from harness import Shop, wait_for
 
@@ -36,7 +36,7 @@ class Clock:
         self.path = shop.path("clock")
         self.set(0)
         self.env = preload(
-            f"{shim(shop, 'condwait')} {library}",
+            library,
             FAKETIME_TIMESTAMP_FILE=self.path, FAKETIME_NO_CACHE="1",
             NO_FAKE_STAT="1", FAKETIME_DONT_FAKE_MONOTONIC="1",
             DONT_FAKE_MONOTONIC="1",

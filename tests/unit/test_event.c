@@ -172,6 +172,41 @@ golden_order(void **state)
 	    "Placed Order/d47aeda5-1751-4483-a81e-6fcc8ad48711", placed_order);
 }
 
+/* Made before the transaction, of an order that is gone by then. */
+static void
+prepared_order(void **state)
+{
+	static const char id[] =
+	    "Placed Order/d47aeda5-1751-4483-a81e-6fcc8ad48711";
+	struct klaviyo_order order = books_order();
+	struct klaviyo_prepared *made = klaviyo_prepare_order(
+	    KLAVIYO_PLACED_ORDER, &order, KLAVIYO_REALTIME, NOW);
+
+	(void)state;
+	assert_non_null(made);
+	memset(&order, 0, sizeof(order));
+	assert_int_equal(count(), 0);
+	assert_int_equal(store.sql(store.conn, "BEGIN", 0, NULL, NULL, NULL), 0);
+	assert_int_equal(klaviyo_queue_prepared(&store, made), 0);
+	assert_int_equal(count(), 3);
+	assert_int_equal(
+	    store.sql(store.conn, "ROLLBACK", 0, NULL, NULL, NULL), 0);
+	assert_int_equal(count(), 0);
+	assert_int_equal(klaviyo_queue_prepared(&store, made), 0);
+	klaviyo_prepared_free(made);
+	assert_int_equal(count(), 3);
+	expect_body(id, placed_order);
+	klaviyo_prepared_free(NULL);
+	/* What is wrong is said before anything is begun. */
+	order = books_order();
+	order.id = NULL;
+	assert_null(klaviyo_prepare_order(
+	    KLAVIYO_PLACED_ORDER, &order, KLAVIYO_REALTIME, NOW));
+	assert_string_equal(
+	    klaviyo_error(), "data.attributes.unique_id: missing");
+	assert_int_equal(klaviyo_error_passes(), 0);
+}
+
 static void
 order_lines(void **state)
 {
@@ -526,6 +561,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    STORE_TEST(golden_order),
+	    STORE_TEST(prepared_order),
 	    STORE_TEST(order_lines),
 	    STORE_TEST(events),
 	    cmocka_unit_test(envelope_limits),

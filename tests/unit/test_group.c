@@ -190,14 +190,24 @@ tear_down(void **state)
 }
 
 /* What a thread does with its turn. */
-enum deed { COMMITS, ROLLS_BACK, GIVES_UP_ALL, ALONE, EXITS };
+enum deed {
+	COMMITS,
+	ROLLS_BACK,
+	GIVES_UP_ALL,
+	ALONE,
+	EXITS,
+	LEAVES,       /* its work to be done, which is to stay */
+	LEAVES_UNDONE, /* which is not */
+	LEAVES_GIVING_UP, /* and SQLite gives up all in it */
+};
 
 struct part {
 	enum deed deed;
 	bool lingers; /* with its turn, for longer than anybody is waited for */
 	int saw;      /* rows, after its own was written */
 	int64_t result; /* of the end */
-	pthread_t thread;
+	pthread_t thread, worker;
+	char error[64]; /* shop_error(), if it failed */
 };
 static struct part part[MEMBERS];
 
@@ -230,11 +240,36 @@ end_part(int i)
 	}
 }
 
+/* What it leaves to be done. */
+static bool
+work(void *arg)
+{
+	int i = (int)(intptr_t)arg;
+	struct part *p = &part[i];
+
+	p->worker = pthread_self();
+	if (say(i, inserts[i]) < 0)
+		return false;
+	p->saw = rows(i);
+	if (p->deed == LEAVES_GIVING_UP)
+		say(i, "INSERT OR ROLLBACK INTO t SELECT MAX(n) FROM t");
+	if (p->deed != LEAVES)
+		shop_fail("%d says why", i);
+	return p->deed == LEAVES;
+}
+
 static void *
 play(void *arg)
 {
 	int i = (int)(intptr_t)arg;
 	struct part *p = &part[i];
+
+	if (p->deed >= LEAVES) {
+		p->result = group_together(&member[i], work, arg);
+		atomic_fetch_add(&told, p->result == 0);
+		snprintf(p->error, sizeof(p->error), "%s", shop_error());
+		return NULL;
+	}
 
 	if (p->deed == ALONE) {
 		p->result = group_alone(&member[i]);
@@ -397,6 +432,99 @@ no_group_for_ever(void **state)
 	close_all();
 }
 
+/* ------------------------------------------------- work that others may do */
+
+static void
+work_is_shared(void **state)
+{
+	(void)state;
+	open_all(with_writer);
+	assert_true(run_parts(LEAVES, LEAVES, LEAVES, LEAVES, 1));
+	for (int i = 0; i < MEMBERS; i++) {
+		assert_int_equal(part[i].result, 0);
+		assert_int_equal(part[i].saw, i + 1);
+		/* The first has done all of it. */
+		assert_true(pthread_equal(part[i].worker, part[0].thread));
+	}
+	assert_int_equal(told_early, 0);
+	assert_int_equal(rows(0), MEMBERS);
+	/* With those who do their own: by whoever has the turn. */
+	assert_true(run_parts(LEAVES, COMMITS, LEAVES, COMMITS, 1));
+	assert_true(pthread_equal(part[2].worker, part[1].thread));
+	for (int i = 0; i < MEMBERS; i++) {
+		assert_int_equal(part[i].result, 0);
+		assert_int_equal(part[i].saw, i + 1);
+	}
+	assert_int_equal(told_early, 0);
+	assert_int_equal(rows(0), MEMBERS);
+	close_all();
+}
+
+static void
+work_is_undone(void **state)
+{
+	(void)state;
+	open_all(with_writer);
+	assert_true(run_parts(LEAVES, LEAVES_UNDONE, LEAVES, LEAVES_UNDONE, 1));
+	for (int i = 0; i < MEMBERS; i++) {
+		assert_true(pthread_equal(part[i].worker, part[0].thread));
+		assert_int_equal(part[i].result, i % 2);
+		assert_null(member[i].in);
+	}
+	/* Its own thread hears why; the one that did it forgets it. */
+	assert_string_equal(part[1].error, "1 says why");
+	assert_string_equal(part[3].error, "3 says why");
+	assert_int_equal(part[2].saw, 2);
+	assert_int_equal(rows(0), 2);
+	/* The first one's is nobody else's end. */
+	assert_true(run_parts(LEAVES_UNDONE, LEAVES, LEAVES, ROLLS_BACK, 1));
+	assert_int_equal(part[0].result, 1);
+	assert_int_equal(rows(0), 2);
+	close_all();
+}
+
+static void
+work_fails_with_the_commit(void **state)
+{
+	(void)state;
+	open_all(with_writer);
+	for (int i = 0; i < MEMBERS; i++)
+		part[i] = (struct part){.deed = LEAVES};
+	full = true;
+	all_play();
+	full = false;
+	for (int i = 0; i < MEMBERS; i++) {
+		assert_int_equal(part[i].result, -1);
+		assert_non_null(strstr(part[i].error, "full"));
+		assert_null(member[i].in);
+	}
+	assert_int_equal(rows(0), 0);
+	assert_true(run_parts(LEAVES, LEAVES, LEAVES, LEAVES, 1));
+	assert_int_equal(rows(0), MEMBERS);
+	close_all();
+}
+
+static void
+work_given_up_by_sqlite(void **state)
+{
+	(void)state;
+	open_all(with_writer);
+	assert_true(run_parts(LEAVES, LEAVES, LEAVES_GIVING_UP, LEAVES, 1));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(part[i].result, -1);
+		assert_true(member[i].again);
+	}
+	assert_int_equal(part[2].result, -1);
+	assert_false(member[2].again);
+	assert_string_equal(part[2].error, "2 says why");
+	/* It began anew, by itself. */
+	assert_int_equal(part[3].result, 0);
+	assert_int_equal(part[3].saw, 1);
+	assert_true(pthread_equal(part[3].worker, part[3].thread));
+	assert_int_equal(rows(0), 1);
+	close_all();
+}
+
 /* The last of a group ends the process: nobody else was told, or all is there.
    The exit code: how many were told. */
 static int
@@ -466,7 +594,9 @@ main(void)
 	}
 	const struct CMUnitTest tests[] = {T(share_one_sync), T(one_fails),
 	    T(commit_fails), T(given_up_by_sqlite), T(alone_between),
-	    T(no_group_for_ever), T(dies_in_the_middle)};
+	    T(no_group_for_ever), T(work_is_shared), T(work_is_undone),
+	    T(work_fails_with_the_commit), T(work_given_up_by_sqlite),
+	    T(dies_in_the_middle)};
 
 	real = sqlite3_vfs_find(NULL);
 	vfs = *real;

@@ -219,6 +219,7 @@ order(int n)
 	assert_int_equal(shipping_methods(db, arena, 1, &methods), 0);
 	assert_int_equal(discount_find(db, arena, "", 1, &discount), 0);
 	assert_int_equal(order_totals(&placed, methods, &discount), 0);
+	assert_int_equal(order_draft(&placed, arena, &cart), 0);
 	assert_int_equal(
 	    order_place(db, arena, &placed, &cart, "s", key, "h", &sold_out),
 	    ORDER_PLACED);

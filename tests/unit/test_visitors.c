@@ -1,9 +1,11 @@
 /*
  * test_visitors.c - what the server tells of visitors, and what it does not: of
  * a cart that has changed since it was read, of a checkout that the browser has
- * told of; consents that Klaviyo would refuse.
+ * told of; consents that Klaviyo would refuse; ids that stand beside each other.
  */
 #include "catalog_db.h"
+
+#include <time.h>
 
 static struct settings settings;
 static struct session visitor;
@@ -238,6 +240,37 @@ test_a_consent_that_cannot_be_written(void **state)
 	assert_string_equal(queued(), "");
 }
 
+/* Those of a moment begin alike, those of a later one come after, and no two
+   are the same. */
+static void
+ids_of_a_moment(void **state)
+{
+	enum { IDS = 3000 };
+	static char *id[IDS];
+	int begins_alike = 0, later = 0;
+
+	(void)state;
+	for (int i = 0; i < IDS; i++) {
+		id[i] = timed_id(arena);
+		assert_int_equal(strlen(id[i]), TIMED_ID);
+		assert_int_equal(
+		    strspn(id[i], "0123456789abcdefghjkmnpqrstvwxyz"),
+		    TIMED_ID);
+		nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
+	}
+	for (int i = 1; i < IDS; i++) {
+		int order = strncmp(id[i - 1], id[i], TIMED_ID_TIME);
+
+		assert_true(order <= 0);
+		begins_alike += order == 0;
+		later += order < 0;
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(
+			    id[i] + TIMED_ID_TIME, id[j] + TIMED_ID_TIME);
+	}
+	assert_true(begins_alike > 0 && later > 0);
+}
+
 int
 main(void)
 {
@@ -252,6 +285,7 @@ main(void)
 	    TEST(test_added_and_gone),
 	    TEST(test_a_consent_that_is_refused),
 	    TEST(test_a_consent_that_cannot_be_written),
+	    TEST(ids_of_a_moment),
 	};
 
 	return cmocka_run_group_tests(tests, open_shop, close_shop);

@@ -2,7 +2,7 @@
  * sent_within_the_order.c - the wrong storefront that tells Klaviyo of an order
  * before it is committed.
  *
- * Replaces: klaviyo_queue_order
+ * Replaces: klaviyo_queue_prepared
  *
  * In the order's transaction it queues the events and posts them at once; what
  * Klaviyo took counts as sent, the rest is the worker's.  A transaction that
@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-__typeof__(klaviyo_queue_order) __real_klaviyo_queue_order,
-    __wrap_klaviyo_queue_order;
+__typeof__(klaviyo_queue_prepared) __real_klaviyo_queue_prepared,
+    __wrap_klaviyo_queue_prepared;
 
 static size_t
 drop(char *data, size_t size, size_t n, void *arg)
@@ -73,20 +73,20 @@ tell(void *arg, int n, const char *const col[])
 }
 
 int
-__wrap_klaviyo_queue_order(const struct klaviyo_store *store,
-    enum klaviyo_metric metric, const struct klaviyo_order *order,
-    enum klaviyo_lane lane, int64_t now)
+__wrap_klaviyo_queue_prepared(const struct klaviyo_store *store,
+    const struct klaviyo_prepared *prepared)
 {
 	struct told told = {.n = 0};
-	const char *arg[] = {order->id};
-	int rc = __real_klaviyo_queue_order(store, metric, order, lane, now);
+	const char *arg[1];
+	int rc = __real_klaviyo_queue_prepared(store, prepared);
 
-	if (rc != 0)
-		return rc;
-	store->sql(store->conn,
-	    "SELECT id, profile, event FROM klaviyo_outbox"
-	    " WHERE id LIKE '%/' || $1 || '%'",
-	    1, arg, tell, &told);
+	for (size_t i = 0; rc == 0 && i < prepared->n; i++) {
+		arg[0] = prepared->rows[i].id;
+		store->sql(store->conn,
+		    "SELECT id, profile, event FROM klaviyo_outbox"
+		    " WHERE id = $1",
+		    1, arg, tell, &told);
+	}
 	for (int i = 0; i < told.n; i++) {
 		arg[0] = told.id[i];
 		store->sql(store->conn,
@@ -95,5 +95,5 @@ __wrap_klaviyo_queue_order(const struct klaviyo_store *store,
 		    1, arg, NULL, NULL);
 		free(told.id[i]);
 	}
-	return 0;
+	return rc;
 }
