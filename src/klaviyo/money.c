@@ -69,9 +69,9 @@ kl_decimal(char text[KL_DECIMAL], int64_t amount, int exponent)
 {
 	/* Unsigned, for INT64_MIN has no positive counterpart. */
 	uint64_t rest = amount < 0 ? -(uint64_t)amount : (uint64_t)amount;
-	char *at = text + KL_DECIMAL;
+	char *at = &text[KL_DECIMAL - 1];
 
-	*--at = '\0';
+	*at = '\0';
 	for (int digit = 0; rest > 0 || digit <= exponent; digit++) {
 		if (digit == exponent && exponent > 0)
 			*--at = '.';

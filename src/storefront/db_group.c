@@ -225,19 +225,27 @@ do_work(struct group *g, struct member *m)
 	return open;
 }
 
+static void
+do_all_work(struct group *g)
+{
+	struct member *other;
+	bool open = true;
+
+	while (open && (other = take_work(g)) != NULL)
+		open = do_work(g, other);
+}
+
 /* ${m}, whose part is done, makes the COMMIT, or waits for it. */
 static int64_t
 commit_or_wait(struct group *g, struct member *m)
 {
-	struct member *other;
 	bool mine;
 
 	m->waits = false;
 	m->state = MEMBER_IN;
 	m->next = g->over;
 	g->over = m;
-	while ((other = take_work(g)) != NULL && do_work(g, other))
-		continue;
+	do_all_work(g);
 	pthread_mutex_lock(&g->lock);
 	mine = m->state == MEMBER_IN && !goes_on(g);
 	if (m->state == MEMBER_IN && !mine) {

@@ -54,7 +54,7 @@ void
 group_wait(struct member *m)
 {
 	while (sem_wait(&m->wake) != 0)
-		continue; /* a signal */
+		; /* a signal */
 }
 
 static void

@@ -126,7 +126,7 @@ tracking_order_queue(
     struct db *db, const struct order *order, const struct order_events *events)
 {
 	const char *why = events->why;
-	int result = -1;
+	int result;
 
 	if (events->rows != NULL) {
 		result = klaviyo_queue_prepared(db_store(db), events->rows);

@@ -186,11 +186,11 @@ prepared_order(void **state)
 	assert_non_null(made);
 	memset(&order, 0, sizeof(order));
 	assert_int_equal(count(), 0);
-	assert_int_equal(store.sql(store.conn, "BEGIN", 0, NULL, NULL, NULL), 0);
+	assert_int_equal(sqlite3_exec(db, "SAVEPOINT host", NULL, NULL, NULL), 0);
 	assert_int_equal(klaviyo_queue_prepared(&store, made), 0);
 	assert_int_equal(count(), 3);
 	assert_int_equal(
-	    store.sql(store.conn, "ROLLBACK", 0, NULL, NULL, NULL), 0);
+	    sqlite3_exec(db, "ROLLBACK TO host", NULL, NULL, NULL), 0);
 	assert_int_equal(count(), 0);
 	assert_int_equal(klaviyo_queue_prepared(&store, made), 0);
 	klaviyo_prepared_free(made);
