@@ -76,21 +76,22 @@ wait_in_queue(struct member *m, int64_t until_ms)
 	/* Not by the clock that people set. */
 	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
 	struct group *g = m->group;
-	bool late = false;
+	bool told;
 
 	while (sem_clockwait(&m->wake, CLOCK_MONOTONIC, &until) != 0) {
 		if (errno == EINTR)
 			continue;
 		pthread_mutex_lock(&g->lock);
-		late = m->state == MEMBER_WAITS;
-		if (late)
+		told = m->state != MEMBER_WAITS;
+		if (!told)
 			give_up_waiting(g, m);
 		pthread_mutex_unlock(&g->lock);
-		if (!late)
+		if (told)
 			group_wait(m);
 		break;
 	}
-	return !late;
+	/* Read in any case: with it, all that was done before is seen. */
+	return m->state != MEMBER_WAITS;
 }
 
 int
