@@ -24,6 +24,20 @@
 /* nginx.conf keeps 32 for each of its workers. */
 #define KEPT_MAX 256
 
+#ifdef __SANITIZE_THREAD__
+/* Asked by ThreadSanitizer, which does not know that EPOLL_CTL_MOD hands a
+   connection on to the thread that epoll_wait() gives it to: the close() there
+   is a race to it. */
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(
+    void);
+
+const char *
+__tsan_default_suppressions(void)
+{
+	return "race:waiting_served\n";
+}
+#endif
+
 struct waiting {
 	int epoll, listener, stop;
 	atomic_int kept;
