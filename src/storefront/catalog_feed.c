@@ -19,7 +19,6 @@ struct walk {
 	struct arena *arena;
 	struct product **last;  /* where the next product goes */
 	struct product *at;     /* whose categories are being read */
-	struct category **next; /* where its next category goes */
 	struct variant **last_variant;
 	char none[64]; /* the id of a row's product that is not in the list */
 };
@@ -94,28 +93,31 @@ owner(struct walk *walk, const char *id)
 	return p;
 }
 
-/* Both lists are in the database's order of product ids. */
+/* Both lists are in the database's order of product ids.  The few categories of
+   one are put in order here: the database would sort those of all products. */
 static int
 category_row(void *arg, int n, const char *const col[])
 {
 	struct walk *walk = arg;
-	struct category *category;
+	struct category *category, **at;
 	struct product *p;
 
 	(void)n;
 	p = owner(walk, col[0]);
 	if (p == NULL)
 		return 0;
-	if (p != walk->at)
-		walk->next = &p->categories;
 	walk->at = p;
 	category = arena_alloc(walk->arena, sizeof(*category));
 	if (category == NULL)
 		return shop_fail("out of memory");
 	category->name = arena_copy(walk->arena, col[1]);
 	category->slug = "";
-	*walk->next = category;
-	walk->next = &category->next;
+	category->position = num(col[2]);
+	at = &p->categories;
+	while (*at != NULL && (*at)->position <= category->position)
+		at = &(*at)->next;
+	category->next = *at;
+	*at = category;
 	return 0;
 }
 
@@ -249,11 +251,9 @@ read_batch(struct db *db, struct arena *arena, const char *after, bool whole,
 	for (p = *list; p->next != NULL;)
 		p = p->next;
 	walk.at = *list;
-	walk.next = &walk.at->categories;
 	if (db_run(db, category_row, &walk,
-	        "SELECT product, name FROM product_category "
-	        "WHERE product > $1 AND product <= $2 "
-	        "ORDER BY product, position",
+	        "SELECT product, name, position FROM product_category "
+	        "WHERE product > $1 AND product <= $2 ORDER BY product",
 	        after, p->id) < 0)
 		return -1;
 	return whole ? read_variants(db, &walk, *list, after, p->id) : 0;

@@ -27,6 +27,7 @@ struct category {
 	const char *name, *slug;
 	int64_t count;
 	const char *image; /* of its first product */
+	int64_t position; /* among its product's, in a feed */
 	struct category *next;
 };
 struct product {
