@@ -74,8 +74,14 @@ def heap(path):
 
 
 def holds(shop, name):
-    all_of_them = [process(pid) | heap(shop.path(f"heap/{pid}"))
-                   for pid in pids(shop, name)]
+    all_of_them = None
+    while all_of_them is None:
+        try:
+            all_of_them = [process(pid) | heap(shop.path(f"heap/{pid}"))
+                           for pid in pids(shop, name)]
+        except (FileNotFoundError, ProcessLookupError):
+            if name != "nginx":  # whose cache loader ends by itself
+                raise
     return {key: sum(p[key] for p in all_of_them) for key in all_of_them[0]}
 
 
