@@ -64,6 +64,11 @@ struct db_wal {
  * its busy timeout changed. */
 void db_wal_committed(
     struct db_wal *wal, void *conn, const char *name, int pages);
+/* The head of the log's index, which every commit writes anew, whoever's; it
+ * stays until ${conn}, an sqlite3 *, is closed.  NULL: there is none. */
+const volatile uint64_t *db_wal_head(void *conn);
+/* Another number after every commit. */
+int64_t db_wal_stamp(const volatile uint64_t *head);
 
 /* ---------------------------------------------------------------- db_schema.c */
 

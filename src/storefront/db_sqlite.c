@@ -37,32 +37,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define HEAD_BYTES 48 /* of the log's index */
-
 struct connection {
 	struct db db;    /* first: the one is the other */
 	struct member m; /* its SQLite connection is m.own */
-	const volatile uint64_t *head; /* of the log's index, shared */
+	const volatile uint64_t *head; /* db_wal_head()'s */
 };
-
-/* --------------------------------------------------------- the WAL-reset bug
- */
-
-bool
-db_wal_reset_bug(int version)
-{
-	static const struct {
-		int from, fixed; /* of one line of releases */
-	} fixes[] = {
-	    {3051000, 3051003}, {3050000, 3050007}, {3044000, 3044006}};
-
-	if (version < 3007000)
-		return false;
-	for (size_t i = 0; i < sizeof(fixes) / sizeof(*fixes); i++)
-		if (version >= fixes[i].from && version < fixes[i].from + 1000)
-			return version < fixes[i].fixed;
-	return version < 3051003;
-}
 
 /* ------------------------------------------------------- a sync that failed */
 
@@ -181,44 +160,16 @@ sqlite_together(struct db *db, db_work *work, void *arg)
 	return result;
 }
 
-/* The head of the log's index, which every commit writes anew, whoever's: 48
- * bytes of SQLite's file format, in memory that all its processes share
- * (https://sqlite.org/walformat.html).  SQLite's own mapping, which stays until
- * the connection is closed; a statement has opened it.  NULL: there is none. */
-static const volatile uint64_t *
-shared_head(sqlite3 *conn)
-{
-	volatile void *head = NULL;
-	sqlite3_file *file = NULL;
-
-	if (sqlite3_exec(conn, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL,
-	        NULL, NULL) != SQLITE_OK ||
-	    sqlite3_file_control(conn, "main", SQLITE_FCNTL_FILE_POINTER,
-	        &file) != SQLITE_OK ||
-	    file == NULL || file->pMethods == NULL ||
-	    file->pMethods->iVersion < 2 ||
-	    file->pMethods->xShmMap(file, 0, 32768, 0, &head) != SQLITE_OK)
-		return NULL;
-	return head;
-}
-
-/* What is read while it is being written is no former head either. */
 static int
 sqlite_stamp(struct db *db, int64_t stamp[2])
 {
 	struct connection *c = (struct connection *)db;
-	uint64_t sum = 0;
 
 	if (db_lost())
 		return -1;
-	if (c->head == NULL && (c->head = shared_head(c->m.own)) == NULL)
+	if (c->head == NULL && (c->head = db_wal_head(c->m.own)) == NULL)
 		return -1;
-	atomic_thread_fence(memory_order_seq_cst);
-	for (int i = 0; i < HEAD_BYTES / 8; i++) {
-		sum = (sum ^ c->head[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		sum ^= sum >> 32;
-	}
-	stamp[0] = (int64_t)sum;
+	stamp[0] = db_wal_stamp(c->head);
 	/* Of this connection's own, the number is enough. */
 	stamp[1] = sqlite3_total_changes64(c->m.own);
 	return 0;
