@@ -275,6 +275,9 @@ enum kl_worth { KL_WORTH_PAST, KL_WORTH_LOW, KL_WORTH_PLAIN, KL_WORTH_ORDER };
  * for what is of ${worth}, and none is queued. */
 int kl_queue(const struct klaviyo_store *store, const struct kl_event *rows,
     size_t n, enum kl_worth worth, enum klaviyo_lane lane, int64_t now);
+/* One of them, which is freed. */
+int kl_queue_one(const struct klaviyo_store *store, struct kl_event *row,
+    enum kl_worth worth, enum klaviyo_lane lane, int64_t now);
 /* Rows that are made, and not queued yet. */
 struct klaviyo_prepared {
 	enum klaviyo_lane lane;
@@ -282,9 +285,6 @@ struct klaviyo_prepared {
 	size_t n;
 	struct kl_event rows[];
 };
-/* One of them, which is freed. */
-int kl_queue_one(const struct klaviyo_store *store, struct kl_event *row,
-    enum kl_worth worth, enum klaviyo_lane lane, int64_t now);
 
 /* ------------------------------------------------------------------ hold.c */
 

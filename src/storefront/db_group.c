@@ -317,11 +317,11 @@ group_together(struct member *m, group_work *work, void *arg)
 	if (m->in == NULL) /* it went on after SQLite had given up */
 		return -1;
 	result = group_commit(m);
-	if (result != -1)
-		return result == 0 ? 0 : -1;
-	shop_fail("%s", klaviyo_error());
-	group_rollback(m);
-	return -1;
+	if (result == -1) /* what is said of it is the library's */
+		shop_fail("%s", klaviyo_error());
+	if (result < 0)
+		group_rollback(m);
+	return result < 0 ? -1 : 0;
 }
 
 void

@@ -196,30 +196,35 @@ struct placing {
 	enum order_result result;
 };
 
-/* Order, lines, stock, events: one transaction. */
+/* Order, lines, stock, events.  Within the transaction. */
+static enum order_result
+write_order(struct placing *p)
+{
+	struct visit *visit = p->visit;
+	struct checkout *c = p->checkout;
+	struct db *db = visit->shop->db;
+	enum order_result result;
+
+	result = order_place(db, visit->arena, &c->order, &c->cart,
+	    visit->session.id, c->key, p->body_hash, &p->sold_out);
+	if (result != ORDER_PLACED)
+		return result;
+	/* No order without its events; Klaviyo's rules do not stop one. */
+	if (tracking_order_queue(db, &c->order, p->events) != 0 ||
+	    subscribe(visit, c) != 0)
+		return ORDER_FAILED;
+	/* What was still to be told of the cart would come after it. */
+	if (tracking_drop_cart(db, c->cart.id) != 0 || identify(visit, c) != 0)
+		return ORDER_FAILED;
+	return count_order(visit, c);
+}
+
 static bool
 place_within(void *arg)
 {
 	struct placing *p = arg;
-	struct visit *visit = p->visit;
-	struct checkout *c = p->checkout;
-	struct db *db = visit->shop->db;
 
-	p->result = order_place(db, visit->arena, &c->order, &c->cart,
-	    visit->session.id, c->key, p->body_hash, &p->sold_out);
-	/* No order without its events; Klaviyo's rules do not stop one. */
-	if (p->result == ORDER_PLACED &&
-	    tracking_order_queue(db, &c->order, p->events) != 0)
-		p->result = ORDER_FAILED;
-	if (p->result == ORDER_PLACED && subscribe(visit, c) != 0)
-		p->result = ORDER_FAILED;
-	/* What was still to be told of the cart would come after it. */
-	if (p->result == ORDER_PLACED && tracking_drop_cart(db, c->cart.id) != 0)
-		p->result = ORDER_FAILED;
-	if (p->result == ORDER_PLACED && identify(visit, c) != 0)
-		p->result = ORDER_FAILED;
-	if (p->result == ORDER_PLACED)
-		p->result = count_order(visit, c);
+	p->result = write_order(p);
 	return p->result == ORDER_PLACED;
 }
 
