@@ -365,21 +365,28 @@ one_fails(void **state)
 	close_all();
 }
 
+/* All do the same, and nothing of any is there. */
+static void
+play_on_full_disk(enum deed deed)
+{
+	for (int i = 0; i < MEMBERS; i++)
+		part[i] = (struct part){.deed = deed};
+	full = true;
+	all_play();
+	full = false;
+	for (int i = 0; i < MEMBERS; i++)
+		assert_null(member[i].in);
+	assert_int_equal(rows(0), 0);
+}
+
 static void
 commit_fails(void **state)
 {
 	(void)state;
 	open_all(with_writer);
+	play_on_full_disk(COMMITS);
 	for (int i = 0; i < MEMBERS; i++)
-		part[i] = (struct part){.deed = COMMITS};
-	full = true;
-	all_play();
-	full = false;
-	for (int i = 0; i < MEMBERS; i++) {
 		assert_true(part[i].result < 0);
-		assert_null(member[i].in);
-	}
-	assert_int_equal(rows(0), 0);
 	assert_true(run_parts(COMMITS, COMMITS, COMMITS, COMMITS, 1));
 	assert_int_equal(rows(0), MEMBERS);
 	close_all();
@@ -488,17 +495,11 @@ work_fails_with_the_commit(void **state)
 {
 	(void)state;
 	open_all(with_writer);
-	for (int i = 0; i < MEMBERS; i++)
-		part[i] = (struct part){.deed = LEAVES};
-	full = true;
-	all_play();
-	full = false;
+	play_on_full_disk(LEAVES);
 	for (int i = 0; i < MEMBERS; i++) {
 		assert_int_equal(part[i].result, -1);
 		assert_non_null(strstr(part[i].error, "full"));
-		assert_null(member[i].in);
 	}
-	assert_int_equal(rows(0), 0);
 	assert_true(run_parts(LEAVES, LEAVES, LEAVES, LEAVES, 1));
 	assert_int_equal(rows(0), MEMBERS);
 	close_all();
