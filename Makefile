@@ -300,8 +300,8 @@ $(BUILD)/lint/asked: FORCE
 	@echo "$$ASKED" | cmp -s - $@ || echo "$$ASKED" > $@
 
 # What is about the database, once more on PostgreSQL.
-ENGINES = $(addprefix tests/integration/test_,checkout.py order_life.py feed.py \
-    feed_served.py back_in_stock.py consent.py onsite_server.py cart_links.py \
+ENGINES = $(addprefix tests/integration/test_,awake.py checkout.py order_life.py \
+    feed.py feed_served.py back_in_stock.py consent.py onsite_server.py cart_links.py \
     catalogue_pages.py kept.py catalog_push.py outbox.py history_import.py \
     history_scale.py accounts.py account_security.py leads.py \
     preview.py reconcile.py consent.py onsite_server.py cart_links.py \

@@ -121,6 +121,16 @@ int rates_read(const char *text, int rates[4]);
  * number of faults. */
 int settings_report(FILE *out);
 
+/* ------------------------------- awake.c: how many threads are at work at a time */
+
+/* How many places at work there are, by the cores that this process may use;
+ * before there are threads.  Without it nobody needs one. */
+int awake_count(void);
+/* Takes a place for the next request, if this thread has none. */
+void awake_begin(void);
+/* This thread is going to wait, but not for the processor: another may begin. */
+void awake_waits(void);
+
 /* -------------------------------------------------------------- db.c: database */
 
 /* One connection; belongs to one thread at a time. */

@@ -232,6 +232,7 @@ pgsql_sql(void *arg, const char *sql, int n, const char *const *args,
 	bool was_inside = c->inside, sent;
 	int64_t result;
 
+	awake_waits(); /* for the server */
 	if (!c->inside &&
 	    (dead(c) || PQtransactionStatus(c->conn) != PQTRANS_IDLE))
 		connect_again(c);

@@ -99,6 +99,7 @@ group_turn(struct member *m, bool joins, int64_t until_ms)
 {
 	struct group *g = m->group;
 
+	awake_waits(); /* for others' turns, or the disk */
 	pthread_mutex_lock(&g->lock);
 	if (!g->taken) {
 		g->taken = true;

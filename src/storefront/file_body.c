@@ -121,6 +121,8 @@ file_body_read(struct file_body *file, int64_t offset, char *buffer, size_t n)
 	ssize_t got;
 
 	pthread_mutex_lock(&file->mutex);
+	if (file->state == FILE_GROWS && file->length <= offset)
+		awake_waits();
 	while (file->state == FILE_GROWS && file->length <= offset)
 		pthread_cond_wait(&file->changed, &file->mutex);
 	state = file->state;

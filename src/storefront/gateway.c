@@ -303,8 +303,11 @@ static long
 fcgi_read(void *arg, char *buffer, size_t n)
 {
 	FCGX_Stream *in = ((struct asked *)arg)->in;
-	int got = FCGX_GetStr(buffer, (int)n, in);
+	int got;
 
+	/* For who sends it, and may take their time. */
+	awake_waits();
+	got = FCGX_GetStr(buffer, (int)n, in);
 	/* A body that was cut off or aborted ends like a whole one, but for
 	 * this. */
 	return FCGX_GetError(in) == 0 ? got : -1;
@@ -349,6 +352,7 @@ fcgi_end(FCGX_Request *request, int fd, bool keep)
 {
 	if (FCGX_GetChar(request->in) != EOF ||
 	    FCGX_GetError(request->in) != 0) {
+		awake_waits();
 		FCGX_Free(request, 1);
 		return false;
 	}

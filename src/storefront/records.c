@@ -58,6 +58,7 @@ write_parts(int fd, struct iovec *part, int parts)
 			continue;
 		if (n < 0 && errno == EAGAIN && (flags & MSG_DONTWAIT) != 0) {
 			/* Only who takes it slowly needs a limit. */
+			awake_waits();
 			setsockopt(
 			    fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 			flags = MSG_NOSIGNAL;

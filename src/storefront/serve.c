@@ -35,6 +35,7 @@
 #define DRAIN_SECONDS 1
 #define JOIN_SECONDS (END_SECONDS - 1)
 #define THREADS_MAX 64
+#define SILENT_MS 10 /* that a peer may be silent for without being waited for */
 #define KEPT_BYTES ((size_t)24 * 1024 * 1024)
 
 struct server {
@@ -129,6 +130,16 @@ struct thread {
 	struct shop *shop;
 };
 
+/* A new connection whose peer has nothing to say yet is no work. */
+static void
+look_at(const struct turn *turn)
+{
+	struct pollfd p = {.fd = turn->fd, .events = POLLIN};
+
+	if (!turn->kept && poll(&p, 1, SILENT_MS) <= 0)
+		awake_waits();
+}
+
 static void *
 thread_run(void *arg)
 {
@@ -137,9 +148,12 @@ thread_run(void *arg)
 
 	free(arg);
 	for (;;) {
-		struct turn turn = waiting_next(thread.waiting, end != 0);
+		struct turn turn;
 
+		awake_begin();
+		turn = waiting_next(thread.waiting, end != 0);
 		if (turn.fd >= 0) {
+			look_at(&turn);
 			waiting_served(thread.waiting, &turn,
 			    connection_serve(
 			        thread.shop, turn.fd, !atomic_load(&stopping)));
@@ -156,6 +170,7 @@ thread_run(void *arg)
 		else if (end != 0 && (turn.fd < 0 || seconds() > end))
 			break;
 	}
+	awake_waits(); /* for ever */
 	return NULL;
 }
 
@@ -232,6 +247,8 @@ static int
 server_start(struct server *server, const struct settings *settings)
 {
 	long count = strtol(settings->threads, NULL, 10);
+	char at_work[40] = "";
+	int places;
 
 	if (count < 1 || count > THREADS_MAX)
 		return shop_fail("STOREFRONT_THREADS=%s: must be 1 to %d",
@@ -260,11 +277,15 @@ server_start(struct server *server, const struct settings *settings)
 	server->waiting = waiting_open(server->listener.fd, stop_fd);
 	if (server->waiting == NULL)
 		return -1;
+	places = awake_count();
 	confine(settings, server->shops[0].db, &server->listener, false);
 	if (threads_start(server, (int)count) != 0)
 		return -1;
-	shop_log("serving on %s (FastCGI), %ld %s", server->listener.name,
-	    count, count == 1 ? "thread" : "threads");
+	if (places < count)
+		snprintf(at_work, sizeof(at_work), ", %d at work at a time",
+		    places);
+	shop_log("serving on %s (FastCGI), %ld %s%s", server->listener.name,
+	    count, count == 1 ? "thread" : "threads", at_work);
 	return 0;
 }
 
