@@ -5,7 +5,7 @@
  * SQL for every engine; no statement takes longer in a larger shop, but the
  * menu's, by each collection more.
  * Does not: write (import.c does, order.c takes from the stock), nor know a
- * page.  Lists and searches are catalog_list.c's.
+ * page.  Lists are catalog_list.c and catalog_related.c.
  */
 #include "catalog.h"
 

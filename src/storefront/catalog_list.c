@@ -1,5 +1,5 @@
 /*
- * catalog_list.c - lists of products: collections, searches, related ones.
+ * catalog_list.c - lists of products: collections, searches.
  *
  * Promises: only published products, here and in every count; a list costs a
  * fixed number of statements and one for each product shown (its categories);
@@ -19,17 +19,7 @@
 #define SEARCH_MAX 200 /* bytes */
 #define WORDS_MAX 8
 
-/* Products as a list has them, of the rows f that follow, of ids. */
-#define CARDS                                                                  \
-	"SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "          \
-	"p.image_alt, "                                                        \
-	"(SELECT mark FROM shelf_mark WHERE product = p.id), "                 \
-	"(SELECT MIN(price) FROM variant WHERE product = p.id), "              \
-	"(SELECT MAX(price) FROM variant WHERE product = p.id), "              \
-	"(SELECT compare_at FROM variant WHERE product = p.id "                \
-	"ORDER BY price, position, id LIMIT 1), "                              \
-	"(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "                     \
-	"THEN 1 ELSE 0 END) FROM variant WHERE product = p.id) FROM "
+/* Of the rows f that CARDS follows, of ids. */
 #define OF_CARDS "JOIN product p ON p.id = f.id "
 
 static int
@@ -245,70 +235,4 @@ catalog_list(struct db *db, struct arena *arena, const char *slug,
 	                     ? length_of(listing->products)
 	                     : into.total;
 	return result;
-}
-
-/* A walk from the product along each of its collections, by the index's order,
- * as far as goods.h says: so it costs the same in a collection of twenty and of
- * a million, and where all have one position, too (SQLite does not look up a
- * pair that is not constant).  In how many of them each that was met stands is
- * asked by key. */
-int
-catalog_related(struct db *db, struct arena *arena, const char *product_id,
-    int limit, struct listing *listing)
-{
-	struct into into = {.arena = arena, .products = &listing->products};
-
-	*listing = (struct listing){0};
-	if (db_run(db, catalog_product_row, &into,
-	        "WITH RECURSIVE mine AS ("
-	        "SELECT c.slug AS slug, c.position AS position, "
-	        "c.product AS product FROM product_category o "
-	        "JOIN collection_product c "
-	        "ON c.product = o.product AND c.slug = o.slug "
-	        "WHERE o.product = $1 ORDER BY o.position, o.slug LIMIT 8), "
-	        "walk AS (SELECT slug, position, product, 0 AS step FROM mine "
-	        "UNION ALL "
-	        "SELECT n.slug, n.position, n.product, w.step + 1 "
-	        "FROM walk w CROSS JOIN collection_product n "
-	        "WHERE w.step < 12 AND n.product <> $1 AND n.slug = w.slug "
-	        "AND n.product = COALESCE("
-	        "(SELECT a.product FROM collection_product a "
-	        "WHERE a.slug = w.slug AND a.position = w.position "
-	        "AND a.product > w.product ORDER BY a.product LIMIT 1), "
-	        "(SELECT b.product FROM collection_product b "
-	        "WHERE b.slug = w.slug AND b.position > w.position "
-	        "ORDER BY b.position, b.product LIMIT 1), "
-	        "(SELECT c.product FROM collection_product c "
-	        "WHERE c.slug = w.slug "
-	        "ORDER BY c.position, c.product LIMIT 1))) " CARDS
-	        "(SELECT k.product AS id, k.position AS position, "
-	        "(SELECT COUNT(*) FROM mine m CROSS JOIN collection_product s "
-	        "WHERE s.product = k.product AND s.slug = m.slug) AS shared, "
-	        "CASE WHEN (k.position, k.product) > (t.position, t.product) "
-	        "THEN 0 ELSE 1 END AS wrapped "
-	        "FROM (SELECT DISTINCT product, position FROM walk "
-	        "WHERE step > 0) k CROSS JOIN "
-	        "(SELECT position, product FROM mine LIMIT 1) t "
-	        "ORDER BY shared DESC, wrapped, k.position, k.product "
-	        "LIMIT CAST($2 AS BIGINT)) f " OF_CARDS
-	        "ORDER BY f.shared DESC, f.wrapped, f.position, f.id",
-	        product_id, NUM(limit < 0 ? 0 : limit)) < 0)
-		return -1;
-	listing->total = length_of(listing->products);
-	return 0;
-}
-
-int
-catalog_card(
-    struct db *db, struct arena *arena, const char *id, struct product **card)
-{
-	struct into into = {.arena = arena, .products = card};
-
-	*card = NULL;
-	return db_run(db, catalog_product_row, &into,
-	           CARDS "(SELECT id FROM product WHERE id = $1 "
-	                 "AND published = 1) f " OF_CARDS,
-	           id) < 0
-	           ? -1
-	           : 0;
 }

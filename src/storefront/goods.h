@@ -82,9 +82,10 @@ bool variant_buyable(const struct variant *variant);
  * The same list at each call, whatever else the shop has. */
 int catalog_related(struct db *db, struct arena *arena, const char *product_id,
     int limit, struct listing *listing);
-/* One product as a list has it; NULL: there is none. */
-int catalog_card(
-    struct db *db, struct arena *arena, const char *id, struct product **card);
+/* Products as a list has them, in the order of their ids; those that there are
+ * not are left out. */
+int catalog_cards(struct db *db, struct arena *arena, const char *const *id,
+    size_t n, struct product **list);
 
 /* Calls ${visit} for every published product, with the lowest price, the stock
  * of all variants and the categories' names; ${arena} is emptied now and then.

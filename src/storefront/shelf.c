@@ -345,13 +345,10 @@ shelf_related(struct shop *shop, struct arena *arena, const char *product,
 	result = shelf_find(shop, key, whole_sum, &item);
 	if (result == 0)
 		return others_make(shop, arena, key, product, list);
-	for (size_t i = 0; result > 0 && i < ((struct others *)item)->n; i++) {
-		if (catalog_card(shop->db, arena,
-		        ((struct others *)item)->id[i], list) != 0)
-			result = -1;
-		else if (*list != NULL)
-			list = &(*list)->next;
-	}
+	if (result > 0)
+		result = catalog_cards(shop->db, arena,
+		    ((struct others *)item)->id, ((struct others *)item)->n,
+		    list);
 	kept_release(item);
 	return result < 0 ? -1 : 0;
 }

@@ -86,8 +86,7 @@ with_places(void **state)
 	for (int i = 0; i < places; i++) {
 		pthread_t thread;
 
-		assert_int_equal(
-		    pthread_create(&thread, NULL, work, NULL), 0);
+		assert_int_equal(pthread_create(&thread, NULL, work, NULL), 0);
 		pthread_join(thread, NULL);
 	}
 }
@@ -116,8 +115,7 @@ a_file_that_grows(void **state)
 		assert_int_equal(
 		    pthread_create(&thread[i], NULL, read_it, file), 0);
 	/* It has a turn, whenever the others have theirs. */
-	assert_int_equal(
-	    pthread_create(&thread[places], NULL, work, NULL), 0);
+	assert_int_equal(pthread_create(&thread[places], NULL, work, NULL), 0);
 	pthread_join(thread[places], NULL);
 	file_body_write(file, "!", 1);
 	file_body_end(file, true);

@@ -257,6 +257,23 @@ related_products(void **state)
 	assert_string_equal(related("1", 0), "(0)");
 }
 
+static void
+cards(void **state)
+{
+	static const char *const id[] = {"5", "none", "1", "4", "2", "6"};
+	static const char *const shown[] = {"5", "1", "4", "2", "6"};
+	struct product *list;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(catalog_cards(db, arena, id, 6, &list), 0);
+	for (struct product *p = list; p != NULL; p = p->next)
+		assert_string_equal(p->id, shown[n++]);
+	assert_int_equal(n, 5);
+	assert_int_equal(catalog_cards(db, arena, id, 0, &list), 0);
+	assert_null(list);
+}
+
 /* Of a large collection the next twelve, and round its end: goods.h. */
 static void
 related_in_a_large_shop(void **state)
@@ -333,6 +350,7 @@ main(void)
 	    TEST(lists),
 	    TEST(searches),
 	    TEST(related_products),
+	    TEST(cards),
 	    TEST(related_in_a_large_shop),
 	};
 
