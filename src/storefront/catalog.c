@@ -65,8 +65,7 @@ catalog_product_row(void *arg, int n, const char *const col[])
 	struct arena *arena = into->arena;
 	struct product *product;
 
-	if (n > 8 && col[8] == NULL) /* it has no variant: nothing to sell */
-		return 0;
+	(void)n;
 	product = arena_alloc(arena, sizeof(*product));
 	if (product == NULL)
 		return -1;
@@ -78,12 +77,6 @@ catalog_product_row(void *arg, int n, const char *const col[])
 	product->image = arena_copy(arena, col[5]);
 	product->image_alt = arena_copy(arena, col[6]);
 	snprintf(product->mark, MARK_BYTES, "%s", col[7] ? col[7] : "");
-	if (n > 8) {
-		product->price_min = num(col[8]);
-		product->price_max = num(col[9]);
-		product->compare_at = num(col[10]);
-		product->in_stock = num(col[11]) != 0;
-	}
 	*into->products = product;
 	into->products = &product->next;
 	return 0;

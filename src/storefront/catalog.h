@@ -1,5 +1,5 @@
 /*
- * catalog.h - what catalog.c, catalog_list.c and catalog_related.c share.
+ * catalog.h - what catalog.c and the files of lists share.
  */
 #ifndef STOREFRONT_CATALOG_H
 #define STOREFRONT_CATALOG_H
@@ -16,22 +16,16 @@ struct into {
 };
 
 /*
- * A product of a row: id, handle, title, body, vendor, image, image_alt, mark; and
- * in a list: lowest and highest price, the cheapest's compare_at, in stock.  One of
- * a list that has no variant is left out.
+ * A product of a row: id, handle, title, body, vendor, image, image_alt, mark.
  */
 db_row catalog_product_row;
-/* The beginning of a statement of products p, as a list has them. */
+/* The beginning of a statement of such rows, of products p. */
 #define CARDS                                                                  \
 	"SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "          \
-	"p.image_alt, "                                                        \
-	"(SELECT mark FROM shelf_mark WHERE product = p.id), "                 \
-	"(SELECT MIN(price) FROM variant WHERE product = p.id), "              \
-	"(SELECT MAX(price) FROM variant WHERE product = p.id), "              \
-	"(SELECT compare_at FROM variant WHERE product = p.id "                \
-	"ORDER BY price, position, id LIMIT 1), "                              \
-	"(SELECT MAX(CASE WHEN stock > 0 OR oversell = 1 "                     \
-	"THEN 1 ELSE 0 END) FROM variant WHERE product = p.id) FROM "
+	"p.image_alt, (SELECT mark FROM shelf_mark WHERE product = p.id) FROM "
+/* What a list says of the variants: lowest and highest price, the cheapest's
+ * compare_at, in stock.  Products that have none are taken out of it. */
+int catalog_prices(struct db *db, struct product **list);
 int catalog_categories(
     struct db *db, struct arena *arena, struct product *product);
 

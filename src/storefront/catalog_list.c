@@ -2,7 +2,7 @@
  * catalog_list.c - lists of products: collections, searches.
  *
  * Promises: only published products, here and in every count; a list costs a
- * fixed number of statements and one for each product shown (its categories);
+ * fixed number of statements, and one for every eight products shown;
  * the same literal SQL for every engine.  But for a search, which reads the
  * text of every product, no statement takes longer in a larger shop; a later
  * page of a collection passes over the rows of those before it, in an index.
@@ -231,6 +231,8 @@ catalog_list(struct db *db, struct arena *arena, const char *slug,
 		result = of_collection(db, &into, slug, offset, limit);
 	else
 		result = of_shop(db, &into, offset, limit);
+	if (result == 0)
+		result = catalog_prices(db, &listing->products);
 	listing->total = search == NULL && slug == NULL
 	                     ? length_of(listing->products)
 	                     : into.total;

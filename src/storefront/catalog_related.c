@@ -1,5 +1,5 @@
 /*
- * catalog_related.c - the products beside a product: which, and their cards.
+ * catalog_related.c - the products beside a product.
  *
  * A walk from the product along each of its collections, in the order of an
  * index, as far as goods.h says: it costs the same in a collection of twenty
@@ -7,7 +7,7 @@
  * collections each that was met stands is asked by key.
  *
  * Promises: only published products; the same literal SQL for every engine; as
- * many statements as the product has collections, and five.
+ * many statements as the product has collections, and a few.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,6 @@ enum {
 	SLUGS = 8,  /* collections that are looked at */
 	STEPS = 12, /* that are gone along each */
 	ASKED = 12, /* products in one statement */
-	CARDED = 4, /* the same, with all that a card shows */
 };
 
 struct met {
@@ -74,7 +73,6 @@ step_row(void *arg, int n, const char *const col[])
 		w->met[w->n++] =
 		    (struct met){.product = arena_copy(w->arena, col[0]),
 		        .position = num(col[1]),
-		        .shared = 1,
 		        .wrapped = w->wrapped};
 	return 0;
 }
@@ -113,31 +111,26 @@ shared_row(void *arg, int n, const char *const col[])
 
 	(void)n;
 	if (m != NULL)
-		m->shared = (int)num(col[1]);
+		for (int i = 0; i < w->slugs; i++)
+			m->shared += strcmp(w->slug[i], col[1]) == 0;
 	return 0;
 }
 
-/* Whoever stands in one of them was met there; in others perhaps not. */
+/* What was met in one of them may stand in others, too. */
 static int
 count_shared(struct walk *w)
 {
-	const char *s[SLUGS], *p[ASKED];
+	const char *p[ASKED];
 
-	if (w->slugs < 2)
-		return 0;
-	for (int i = 0; i < SLUGS; i++)
-		s[i] = i < w->slugs ? w->slug[i] : "";
-	for (int from = 0; from < w->n; from += ASKED) {
+	for (int from = 0; w->slugs > 1 && from < w->n; from += ASKED) {
 		for (int i = 0; i < ASKED; i++)
 			p[i] = from + i < w->n ? w->met[from + i].product : "";
 		if (db_run(w->db, shared_row, w,
-		        "SELECT product, COUNT(*) FROM collection_product "
+		        "SELECT product, slug FROM collection_product "
 		        "WHERE product IN ($1, $2, $3, $4, $5, $6, $7, $8, "
-		        "$9, $10, $11, $12) AND slug IN ($13, $14, $15, $16, "
-		        "$17, $18, $19, $20) GROUP BY product",
+		        "$9, $10, $11, $12)",
 		        p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8],
-		        p[9], p[10], p[11], s[0], s[1], s[2], s[3], s[4], s[5],
-		        s[6], s[7]) < 0)
+		        p[9], p[10], p[11]) < 0)
 			return -1;
 	}
 	return 0;
@@ -166,10 +159,10 @@ catalog_related(struct db *db, struct arena *arena, const char *product_id,
 
 	*listing = (struct listing){0};
 	if (db_run(db, slug_row, &w,
-	        "SELECT c.slug, c.position FROM product_category o "
-	        "JOIN collection_product c "
-	        "ON c.product = o.product AND c.slug = o.slug "
-	        "WHERE o.product = $1 ORDER BY o.position, o.slug LIMIT 8",
+	        "SELECT o.slug, p.position FROM product p "
+	        "JOIN product_category o ON o.product = p.id "
+	        "WHERE p.id = $1 AND p.published = 1 "
+	        "ORDER BY o.position, o.slug LIMIT 8",
 	        product_id) < 0)
 		return -1;
 	for (int i = 0; i < w.slugs; i++)
@@ -186,51 +179,5 @@ catalog_related(struct db *db, struct arena *arena, const char *product_id,
 		return -1;
 	for (struct product *p = listing->products; p != NULL; p = p->next)
 		listing->total++;
-	return 0;
-}
-
-/* ------------------------------------------------------------------- cards */
-
-/* Appends those of these ids, at most CARDED, in their order. */
-static int
-some_cards(struct db *db, struct arena *arena, const char *const *id, size_t n,
-    struct product ***end)
-{
-	struct product *list = NULL, **at;
-	struct into into = {.arena = arena, .products = &list};
-	const char *p[CARDED];
-
-	for (size_t i = 0; i < CARDED; i++)
-		p[i] = i < n ? id[i] : "";
-	if (db_run(db, catalog_product_row, &into,
-	        CARDS "product p WHERE p.published = 1 "
-	              "AND p.id IN ($1, $2, $3, $4)",
-	        p[0], p[1], p[2], p[3]) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		for (at = &list; *at != NULL; at = &(*at)->next)
-			if (strcmp((*at)->id, id[i]) == 0)
-				break;
-		if (*at == NULL)
-			continue;
-		**end = *at;
-		*at = (*at)->next;
-		*end = &(**end)->next;
-		**end = NULL;
-	}
-	return 0;
-}
-
-int
-catalog_cards(struct db *db, struct arena *arena, const char *const *id,
-    size_t n, struct product **list)
-{
-	struct product **end = list;
-
-	*list = NULL;
-	for (size_t i = 0; i < n; i += CARDED)
-		if (some_cards(db, arena, id + i,
-		        n - i < CARDED ? n - i : CARDED, &end) != 0)
-			return -1;
 	return 0;
 }
