@@ -274,6 +274,53 @@ cards(void **state)
 	assert_null(list);
 }
 
+/* Of equally cheap variants the first one's former price is shown, by position
+ * and id; what has no variant is nobody's to buy. */
+static void
+prices_of_a_list(void **state)
+{
+	static const struct {
+		const char *product, *price, *compare_at, *stock, *position;
+	} variant[] = {
+	    {"2", "900", "1", "0", "9"},  /* 900 already, at position 1 */
+	    {"4", "700", "2", "0", "0"},  /* before the one that is there */
+	    {"5", "800", "3", "-4", "1"}, /* at the same position, but later */
+	    {"5", "9900", "4", "0", "0"},
+	};
+	static const char *const id[] = {"2", "4", "5", "6"};
+	struct product *p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(variant) / sizeof(variant[0]); i++)
+		assert_int_equal(
+		    db_run(db, NULL, NULL,
+		        "INSERT INTO variant (product, name, sku, price, "
+		        "compare_at, stock, oversell, position) "
+		        "VALUES ($1, $2, '', $3, $4, $5, 0, $6)",
+		        variant[i].product, NUM((int64_t)i), variant[i].price,
+		        variant[i].compare_at, variant[i].stock,
+		        variant[i].position),
+		    1);
+	db_run(db, NULL, NULL, "DELETE FROM variant WHERE product = '6'");
+	assert_int_equal(catalog_cards(db, arena, id, 4, &p), 0);
+	assert_string_equal(p->id, "2");
+	assert_int_equal(p->compare_at, 0);
+	assert_int_equal(p->price_min, 900);
+	assert_int_equal(p->price_max, 900);
+	assert_false(p->in_stock);
+	p = p->next;
+	assert_string_equal(p->id, "4");
+	assert_int_equal(p->compare_at, 2);
+	assert_true(p->in_stock); /* not tracked */
+	p = p->next;
+	assert_string_equal(p->id, "5");
+	assert_int_equal(p->compare_at, 0);
+	assert_int_equal(p->price_min, 800);
+	assert_int_equal(p->price_max, 9900);
+	assert_true(p->in_stock);
+	assert_null(p->next);
+}
+
 /* Of a large collection the next twelve, and round its end: goods.h. */
 static void
 related_in_a_large_shop(void **state)
@@ -351,6 +398,7 @@ main(void)
 	    TEST(searches),
 	    TEST(related_products),
 	    TEST(cards),
+	    TEST(prices_of_a_list),
 	    TEST(related_in_a_large_shop),
 	};
 
