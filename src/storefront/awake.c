@@ -9,9 +9,10 @@
  *
  * Promises: a place is needed to begin, never to go on, so that nobody who has
  * begun waits for another's; a thread that gives up a place which it does not
- * have does nothing.
+ * have does nothing.  As long as a place is free somebody listens, and where
+ * somebody listens nobody else is woken up.
  */
-#include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 
@@ -19,7 +20,14 @@
 
 enum { EACH = 2, LEAST = 4 }; /* places, of a core and at all */
 
-static sem_t places;
+struct sleeper {
+	sem_t wake;
+	struct sleeper *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sleeper *sleepers; /* who slept off last wakes up first */
+static int free_places, listeners;
 static bool counted; /* once, before there are threads */
 static _Thread_local bool mine;
 
@@ -33,18 +41,67 @@ awake_count(void)
 
 	if (n < LEAST)
 		n = LEAST;
-	counted = sem_init(&places, 0, (unsigned)n) == 0;
+	free_places = n;
+	counted = true;
 	return n;
+}
+
+static void
+sleep_for_a_place(void)
+{
+	static _Thread_local struct sleeper self;
+
+	sem_init(&self.wake, 0, 0);
+	self.next = sleepers;
+	sleepers = &self;
+	pthread_mutex_unlock(&lock);
+	while (sem_wait(&self.wake) != 0)
+		; /* a signal */
+	pthread_mutex_lock(&lock);
+	sem_destroy(&self.wake);
+}
+
+/* Somebody is to listen, if nobody does. */
+static void
+wake_one(void)
+{
+	struct sleeper *next = sleepers;
+
+	if (next == NULL || free_places == 0 || listeners > 0)
+		return;
+	sleepers = next->next;
+	free_places--;
+	listeners++;
+	sem_post(&next->wake);
+}
+
+void
+awake_listen(void)
+{
+	if (!counted)
+		return;
+	pthread_mutex_lock(&lock);
+	if (mine) {
+		listeners++;
+	} else if (free_places > 0) {
+		free_places--;
+		listeners++;
+	} else {
+		sleep_for_a_place();
+	}
+	pthread_mutex_unlock(&lock);
+	mine = true;
 }
 
 void
 awake_begin(void)
 {
-	if (!counted || mine)
+	if (!counted)
 		return;
-	while (sem_wait(&places) != 0 && errno == EINTR)
-		;
-	mine = true;
+	pthread_mutex_lock(&lock);
+	listeners--;
+	wake_one();
+	pthread_mutex_unlock(&lock);
 }
 
 void
@@ -53,5 +110,8 @@ awake_waits(void)
 	if (!mine)
 		return;
 	mine = false;
-	sem_post(&places);
+	pthread_mutex_lock(&lock);
+	free_places++;
+	wake_one();
+	pthread_mutex_unlock(&lock);
 }

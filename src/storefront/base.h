@@ -126,7 +126,9 @@ int settings_report(FILE *out);
 /* How many places at work there are, by the cores that this process may use;
  * before there are threads.  Without it nobody needs one. */
 int awake_count(void);
-/* Takes a place for the next request, if this thread has none. */
+/* This thread is going to listen for a request: takes a place, if it has none. */
+void awake_listen(void);
+/* It has heard one, or nothing: it does not listen any more. */
 void awake_begin(void);
 /* This thread is going to wait, but not for the processor: another may begin. */
 void awake_waits(void);

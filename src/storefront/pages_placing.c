@@ -338,12 +338,9 @@ checkout_post(struct visit *visit)
 	checkout_read(visit, &c);
 	if (!key_ok(c.key))
 		return page_redirect(visit, "/checkout");
-	before = placed_before(visit, &c);
-	if (before != 1)
-		return before;
 	if (checkout_sums(visit, &c) != 0)
 		return -1;
-	/* By the same form, sent twice at the same moment? */
+	/* By the same form, sent before?  An order takes its cart. */
 	if ((cart_changed(&c) || c.cart.nlines == 0) &&
 	    (before = placed_before(visit, &c)) != 1)
 		return before;

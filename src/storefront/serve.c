@@ -150,8 +150,9 @@ thread_run(void *arg)
 	for (;;) {
 		struct turn turn;
 
-		awake_begin();
+		awake_listen();
 		turn = waiting_next(thread.waiting, end != 0);
+		awake_begin();
 		if (turn.fd >= 0) {
 			look_at(&turn);
 			waiting_served(thread.waiting, &turn,

@@ -318,7 +318,7 @@ static const struct setting {
     {"STOREFRONT_URL", AT(url), "http://127.0.0.1:8080", check_url},
     {"STOREFRONT_LISTEN", AT(listen), "unix:/run/storefront/storefront.sock",
         check_listen},
-    {"STOREFRONT_THREADS", AT(threads), "16", check_threads},
+    {"STOREFRONT_THREADS", AT(threads), "24", check_threads},
     {"STOREFRONT_TEMPLATES", AT(templates), DATADIR "/templates", check_any},
     {"STOREFRONT_SECRET_FILE", AT(secret_file), "storefront.secret", check_any},
     {"STOREFRONT_LEADS_EMAIL", AT(leads_email), "", check_leads_email},

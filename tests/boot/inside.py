@@ -168,7 +168,7 @@ def the_operator_asks():
 
 def the_journal_knows_the_levels():
     assert [level for level, text in said() if text.startswith(
-        "storefront: serving on systemd's socket (FastCGI), 16 threads")] == [5]
+        "storefront: serving on systemd's socket (FastCGI), 24 threads")] == [5]
     assert {level for level, _ in said("storefront-worker.service")} == {5}
     os.makedirs("/run/systemd/system/storefront.service.d")
     append("/run/systemd/system/storefront.service.d/level.conf",

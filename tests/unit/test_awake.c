@@ -28,8 +28,10 @@ work(void *arg)
 	for (int i = 0; i < ROUNDS; i++) {
 		int now, seen;
 
+		awake_listen();
 		awake_begin();
-		awake_begin(); /* it has one already */
+		awake_listen(); /* it has a place already */
+		awake_begin();
 		now = atomic_fetch_add(&at_work, 1) + 1;
 		seen = atomic_load(&most);
 		while (now > seen &&
@@ -96,6 +98,7 @@ read_it(void *file)
 {
 	char c;
 
+	awake_listen();
 	awake_begin();
 	assert_int_equal(file_body_read(file, 0, &c, 1), 1);
 	awake_waits();
