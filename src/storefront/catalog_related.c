@@ -23,9 +23,8 @@ enum {
 struct met {
 	const char *product;
 	int64_t position;
-	int shared;   /* collections of the walk's own that it stands in */
-	bool wrapped; /* it comes before the product, and was met after the end
-	               */
+	int shared;   /* of the walk's collections it stands in so many */
+	bool wrapped; /* it comes before the product in the index */
 };
 
 struct walk {
