@@ -5,7 +5,7 @@
  * SQL for every engine; no statement takes longer in a larger shop, but the
  * menu's, by each collection more.
  * Does not: write (import.c does, order.c takes from the stock), nor know a
- * page.  Lists are catalog_list.c and catalog_related.c.
+ * page.  Lists are catalog_list.c, catalog_related.c and catalog_cards.c.
  */
 #include "catalog.h"
 
@@ -134,9 +134,7 @@ catalog_product(struct db *db, struct arena *arena, const char *handle,
 
 	*product = NULL;
 	if (db_run(db, catalog_product_row, &into,
-	        "SELECT id, handle, title, body, vendor, image, image_alt, "
-	        "(SELECT mark FROM shelf_mark WHERE product = id) "
-	        "FROM product WHERE handle = $1 AND published = 1",
+	        PRODUCTS "product p WHERE p.handle = $1 AND p.published = 1",
 	        handle) < 0)
 		return -1;
 	if (*product == NULL)

@@ -20,12 +20,13 @@ struct into {
  */
 db_row catalog_product_row;
 /* The beginning of a statement of such rows, of products p. */
-#define CARDS                                                                  \
+#define PRODUCTS                                                               \
 	"SELECT p.id, p.handle, p.title, p.body, p.vendor, p.image, "          \
 	"p.image_alt, (SELECT mark FROM shelf_mark WHERE product = p.id) FROM "
 /* What a list says of the variants: lowest and highest price, the cheapest's
  * compare_at, in stock.  Products that have none are taken out of it. */
 int catalog_prices(struct db *db, struct product **list);
+int64_t catalog_length(const struct product *list);
 int catalog_categories(
     struct db *db, struct arena *arena, struct product *product);
 

@@ -101,6 +101,16 @@ catalog_prices(struct db *db, struct product **list)
 	return 0;
 }
 
+int64_t
+catalog_length(const struct product *list)
+{
+	int64_t n = 0;
+
+	for (; list != NULL; list = list->next)
+		n++;
+	return n;
+}
+
 /* Appends those of these ids, at most ASKED, in their order. */
 static int
 some_cards(struct db *db, struct arena *arena, const char *const *id, size_t n,
@@ -113,8 +123,8 @@ some_cards(struct db *db, struct arena *arena, const char *const *id, size_t n,
 	for (size_t i = 0; i < ASKED; i++)
 		p[i] = i < n ? id[i] : "";
 	if (db_run(db, catalog_product_row, &into,
-	        CARDS "product p WHERE p.published = 1 "
-	              "AND p.id IN ($1, $2, $3, $4, $5, $6, $7, $8)",
+	        PRODUCTS "product p WHERE p.published = 1 "
+	                 "AND p.id IN ($1, $2, $3, $4, $5, $6, $7, $8)",
 	        p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {

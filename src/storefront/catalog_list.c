@@ -19,8 +19,8 @@
 #define SEARCH_MAX 200 /* bytes */
 #define WORDS_MAX 8
 
-/* Of the rows f that CARDS follows, of ids. */
-#define OF_CARDS "JOIN product p ON p.id = f.id "
+/* After the rows f, of ids, that follow PRODUCTS. */
+#define OF_FOUND "JOIN product p ON p.id = f.id "
 
 static int
 total_row(void *arg, int n, const char *const col[])
@@ -96,7 +96,7 @@ matches(struct db *db, struct into *into, const char *slug,
     const struct patterns *p, int offset, int limit)
 {
 	return db_run(db, catalog_product_row, into,
-	           CARDS
+	           PRODUCTS
 	           "(SELECT id, position, CASE WHEN ("
 	           "search LIKE $10 ESCAPE '!' AND "
 	           "search LIKE $11 ESCAPE '!' AND "
@@ -119,7 +119,7 @@ matches(struct db *db, struct into *into, const char *slug,
 	           "search LIKE $9 ESCAPE '!' "
 	           "ORDER BY rank, position, id "
 	           "LIMIT CAST($18 AS BIGINT) OFFSET CAST($19 AS BIGINT)) "
-	           "f " OF_CARDS "ORDER BY f.rank, f.position, f.id",
+	           "f " OF_FOUND "ORDER BY f.rank, f.position, f.id",
 	           slug, p->any[0], p->any[1], p->any[2], p->any[3], p->any[4],
 	           p->any[5], p->any[6], p->any[7], p->title[0], p->title[1],
 	           p->title[2], p->title[3], p->title[4], p->title[5],
@@ -179,12 +179,12 @@ of_collection(
 	        slug) < 0)
 		return -1;
 	return db_run(db, catalog_product_row, into,
-	           CARDS "(SELECT product AS id, position "
-	                 "FROM collection_product WHERE slug = $1 "
-	                 "ORDER BY position, product "
-	                 "LIMIT CAST($2 AS BIGINT) "
-	                 "OFFSET CAST($3 AS BIGINT)) f " OF_CARDS
-	                 "ORDER BY f.position, f.id",
+	           PRODUCTS "(SELECT product AS id, position "
+	                    "FROM collection_product WHERE slug = $1 "
+	                    "ORDER BY position, product "
+	                    "LIMIT CAST($2 AS BIGINT) "
+	                    "OFFSET CAST($3 AS BIGINT)) f " OF_FOUND
+	                    "ORDER BY f.position, f.id",
 	           slug, NUM(limit), NUM(offset)) < 0
 	           ? -1
 	           : 0;
@@ -194,23 +194,14 @@ static int
 of_shop(struct db *db, struct into *into, int offset, int limit)
 {
 	return db_run(db, catalog_product_row, into,
-	           CARDS "(SELECT id, position FROM product "
-	                 "WHERE published = 1 ORDER BY position, id "
-	                 "LIMIT CAST($1 AS BIGINT) OFFSET CAST($2 AS BIGINT)) "
-	                 "f " OF_CARDS "ORDER BY f.position, f.id",
+	           PRODUCTS
+	           "(SELECT id, position FROM product "
+	           "WHERE published = 1 ORDER BY position, id "
+	           "LIMIT CAST($1 AS BIGINT) OFFSET CAST($2 AS BIGINT)) "
+	           "f " OF_FOUND "ORDER BY f.position, f.id",
 	           NUM(limit), NUM(offset)) < 0
 	           ? -1
 	           : 0;
-}
-
-static int64_t
-length_of(const struct product *list)
-{
-	int64_t n = 0;
-
-	for (; list != NULL; list = list->next)
-		n++;
-	return n;
 }
 
 int
@@ -234,7 +225,7 @@ catalog_list(struct db *db, struct arena *arena, const char *slug,
 	if (result == 0)
 		result = catalog_prices(db, &listing->products);
 	listing->total = search == NULL && slug == NULL
-	                     ? length_of(listing->products)
+	                     ? catalog_length(listing->products)
 	                     : into.total;
 	return result;
 }

@@ -176,7 +176,6 @@ catalog_related(struct db *db, struct arena *arena, const char *product_id,
 		w.n = limit < 0 ? 0 : limit;
 	if (catalog_cards(db, arena, id, (size_t)w.n, &listing->products) != 0)
 		return -1;
-	for (struct product *p = listing->products; p != NULL; p = p->next)
-		listing->total++;
+	listing->total = catalog_length(listing->products);
 	return 0;
 }
