@@ -304,8 +304,7 @@ ENGINES = $(addprefix tests/integration/test_,awake.py checkout.py order_life.py
     feed.py feed_served.py back_in_stock.py consent.py onsite_server.py cart_links.py \
     catalogue_pages.py kept.py catalog_push.py outbox.py history_import.py \
     history_scale.py accounts.py account_security.py leads.py \
-    preview.py reconcile.py consent.py onsite_server.py cart_links.py \
-    back_in_stock.py ready.py)
+    preview.py reconcile.py ready.py)
 # Klaviyo's SDK for Node, by npm, which keeps it below BUILD.
 SDK := $(BUILD)/sdk
 $(SDK)/installed: $(wildcard tests/sdk/*)

@@ -4,14 +4,11 @@ waits for something else than the processor keeps nobody else from its turn.
 In each test one more waits than there are places; a page is asked for after
 them, and answered before.
 """
-import base64
 import contextlib
 import fcntl
-import json
 import os
 import re
 import select
-import urllib.parse
 
 import psycopg2
 import pytest
@@ -20,10 +17,9 @@ import fcgi
 from fcgi import PARAMS, STDIN, begin, pairs, record, stream, variables
 from harness import Shop, wait_for
 from shop_kit import execute, one, variant
+from test_onsite_server import CHROME, kla_id
 
 PAGE = "/products/moby-dick"
-CHROME = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
-          "(KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36")
 
 
 @contextlib.contextmanager
@@ -111,10 +107,9 @@ def test_forms_that_wait_for_their_turn_to_write(shop, more):
 def test_what_is_told_after_the_answer(shop, more):
     """These have had their page, and their threads wait."""
     before = one(shop, "SELECT COUNT(*) FROM klaviyo_outbox")
-    kla_id = base64.b64encode(json.dumps(
-        {"$exchange_id": "abcDEF_-."}).encode()).decode()
-    given = variables(path=PAGE, HTTP_USER_AGENT=CHROME, HTTP_COOKIE=
-                      "__kla_id=" + urllib.parse.quote(kla_id, safe=""))
+    given = variables(
+        path=PAGE, HTTP_USER_AGENT=CHROME,
+        HTTP_COOKIE="__kla_id=" + kla_id(**{"$exchange_id": "abcDEF_-."}))
     with nobody_writes(shop):
         peers = all_say(shop, more, fcgi.whole(given))
         for peer in peers:

@@ -9,6 +9,7 @@ import pytest
 
 from harness import Shop
 from shop_kit import (Page, checkout, fill_cart, one, order_of, rows, state)
+from test_onsite_server import CHROME, kla_id
 
 
 def raw(shop, *words):
@@ -126,10 +127,6 @@ def test_a_cart_as_the_page_tells_it(shop):
     assert state(shop) == before
 
 
-CHROME = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
-          "(KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36")
-
-
 @pytest.mark.parametrize("how", ("address", "account"))
 def test_a_cart_as_the_server_tells_it(how):
     """KLAVIYO_ONSITE=server: of a visitor who is known, what the outbox holds
@@ -217,8 +214,7 @@ def test_a_product_as_the_server_tells_it():
         run = shop.run("preview", "product", "winnie-the-pooh", "--raw")
         assert run.stderr.count("\n") == 1
         assert "note: KLAVIYO_ONSITE is server" in run.stderr
-        cookie = base64.b64encode(json.dumps(
-            {"$exchange_id": "kx-0123456789.ABC123"}).encode()).decode()
+        cookie = kla_id(**{"$exchange_id": "kx-0123456789.ABC123"})
         shop.get("/products/winnie-the-pooh", {
             "User-Agent": CHROME, "Cookie": "__kla_id=" + cookie})
         shop.get("/healthz")
