@@ -227,17 +227,15 @@ def node(ours, keep="page"):
                             f"unix:{shop.socket};\n\t\tkeepalive 64;\n\t}}\n\n"
                             "\tserver {\n", 1)
         begin = text.index("\t\tlocation @storefront {")
-        return text[:begin] + """\t\tlocation @storefront {
+        return text[:begin] + "".join(f"""\t\tlocation {path} {{
 			proxy_pass http://node;
 			proxy_http_version 1.1;
 			proxy_set_header Connection "";
 			proxy_set_header X-Forwarded-For $remote_addr;
 			proxy_buffers 32 8k;
 			proxy_next_upstream off;
-		}
-	}
-}
-"""
+		}}
+""" for path in ("@storefront", "/products/")) + "\t}\n}\n"
     shop = Peer("node", to_node)
     program = os.path.join(shop.reach(install("node")), "shop.js")
     copy_database(ours, shop)

@@ -4,6 +4,9 @@ nginx, and nobody is shown what is another's.
 That an answer comes from nginx is seen by a price that was changed behind it:
 what is kept is up to a minute old.  Each test has a product of its own, which
 nobody has asked for before, and so the whole minute."""
+import os
+import re
+
 import pytest
 
 from harness import Shop, wait_for
@@ -188,6 +191,30 @@ def test_while_the_storefront_is_away():
         assert shown(s.get(MOBY)) == old
         assert s.get("/products/jane-eyre").status == 502
         assert s.visitor().get("/cart").status == 502
+
+
+class WithFiles(Cached):
+    """With files where nginx would look for them before it asks the shop."""
+
+    def conf(self, name):
+        text = open(super().conf(name)).read()
+        for path in ("products/moby-dick", "own/file.txt"):
+            self.mkdir(os.path.join("files", os.path.dirname(path)))
+            self.write("files/" + path, "a file")
+        text, n = re.subn(r"(?m)^(\s*root )\S+;$",
+                          rf"\1{self.path('files')};", text)
+        assert n == 1
+        return self.write(name, text)
+
+
+def test_no_file_is_looked_for_before_a_product():
+    with WithFiles() as s:
+        assert s.get("/own/file.txt").text == "a file"
+        assert len(check_page(s.get(MOBY)).calls("Viewed Product")) == 1
+        # The shop says what these are, not nginx by a redirect.
+        for path in ("/products", "/products/"):
+            reply = s.get(path)
+            assert reply.status == 404 and "data-cart-number" in reply.text
 
 
 def test_off_as_it_is_shipped():
