@@ -229,6 +229,12 @@ method_make(struct request *request, http_get *get, void *arg)
 	return 405;
 }
 
+bool
+request_posts(const struct request *request)
+{
+	return strcmp(request->method, "POST") == 0;
+}
+
 int
 request_make(struct request *request, struct arena *arena, http_get *get,
     http_read *read, void *arg)
@@ -272,7 +278,7 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	if (query != NULL)
 		status =
 		    query_parse(arena, query, strlen(query), &request->query);
-	if (status == 0 && strcmp(request->method, "POST") == 0)
+	if (status == 0 && request_posts(request))
 		status = form_make(request, get, read, arg);
 	return status == 0 && arena_failed(arena) ? 503 : status;
 }

@@ -344,7 +344,7 @@ handle(struct shop *shop, struct request *request, struct response *response)
 static void
 log_request(const struct request *request, const struct response *response)
 {
-	int level = strcmp(request->method, "POST") == 0 ? LOG_INFO : LOG_DEBUG;
+	int level = request_posts(request) ? LOG_INFO : LOG_DEBUG;
 	const struct route *route;
 	const char *allowed;
 

@@ -36,7 +36,7 @@ return_path(struct visit *visit)
 	const char *path;
 
 	/* A refused form's page has no address of its own. */
-	if (strcmp(request->method, "POST") == 0)
+	if (request_posts(request))
 		return strcmp(request->path, "/checkout") == 0 ? "/checkout"
 		                                               : "/";
 	path = encoded(visit->arena, request->path);

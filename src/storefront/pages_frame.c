@@ -232,7 +232,7 @@ page_show(struct visit *visit, struct page *page)
 	int units = visit->session.units, result = -1;
 
 	/* Only a form changes a cart. */
-	if (strcmp(visit->request->method, "POST") == 0)
+	if (request_posts(visit->request))
 		units =
 		    cart_units(visit->shop->db, visit->session.cart, &added);
 

@@ -16,7 +16,8 @@ struct session {
 	char token[80];         /* the cookie's value */
 	bool fresh;             /* made by this request: set the cookie */
 	const char *cart;       /* cart id; "" = none */
-	/* What cart_units() said of it as the request came. */
+	/* What cart_units() said of it as the request came; 0 and false of a
+	 * form, which may change it: page_show() asks after that. */
 	int units;
 	bool added;
 	const char *account;    /* that it is logged in to; "" = a guest */

@@ -101,6 +101,7 @@ login_row(struct loading *l, const char *const col[])
 	", l.account, l.since, l.seen_at, a.email, a.phone, a.first_name, "    \
 	"a.last_name FROM session s LEFT JOIN login l ON l.session = s.id "    \
 	"LEFT JOIN account a ON a.id = l.account "
+#define BY_COOKIE "WHERE s.id = $1 AND s.seen_at > CAST($2 AS BIGINT)"
 
 static int
 session_row(void *arg, int n, const char *const col[])
@@ -163,8 +164,9 @@ session_load(
 	hash_token(token, session->id);
 	/* The cart's number is on every page: not asked for by itself. */
 	rows = db_run(shop->db, session_row, &loading,
-	    SESSION_WITH(CART_UNITS("s.cart"))
-	    "WHERE s.id = $1 AND s.seen_at > CAST($2 AS BIGINT)",
+	    request_posts(request) ? SESSION_WITH("0, 0") BY_COOKIE
+	                           : SESSION_WITH(CART_UNITS("s.cart"))
+	                             BY_COOKIE,
 	    session->id, NUM(request->now - COOKIE_DAYS * INT64_C(86400)));
 	if (rows == 1)
 		snprintf(session->token, sizeof(session->token), "%s", token);

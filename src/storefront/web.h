@@ -82,6 +82,8 @@ struct response {
 };
 /* The value of a field; NULL if it is not there. */
 const char *field(const struct fields *fields, const char *name);
+/* Is it a form? */
+bool request_posts(const struct request *request);
 /* The value of a cookie, "" if it is not there or is there twice. */
 const char *request_cookie(struct request *request, const char *name);
 /* Whether one of the cookies of that name has this very value. */
