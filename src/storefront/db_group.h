@@ -23,12 +23,14 @@ typedef bool group_work(void *arg);
 /* A connection's part in its group; zeroed before group_enter(). */
 struct member {
 	struct group *group;
-	sqlite3 *own;     /* the connection */
+	sqlite3 *own;     /* the connection; NULL: it is shared */
 	const char *name; /* of the database, to be shown; borrowed */
 	sqlite3 *in;      /* where its open transaction runs; NULL: none is */
 	bool joined;      /* it is a savepoint in a transaction begun before */
 	bool alone;       /* holds the gate without a transaction */
 	bool again;       /* others are to blame: it may be tried again */
+	sqlite3 *reader;  /* while it is shared, for so many statements: */
+	int reads;
 	/* Below: under the group's lock, until it is told. */
 	struct member *next; /* in a queue */
 	bool joins;          /* waits for a turn that may be within a group */
@@ -53,11 +55,22 @@ struct member {
  * which is opened beside it.  0, or -1 with shop_error(). */
 int group_enter(struct member *m, const char *path);
 /* A connection more that has no thread, for the transactions of all, as soon as
- * there are two members: ${open} makes it. */
+ * there are two members: ${open} makes it.  1: there is one; 0; -1. */
 int group_writer(struct member *m, sqlite3 *(*open)(const char *path));
-/* The end of it; ${close} closes m->own and, for the last, the writer, which
- * are to run no checkpoint unless ${gate}. */
+/* The end of it; ${close} closes m->own, or one in its place, and, for the last,
+ * the writer, which are to run no checkpoint unless ${gate}. */
 void group_exit(struct member *m, void (*close)(sqlite3 *conn, bool gate));
+
+/* ------------------------------------------------------------ db_readers.c */
+
+/* Makes m->own one of those that the members share: where there is a writer. */
+void group_share(struct member *m);
+/* The end of that: m->own is one of them, which no other member has. */
+void group_unshare(struct member *m);
+/* For a statement outside of a transaction: m->own, or one that is shared, until
+ * group_read().  Within each other: the same. */
+sqlite3 *group_reader(struct member *m);
+void group_read(struct member *m);
 
 /* -------------------------------------------------------------- db_group.c */
 
@@ -76,10 +89,12 @@ int group_together(struct member *m, group_work *work, void *arg);
 
 /* --------------------------------------------------------------- db_turn.c */
 
-/* The gate for what runs by itself, on m->own.  0, or -1 with shop_error(). */
+/* The gate for what runs by itself.  0, or -1 with shop_error(). */
 int group_alone(struct member *m);
 void group_done(struct member *m);
 
+/* The database's file, as SQLite calls it; "" is in memory. */
+const char *group_file(const struct member *m);
 /* The lock file's descriptor, the group's; -1: it is in memory. */
 int group_gate(const struct member *m);
 /* How many wait for a turn just now. */
@@ -94,6 +109,10 @@ struct group {
 	int members;   /* connections; under db_members.c's lock */
 	int gate;      /* the lock file's descriptor; -1: nobody else's file */
 	sqlite3 *writer;
+
+	pthread_mutex_t readers_lock;
+	sqlite3 **idle;   /* shared, and in nobody's use; the last is next */
+	size_t idles, readers; /* how many; and with those in use */
 
 	pthread_mutex_t lock;         /* of what is below */
 	bool taken;                   /* it is somebody's turn */

@@ -41,6 +41,8 @@ group_free(struct group *g)
 	if (g->gate >= 0)
 		close(g->gate);
 	pthread_mutex_destroy(&g->lock);
+	pthread_mutex_destroy(&g->readers_lock);
+	free(g->idle);
 	free(g->file);
 	free(g);
 }
@@ -59,6 +61,7 @@ group_make(const char *file, const char *path)
 	g->gate = -1;
 	g->last = &g->first;
 	pthread_mutex_init(&g->lock, NULL);
+	pthread_mutex_init(&g->readers_lock, NULL);
 	if (gate_open(g, path) != 0) {
 		group_free(g);
 		return NULL;
@@ -98,7 +101,7 @@ group_writer(struct member *m, sqlite3 *(*open)(const char *path))
 {
 	struct group *g = m->group;
 	bool alone;
-	int result = 0;
+	int result;
 
 	pthread_mutex_lock(&all);
 	alone = g->members == 1;
@@ -106,8 +109,9 @@ group_writer(struct member *m, sqlite3 *(*open)(const char *path))
 	/* It is nobody's turn just now, or another time. */
 	if (alone || *g->file == '\0' || group_turn(m, false, 0) != 0)
 		return 0;
-	if (g->writer == NULL && (g->writer = open(g->file)) == NULL)
-		result = -1;
+	if (g->writer == NULL)
+		g->writer = open(g->file);
+	result = g->writer != NULL ? 1 : -1;
 	group_finish(g, NULL, false);
 	return result;
 }
@@ -123,6 +127,7 @@ group_exit(struct member *m, void (*close)(sqlite3 *conn, bool gate))
 		return;
 	}
 	group_rollback(m);
+	group_unshare(m);
 	gate = group_alone(m) == 0;
 	pthread_mutex_lock(&all);
 	last = --g->members == 0;

@@ -39,7 +39,7 @@
 
 struct connection {
 	struct db db;    /* first: the one is the other */
-	struct member m; /* its SQLite connection is m.own */
+	struct member m; /* with its SQLite connection */
 	const volatile uint64_t *head; /* db_wal_head()'s */
 };
 
@@ -125,6 +125,7 @@ sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
 	bool rollback = strcmp(sql, "ROLLBACK") == 0;
 	bool alone = false;
 	int64_t result;
+	sqlite3 *in;
 
 	if (db_lost() && !rollback) {
 		shop_fail("the disk failed to flush the database");
@@ -139,8 +140,11 @@ sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
 			return -2;
 		alone = true;
 	}
-	result = klaviyo_sqlite(c->m.in != NULL ? c->m.in : c->m.own, sql, n,
-	    arg, row, rowarg);
+	in = c->m.in;
+	result = klaviyo_sqlite(
+	    in != NULL ? in : group_reader(&c->m), sql, n, arg, row, rowarg);
+	if (in == NULL)
+		group_read(&c->m);
 	group_look(&c->m);
 	if (alone)
 		group_done(&c->m);
@@ -170,8 +174,10 @@ sqlite_stamp(struct db *db, int64_t stamp[2])
 	if (c->head == NULL && (c->head = db_wal_head(c->m.own)) == NULL)
 		return -1;
 	stamp[0] = db_wal_stamp(c->head);
-	/* Of this connection's own, the number is enough. */
-	stamp[1] = sqlite3_total_changes64(c->m.own);
+	/* What only this connection sees, since it has not committed it yet:
+	   its number is enough.  Where connections are shared, the writer has
+	   it. */
+	stamp[1] = c->m.own != NULL ? sqlite3_total_changes64(c->m.own) : 0;
 	return 0;
 }
 
@@ -280,11 +286,22 @@ open_writer(const char *path)
 	return NULL;
 }
 
+/* Others read with it from now on.  What db_stamp() looks at is all the
+   connections', and stays as long as there is one. */
+static void
+share(struct connection *c)
+{
+	c->head = db_wal_head(c->m.own);
+	if (c->head != NULL)
+		group_share(&c->m);
+}
+
 static struct db *
 sqlite_open(const char *path, bool create)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct connection *c = calloc(1, sizeof(*c));
+	int writer;
 
 	pthread_once(&once, configure_sqlite);
 	if (c == NULL) {
@@ -295,8 +312,11 @@ sqlite_open(const char *path, bool create)
 	c->m.name = c->db.name;
 	if (open_files(c, path, create) == 0 && set_up(c->m.own, path) == 0 &&
 	    (!create || use_wal(c, path) == 0) &&
-	    group_writer(&c->m, open_writer) == 0)
+	    (writer = group_writer(&c->m, open_writer)) >= 0) {
+		if (writer == 1)
+			share(c);
 		return &c->db;
+	}
 	sqlite_close(&c->db);
 	return NULL;
 }
@@ -337,11 +357,10 @@ static void
 sqlite_needs(struct db *db, db_need *need, void *arg)
 {
 	static const char *const files[] = {"", "-wal", "-shm", ".lock"};
-	const char *path =
-	    sqlite3_db_filename(((struct connection *)db)->m.own, "main");
+	const char *path = group_file(&((struct connection *)db)->m);
 	char name[PATH_MAX + 8];
 
-	if (path == NULL || strlen(path) > PATH_MAX)
+	if (strlen(path) > PATH_MAX)
 		return;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		snprintf(name, sizeof(name), "%s%s", path, files[i]);

@@ -120,6 +120,12 @@ group_turn(struct member *m, bool joins, int64_t until_ms)
 	                       "within 5 seconds");
 }
 
+const char *
+group_file(const struct member *m)
+{
+	return m->group->file;
+}
+
 int
 group_gate(const struct member *m)
 {

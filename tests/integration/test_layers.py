@@ -23,6 +23,7 @@ SEE_KLAVIYO = {"tracking.c", "tracking_account.c", "tracking_feed.c",
                "status_figures.c",
                "status_page.c", "status_metrics.c", "status_serve.c", "db.c",
                "db.h", "db_group.c", "db_group.h", "db_members.c",
+               "db_readers.c",
                "db_pgsql.c",
                "db_schema.c", "db_sqlite.c", "settings.c"}
 

@@ -149,7 +149,7 @@ open_all(bool with_writer)
 		assert_int_equal(group_enter(m, path), 0);
 	}
 	if (with_writer)
-		assert_int_equal(group_writer(&member[0], open_it), 0);
+		assert_int_equal(group_writer(&member[0], open_it), 1);
 	assert_int_equal(group_alone(&member[0]), 0);
 	assert_int_equal(
 	    say(0, "CREATE TABLE IF NOT EXISTS t (n INTEGER UNIQUE)"), 0);
