@@ -159,17 +159,18 @@ def products(stage):
     new = {name: handles(shop, SIZES[name], FIRST)
            for name, shop in shops.items()}
     first = in_turn(shops, lambda name, shop: first_views(shop, new[name]))
-    homes = {name: home_pages(shop) for name, shop in shops.items()}
+    homes = in_turn(shops, lambda name, shop: home_pages(shop))
     yield head("Growth: " + ", ".join(SIZES) + " products, the largest cost to "
                "the smallest")
-    yield goal("start, until it serves: processor time", spread(started), at_most=WITHIN,
-               note=line(started, "ms"))
+    yield goal("start, until it serves: processor time", spread(started),
+               at_most=WITHIN, note=line(started, "ms"))
     yield goal("a page that is looked at for the first time", spread(first),
                at_most=WITHIN, note=line(first, "µs"))
     yield goal("the home page", spread(homes), at_most=WITHIN,
                note=line(homes, "µs"))
     seen = costs(interleaved(pages.values(), CONNECTIONS, ROUNDS), SIZES)
-    yield goal("a page that was looked at before", spread(seen), at_most=WITHIN, note=line(seen, "µs"))
+    yield goal("a page that was looked at before", spread(seen),
+               at_most=WITHIN, note=line(seen, "µs"))
     orders = costs(interleaved(
         [Buyers(name, stage, shop, stage.sign, pids_of(shop), products=100)
          for name, shop in shops.items()], CONNECTIONS, ROUNDS), SIZES)
