@@ -31,6 +31,7 @@ struct member {
 	bool again;       /* others are to blame: it may be tried again */
 	sqlite3 *reader;  /* while it is shared, for so many statements: */
 	int reads;
+	bool rare;        /* it is not one of those that are used first */
 	/* Below: under the group's lock, until it is told. */
 	struct member *next; /* in a queue */
 	bool joins;          /* waits for a turn that may be within a group */

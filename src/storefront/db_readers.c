@@ -15,6 +15,10 @@
 
 #include <stdlib.h>
 
+/* So many do most of the work.  The others are used too rarely to have what they
+   have read still when they are used again, and keep no memory for it. */
+enum { WARM = 2 };
+
 void
 group_share(struct member *m)
 {
@@ -32,13 +36,15 @@ group_share(struct member *m)
 	pthread_mutex_unlock(&g->readers_lock);
 }
 
+/* ${rare}: there are WARM that are used rather. */
 static sqlite3 *
-take(struct group *g)
+take(struct group *g, bool *rare)
 {
 	sqlite3 *conn;
 
 	pthread_mutex_lock(&g->readers_lock);
 	conn = g->idle[--g->idles];
+	*rare = g->readers - g->idles > WARM;
 	pthread_mutex_unlock(&g->readers_lock);
 	return conn;
 }
@@ -47,10 +53,11 @@ void
 group_unshare(struct member *m)
 {
 	struct group *g = m->group;
+	bool rare;
 
 	if (m->own != NULL)
 		return;
-	m->own = take(g);
+	m->own = take(g, &rare);
 	pthread_mutex_lock(&g->readers_lock);
 	g->readers--;
 	pthread_mutex_unlock(&g->readers_lock);
@@ -62,7 +69,7 @@ group_reader(struct member *m)
 	if (m->own != NULL)
 		return m->own;
 	if (m->reads++ == 0)
-		m->reader = take(m->group);
+		m->reader = take(m->group, &m->rare);
 	return m->reader;
 }
 
@@ -73,6 +80,8 @@ group_read(struct member *m)
 
 	if (m->own != NULL || --m->reads > 0)
 		return;
+	if (m->rare)
+		sqlite3_db_release_memory(m->reader);
 	pthread_mutex_lock(&g->readers_lock);
 	g->idle[g->idles++] = m->reader;
 	pthread_mutex_unlock(&g->readers_lock);

@@ -6,6 +6,7 @@
  */
 #include "storefront.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,6 +142,74 @@ test_there_are_as_many_as_are_needed(void **state)
 	assert_int_equal(at, DATABASES);
 }
 
+/* ------------------------------------------------------------ what they keep */
+
+enum { ROWS = 1000, ROW = 1000 };
+
+static size_t
+allocated(void)
+{
+	return mallinfo2().uordblks;
+}
+
+static void
+read_all(int i)
+{
+	assert_int_equal(number(i, "SELECT SUM(LENGTH(key)) FROM throttle"),
+	    ROWS * ROW);
+}
+
+struct depth {
+	int at, wanted;
+};
+
+static int
+deeper_reads_row(void *arg, int n, const char *const col[])
+{
+	struct depth *depth = arg;
+
+	(void)n, (void)col;
+	if (++depth->at == depth->wanted)
+		read_all(depth->at);
+	else
+		assert_int_equal(db_run(db[depth->at], deeper_reads_row, depth,
+		                     "SELECT 1"),
+		    1);
+	return 0;
+}
+
+/* By the connection that is taken as the ${wanted}th at a time. */
+static void
+read_by(int wanted)
+{
+	struct depth depth = {1, wanted};
+
+	assert_int_equal(
+	    db_run(db[1], deeper_reads_row, &depth, "SELECT 1"), 1);
+	assert_int_equal(depth.at, wanted);
+}
+
+static void
+test_only_those_used_first_keep_what_they_read(void **state)
+{
+	size_t before, half = (size_t)ROWS * ROW / 2;
+
+	(void)state;
+	assert_int_equal(
+	    db_run(db[1], NULL, NULL,
+	        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+	        "FROM n WHERE i < 1000) INSERT INTO throttle (key, full_at) "
+	        "SELECT printf('%01000d', i), 1 FROM n"),
+	    ROWS);
+	before = allocated();
+	read_by(3);
+	assert_true(allocated() < before + half);
+	read_by(2);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_true(allocated() > before + half);
+#endif
+}
+
 /* ------------------------------------------------------------- what they see */
 
 static int
@@ -232,6 +301,7 @@ main(void)
 	    TEST(test_the_one_that_was_used_last),
 	    TEST(test_within_rows_it_is_the_same_and_nobody_elses),
 	    TEST(test_there_are_as_many_as_are_needed),
+	    TEST(test_only_those_used_first_keep_what_they_read),
 	    TEST(test_what_is_committed_is_seen_by_all),
 	    TEST(test_who_goes_takes_one_that_nobody_uses),
 	    TEST(test_a_commit_without_a_transaction_is_told),
