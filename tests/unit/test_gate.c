@@ -13,6 +13,8 @@
  */
 #include "storefront.h"
 
+#include "db_files.h"
+
 #include <fcntl.h>
 #include <klaviyo.h>
 #include <pthread.h>
@@ -49,7 +51,7 @@ true_version(void)
 	return major * 1000000 + minor * 1000 + patch;
 }
 
-static char dir[64], path[96], lock_path[112];
+static char lock_path[112];
 
 /* --------------------------------------------------------------------- the VFS
  */
@@ -130,9 +132,7 @@ set_up(void **state)
 {
 	(void)state;
 	version = BUGGY;
-	strcpy(dir, "/tmp/gate-test-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/shop.db", dir);
+	files_make();
 	snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
 	in_the_window = NULL;
 	writes = outside = 0;
@@ -142,15 +142,8 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const suffix[] = {"", "-wal", "-shm", ".lock"};
-	char name[128];
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffix[i]);
-		unlink(name);
-	}
-	return rmdir(dir);
+	return files_remove();
 }
 
 /* -------------------------------------------------------------------- the race

@@ -9,6 +9,8 @@
  */
 #include "storefront.h"
 
+#include "db_files.h"
+
 #include "db_group.h"
 
 #include <setjmp.h>
@@ -26,8 +28,6 @@
 
 /* Beside the members there is one who lets them in. */
 enum { MEMBERS = 4, USHER = MEMBERS, ALL, TRIES = 200, LINGER_MS = 50 };
-
-static char dir[64], path[96];
 
 /* ------------------------------------------------------------------ the VFS */
 
@@ -169,24 +169,15 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/group-test-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/shop.db", dir);
+	files_make();
 	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	static const char *const suffix[] = {"", "-wal", "-shm", ".lock"};
-	char name[128];
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffix[i]);
-		unlink(name);
-	}
-	return rmdir(dir);
+	return files_remove();
 }
 
 /* What a thread does with its turn. */

@@ -6,6 +6,8 @@
  */
 #include "storefront.h"
 
+#include "db_files.h"
+
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,16 +21,13 @@
 
 enum { DATABASES = 4, MARK = 77, ANOTHER = 78 };
 
-static char dir[64], path[96];
 static struct db *db[DATABASES];
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/readers-test-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/shop.db", dir);
+	files_make();
 	db_close(db_create_at(path, "USD"));
 	/* The first one had nobody to share with. */
 	for (int i = 0; i < DATABASES; i++)
@@ -39,17 +38,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const suffix[] = {"", "-wal", "-shm", ".lock"};
-	char name[128];
-
 	(void)state;
 	for (int i = 0; i < DATABASES; i++)
 		db_close(db[i]);
-	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffix[i]);
-		unlink(name);
-	}
-	return rmdir(dir);
+	return files_remove();
 }
 
 static int

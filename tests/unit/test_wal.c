@@ -6,6 +6,8 @@
  */
 #include "storefront.h"
 
+#include "db_files.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -22,7 +24,6 @@
 
 enum { READERS = 4, PAGES = 12000, LONGEST = 4000, PAGE = 4096 };
 
-static char dir[64], path[96];
 static atomic_bool over;
 static atomic_int reads;
 
@@ -30,9 +31,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/wal-test-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/shop.db", dir);
+	files_make();
 	over = false;
 	reads = 0;
 	return 0;
@@ -41,15 +40,8 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const suffix[] = {"", "-wal", "-shm", ".lock"};
-	char name[128];
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffix[i]);
-		unlink(name);
-	}
-	return rmdir(dir);
+	return files_remove();
 }
 
 static int64_t
