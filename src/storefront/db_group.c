@@ -263,21 +263,9 @@ commit_or_wait(struct group *g, struct member *m)
 	return -2;
 }
 
-/* SQLite says so. */
-static int64_t
-no_transaction(struct member *m)
-{
-	int64_t result = run(group_reader(m), "COMMIT");
-
-	group_read(m);
-	return result;
-}
-
 int64_t
 group_commit(struct member *m)
 {
-	if (m->in == NULL)
-		return no_transaction(m);
 	if (m->joined && run(m->in, "RELEASE SAVEPOINT member") < 0)
 		return -1;
 	m->in = NULL;

@@ -75,8 +75,9 @@ void group_read(struct member *m);
 
 /* -------------------------------------------------------------- db_group.c */
 
-/* BEGIN, COMMIT, ROLLBACK: a klaviyo_sql's results.  COMMIT returns when the
- * group's is done: what it was answered holds for all. */
+/* BEGIN, COMMIT, ROLLBACK: a klaviyo_sql's results.  COMMIT, of a transaction
+ * that is open, returns when the group's is done: what it was answered holds for
+ * all. */
 int64_t group_begin(struct member *m);
 int64_t group_commit(struct member *m);
 int64_t group_rollback(struct member *m);

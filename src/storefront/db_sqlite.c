@@ -133,7 +133,8 @@ sqlite_sql(void *conn, const char *sql, int n, const char *const *arg,
 	}
 	if (strcmp(sql, "BEGIN") == 0)
 		return group_begin(&c->m);
-	if (rollback || strcmp(sql, "COMMIT") == 0)
+	/* Where none is open, SQLite says so. */
+	if (rollback || (c->m.in != NULL && strcmp(sql, "COMMIT") == 0))
 		return sqlite_end(c, rollback);
 	if (c->m.in == NULL && !needs_no_gate(sql)) {
 		if (group_alone(&c->m) != 0)
