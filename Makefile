@@ -362,8 +362,8 @@ soak:
 
 # The goals of speed, each with its figure: tests/bench/bench.py.  It installs
 # what it measures against (BENCH="pages checkout": those parts alone).
-BENCH_PACKAGES = $(RUN_PACKAGES) python3 openssl wrk php-fpm php-cli \
-    php-sqlite3 php-apcu php-xml
+BENCH_PACKAGES = $(RUN_PACKAGES) python3 python3-psycopg2 postgresql openssl wrk \
+    php-fpm php-cli php-sqlite3 php-apcu php-xml
 BENCHES := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
