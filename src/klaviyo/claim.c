@@ -32,6 +32,8 @@ struct claims {
 static void
 claim_free(struct kl_claim *claim)
 {
+	if (!claim)
+		return;
 	free(claim->event);
 	free(claim);
 }
@@ -47,7 +49,8 @@ kl_claims_free(struct kl_claim *list)
 	}
 }
 
-/* Its texts lie behind it, but for the event, which goes before the others. */
+/* Its texts lie behind it, but for the event, which goes before the others, or
+   is not at hand. */
 static struct kl_claim *
 claim_make(const char *event, const char *const text[4])
 {
@@ -66,8 +69,8 @@ claim_make(const char *event, const char *const text[4])
 	    .kind = copy[1],
 	    .profile = copy[2],
 	    .origin = copy[3],
-	    .event = strdup(event)};
-	if (!claim->event) {
+	    .event = event ? strdup(event) : NULL};
+	if (event && !claim->event) {
 		free(claim);
 		return NULL;
 	}
@@ -109,9 +112,12 @@ by_age(const void *a, const void *b)
 
 /* --------------------------------------------------------------- a backlog */
 
+/* Events of more characters are read once they are claimed, one by one:
+   PostgreSQL's client holds all that a statement answers. */
+#define SMALL "8192"
+
 struct chosen {
-	char **id;
-	int n, max;
+	struct claims rows; /* as they were before the claim */
 	int64_t size;
 	bool all; /* no more of them fit, or ${max} are due */
 };
@@ -120,19 +126,18 @@ static int
 choose_row(void *rowarg, int n, const char *const col[])
 {
 	struct chosen *chosen = rowarg;
-	int64_t size = to_int(col[1]);
+	int64_t size = to_int(col[8]);
 
-	(void)n;
 	if (chosen->all)
 		return 0;
-	if (chosen->n > 0 && chosen->size + size > KL_CLAIM_SIZE) {
+	if (chosen->rows.n > 0 && chosen->size + size > KL_CLAIM_SIZE) {
 		chosen->all = true;
 		return 0;
 	}
-	if (!(chosen->id[chosen->n] = kl_copy(col[0])))
-		return -1;
 	chosen->size += size;
-	chosen->all = ++chosen->n == chosen->max;
+	if (claim_row(&chosen->rows, n - 1, col))
+		return -1;
+	chosen->all = chosen->rows.n == chosen->rows.max;
 	return 0;
 }
 
@@ -142,14 +147,17 @@ choose(const struct klaviyo_store *store, int lane, int64_t now,
     struct chosen *chosen)
 {
 	struct num l, t, limit;
-	const char *arg[] = {
-	    num(&l, lane), num(&t, now), num(&limit, chosen->max)};
+	const char *arg[] = {num(&l, lane), num(&t, now),
+	    num(&limit, (int64_t)chosen->rows.max)};
 
-	chosen->id = calloc((size_t)chosen->max, sizeof(*chosen->id));
-	if (!chosen->id)
+	chosen->rows.list = calloc(chosen->rows.max, sizeof(struct kl_claim *));
+	if (!chosen->rows.list)
 		return kl_fail("out of memory");
 	return store->sql(store->conn,
-	           "SELECT id, LENGTH(profile) + LENGTH(event)"
+	           "SELECT id, kind, lane, profile,"
+	           " CASE WHEN LENGTH(event) <= " SMALL " THEN event END,"
+	           " created_at, attempts, origin,"
+	           " LENGTH(profile) + LENGTH(event)"
 	           " FROM klaviyo_outbox WHERE lane = CAST($1 AS BIGINT)"
 	           " AND due_at <= CAST($2 AS BIGINT)"
 	           " ORDER BY due_at, created_at, id"
@@ -159,36 +167,113 @@ choose(const struct klaviyo_store *store, int lane, int64_t now,
 	           : 0;
 }
 
-static void
-chosen_free(struct chosen *chosen)
+static int
+by_id(const void *a, const void *b)
 {
-	while (chosen->n > 0)
-		free(chosen->id[--chosen->n]);
-	free(chosen->id);
+	const struct kl_claim *x = *(struct kl_claim *const *)a;
+	const struct kl_claim *y = *(struct kl_claim *const *)b;
+
+	return strcmp(x->id, y->id);
 }
 
 static int
-claim_chosen(const struct klaviyo_store *store, const char *token,
-    const struct chosen *chosen, int64_t now, int64_t lease_end,
-    struct claims *claims)
+has_id(const void *id, const void *a)
+{
+	return strcmp(id, (*(struct kl_claim *const *)a)->id);
+}
+
+/* Some of the rows that were chosen, in order of their ids. */
+struct part {
+	struct kl_claim **row;
+	size_t n;
+	bool claimed[KL_MANY];
+};
+
+/* What was read of it is what it is now unless another sender came between,
+   which has counted an attempt. */
+static int
+claimed_row(void *rowarg, int n, const char *const col[])
+{
+	struct part *part = rowarg;
+	int attempts = (int)to_int(col[1]);
+	struct kl_claim **row;
+
+	(void)n;
+	row = bsearch(col[0], part->row, part->n, sizeof(*row), has_id);
+	if (!row)
+		return kl_fail("outbox: a row claimed that was not asked for");
+	if ((*row)->attempts + 1 != attempts) {
+		free((*row)->event);
+		(*row)->event = NULL;
+	}
+	(*row)->attempts = attempts;
+	part->claimed[row - part->row] = true;
+	return 0;
+}
+
+/* Reads a claimed row, whose event is not at hand. */
+static int
+read_claimed(const struct klaviyo_store *store, struct kl_claim **claim)
+{
+	struct kl_claim *fresh = NULL;
+	struct claims one = {.list = &fresh, .max = 1};
+
+	if (store->sql(store->conn,
+	        "SELECT" CLAIMED " FROM klaviyo_outbox WHERE id = $1", 1,
+	        (const char *[]){(*claim)->id}, claim_row, &one) < 0)
+		return -1;
+	if (!fresh)
+		return kl_fail("outbox: a claimed row is gone");
+	claim_free(*claim);
+	*claim = fresh;
+	return 0;
+}
+
+static int
+claim_part(const struct klaviyo_store *store, const char *token,
+    struct part *part, int64_t now, int64_t lease_end, struct claims *claims)
 {
 	struct num t, lease;
 	const char *arg[KL_BEFORE_IDS + KL_MANY] = {
 	    token, num(&lease, lease_end), num(&t, now)};
 
-	for (int i = 0; i < chosen->n; i += KL_MANY) {
-		for (int k = 0; k < KL_MANY; k++)
-			arg[KL_BEFORE_IDS + k] =
-			    i + k < chosen->n ? chosen->id[i + k] : NULL;
-		if (store->sql(store->conn,
-		        "UPDATE klaviyo_outbox SET claim = $1,"
-		        " due_at = CAST($2 AS BIGINT), attempts = attempts + 1"
-		        " WHERE due_at <= CAST($3 AS BIGINT)"
-		        " AND id IN " KL_IDS " RETURNING" CLAIMED,
-		        KL_BEFORE_IDS + KL_MANY, arg, claim_row, claims) < 0)
+	qsort(part->row, part->n, sizeof(*part->row), by_id);
+	for (size_t i = 0; i < part->n; i++)
+		arg[KL_BEFORE_IDS + i] = part->row[i]->id;
+	if (store->sql(store->conn,
+	        "UPDATE klaviyo_outbox SET claim = $1,"
+	        " due_at = CAST($2 AS BIGINT), attempts = attempts + 1"
+	        " WHERE due_at <= CAST($3 AS BIGINT)"
+	        " AND id IN " KL_IDS " RETURNING id, attempts",
+	        KL_BEFORE_IDS + KL_MANY, arg, claimed_row, part) < 0)
+		return -1;
+	for (size_t i = 0; i < part->n; i++) {
+		if (!part->claimed[i])
+			continue;
+		if (!part->row[i]->event && read_claimed(store, &part->row[i]))
 			return -1;
+		claims->list[claims->n++] = part->row[i];
+		part->row[i] = NULL;
 	}
 	return 0;
+}
+
+static int
+claim_chosen(const struct klaviyo_store *store, const char *token,
+    const struct claims *rows, int64_t now, int64_t lease_end,
+    struct claims *claims)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < rows->n; i += KL_MANY) {
+		struct part part = {
+		    .row = &rows->list[i], .n = rows->n - i};
+
+		if (part.n > KL_MANY)
+			part.n = KL_MANY;
+		rc = claim_part(store, token, &part, now, lease_end, claims);
+	}
+	return rc;
 }
 
 /* ------------------------------------------------------------ all that is due
@@ -232,17 +317,19 @@ claim_within(const struct klaviyo_store *store, const char *token, int lane,
 {
 	int low = lane == KL_ANY_LANE ? KLAVIYO_REALTIME : lane;
 	int high = lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane;
-	struct chosen chosen = {.max = (int)claims->max};
+	struct chosen chosen = {.rows.max = claims->max};
 	int rc = 0;
 
-	if (chosen.max >= KL_MANY)
+	if (claims->max >= KL_MANY)
 		rc = choose(store, low, now, &chosen);
 	if (rc == 0)
-		rc = chosen.all ? claim_chosen(store, token, &chosen, now,
+		rc = chosen.all ? claim_chosen(store, token, &chosen.rows, now,
 		                      lease_end, claims)
 		                : claim_due(store, token, low, high, now,
 		                      lease_end, claims);
-	chosen_free(&chosen);
+	while (chosen.rows.n > 0)
+		claim_free(chosen.rows.list[--chosen.rows.n]);
+	free(chosen.rows.list);
 	return rc;
 }
 

@@ -10,31 +10,7 @@
 
 #include <cmocka.h>
 
-enum { NOW = 1800000000, LEASE = 60 };
-
-/* Claims up to ${max} and returns how many; *${list} is the caller's. */
-static int
-claim(const char *token, int max, int64_t now, struct kl_claim **list)
-{
-	struct klaviyo_store s = store();
-	int n = 0;
-
-	assert_int_equal(
-	    kl_outbox_claim(&s, token, KL_ANY_LANE, max, now, now + LEASE, list), 0);
-	for (const struct kl_claim *c = *list; c; c = c->next)
-		n++;
-	return n;
-}
-
-static int
-claim_count(const char *token, int max, int64_t now)
-{
-	struct kl_claim *list;
-	int n = claim(token, max, now, &list);
-
-	kl_claims_free(list);
-	return n;
-}
+#include "claims.h"
 
 static int64_t
 settle_at(struct kl_claim *c, const char *token, enum kl_outcome outcome,
@@ -91,110 +67,6 @@ queue_twice(void **state)
 	store_fill("a", 1, KLAVIYO_REALTIME, NOW + 9);
 	assert_int_equal(claim_count("t", 5, NOW + 99), 0);
 	kl_claims_free(list);
-}
-
-/* Lane, then due time, then age. */
-static void
-order(void **state)
-{
-	static const char *const want[] = {
-	    "r-early", "r-late1", "r-late2", "h-early"};
-	struct kl_claim *list;
-
-	(void)state;
-	store_do("INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
-	         " created_at, due_at) VALUES"
-	         " ('h-early', 'event', 1, '{}', '{}', 1, 1),"
-	         " ('r-late2', 'event', 0, '{}', '{}', 9, 20),"
-	         " ('r-late1', 'event', 0, '{}', '{}', 8, 20),"
-	         " ('r-early', 'event', 0, '{}', '{}', 30, 10)");
-	for (size_t i = 0; i < 4; i++) {
-		assert_int_equal(claim("t", 1, NOW, &list), 1);
-		assert_string_equal(list->id, want[i]);
-		kl_claims_free(list);
-	}
-}
-
-#define TEN                                                                    \
-	"event || event || event || event || event || event || event ||"       \
-	" event || event || event"
-#define IN_ORDER " ORDER BY lane, due_at, created_at, id LIMIT "
-
-/* Rows of sizes and times that differ, ${n} of ${lane}, and one whose time a
-   clock that was set back has left. */
-static void
-fill_backlog(int n, int lane, int bytes)
-{
-	char sql[2000];
-
-	snprintf(sql, sizeof(sql),
-	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-	    " WHERE i < %d) INSERT INTO klaviyo_outbox (id, kind, lane,"
-	    " profile, event, created_at, due_at) SELECT '%d/' ||"
-	    " CAST(i * 321 %% 1000 AS TEXT), 'event', %d, '{}', '%0*d',"
-	    " i %% 5, CASE WHEN i = %d THEN %d ELSE %d - i %% 17 END FROM n",
-	    n, lane, lane, bytes, 7, n, NOW + 400 * 86400, NOW);
-	store_do(sql);
-}
-
-/* What is claimed is what comes first, whichever way it is chosen: a backlog
-   (100 and more, all due), or the rest of what is due. */
-static void
-backlog(void **state)
-{
-	static const struct {
-		int first, second, max, claimed;
-	} row[] = {
-	    {300, 50, 100, 100}, /* a backlog */
-	    {300, 50, 99, 99},
-	    {300, 50, 299, 299},
-	    {300, 50, 300, 300},  /* with the one of the other clock */
-	    {150, 150, 200, 200}, /* of both lanes */
-	    {90, 40, 1000, 130},
-	};
-	struct kl_claim *list;
-	char sql[400];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
-		store_do("DELETE FROM klaviyo_outbox");
-		fill_backlog(row[i].first, 0, 9);
-		fill_backlog(row[i].second, 1, 9);
-		snprintf(sql, sizeof(sql),
-		    "UPDATE klaviyo_outbox SET error = 'next' WHERE id IN"
-		    " (SELECT id FROM klaviyo_outbox" IN_ORDER "%d)",
-		    row[i].max);
-		store_do(sql);
-		assert_int_equal(
-		    claim("t", row[i].max, NOW, &list), row[i].claimed);
-		assert_int_equal(
-		    store_number("SELECT COUNT(*) FROM klaviyo_outbox"
-		                 " WHERE (claim = 't' AND attempts = 1 AND"
-		                 " due_at = 1800000060 AND error = 'next')"
-		                 " OR (claim IS NULL AND attempts = 0"
-		                 " AND error IS NULL)"),
-		    row[i].first + row[i].second);
-		for (const struct kl_claim *c = list; c; c = c->next)
-			assert_true(
-			    !c->next || c->lane < c->next->lane ||
-			    (c->lane == c->next->lane &&
-			        c->created_at <= c->next->created_at));
-		kl_claims_free(list);
-	}
-	/* As many as a claim may hold; one that is larger goes alone. */
-	store_do("DELETE FROM klaviyo_outbox");
-	fill_backlog(300, 0, 500);
-	store_do("UPDATE klaviyo_outbox SET event = " TEN);
-	store_do("UPDATE klaviyo_outbox SET event = " TEN);
-	assert_int_equal(claim_count("t", 200, NOW), KL_CLAIM_SIZE / 50002);
-	assert_int_equal(claim_count("u", 90, NOW), KL_CLAIM_SIZE / 50002);
-	store_do("UPDATE klaviyo_outbox SET due_at = 1, event = " TEN
-	         " WHERE id = '0/1'");
-	store_do("UPDATE klaviyo_outbox SET event = " TEN " WHERE id = '0/1'");
-	assert_int_equal(claim_count("v", 100, NOW), 1);
-	assert_string_equal(
-	    store_text("SELECT id FROM klaviyo_outbox WHERE claim = 'v'"),
-	    "0/1");
 }
 
 static void
@@ -281,47 +153,6 @@ outcomes(void **state)
 	snprintf(want, sizeof(want), "- - 4 %d -  ", NOW + 5);
 	assert_string_equal(store_text(row), want);
 	kl_claims_free(c);
-}
-
-/* A due time that no sender writes comes from a clock that was set back. */
-static void
-clock_jumps(void **state)
-{
-	static const struct {
-		const char *claim;
-		int64_t ahead;
-		int due;
-	} row[] = {
-	    {"NULL", -1, 1},
-	    {"NULL", 0, 1},
-	    {"NULL", 1, 0},
-	    {"NULL", 3600, 0},
-	    {"NULL", KL_DUE_MAX + 1, 1},
-	    {"NULL", 366 * 86400, 1},
-	    {"'x'", 0, 1},
-	    {"'x'", 1, 0},
-	    {"'x'", 241, 0},
-	    {"'x'", KL_LEASE_MAX + 1, 1},
-	};
-	struct klaviyo_store s = store();
-	char sql[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
-		store_do("DELETE FROM klaviyo_outbox");
-		snprintf(sql, sizeof(sql),
-		    "INSERT INTO klaviyo_outbox (id, kind, lane, profile,"
-		    " event, created_at, due_at, claim) VALUES ('a', 'event',"
-		    " 0, '{}', '{}', 1, %lld, %s)",
-		    (long long)(NOW + row[i].ahead), row[i].claim);
-		store_do(sql);
-		assert_int_equal(kl_outbox_due(&s, KL_ANY_LANE, 9, NOW), row[i].due);
-		assert_int_equal(claim_count("t", 9, NOW), row[i].due);
-	}
-	assert_int_equal(kl_pause_left(NOW + 300, NOW), 300);
-	assert_int_equal(kl_pause_left(NOW, NOW), 0);
-	assert_int_equal(kl_pause_left(0, NOW), 0);
-	assert_int_equal(kl_pause_left(NOW + 86400, NOW), 0);
 }
 
 /* -------------------------------------------------- what the operator sees */
@@ -492,11 +323,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(create_twice),
 	    TEST(queue_twice),
-	    TEST(order),
-	    TEST(backlog),
 	    TEST(claimed_once),
 	    TEST(outcomes),
-	    TEST(clock_jumps),
 	    TEST(listing),
 	    TEST(status_and_retry),
 	    TEST(faults),
