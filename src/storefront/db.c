@@ -159,6 +159,13 @@ db_space(struct db *db, int64_t *free, int *percent)
 }
 
 void
+db_large(struct db *db)
+{
+	if (db->engine->large != NULL)
+		db->engine->large(db);
+}
+
+void
 db_needs(struct db *db, db_need *need, void *arg)
 {
 	db->engine->needs(db, need, arg);

@@ -39,6 +39,8 @@ struct engine {
 	const char *marks, *collections;
 	/* Room for it: db_space().  NULL: it is a server's. */
 	int (*space)(struct db *db, int64_t *free, int *percent);
+	/* db_large().  NULL: nothing is to be done for it. */
+	void (*large)(struct db *db);
 	/* Product and version. */
 	void (*describe)(struct db *db, char *text, size_t size);
 };
@@ -64,6 +66,8 @@ struct db_wal {
  * its busy timeout changed. */
 void db_wal_committed(
     struct db_wal *wal, void *conn, const char *name, int pages);
+/* This process has large transactions, and nobody waits for their COMMIT. */
+void db_wal_large(void);
 /* The head of the log's index, which every commit writes anew, whoever's; it
  * stays until ${conn}, an sqlite3 *, is closed.  NULL: there is none. */
 const volatile uint64_t *db_wal_head(void *conn);

@@ -182,6 +182,19 @@ sqlite_stamp(struct db *db, int64_t stamp[2])
 	return 0;
 }
 
+/* Else, from 2 MB on, SQLite writes what a transaction has changed to the log
+   before its COMMIT, to read it again and write it once more. */
+static void
+sqlite_large(struct db *db)
+{
+	struct connection *c = (struct connection *)db;
+
+	db_wal_large();
+	if (c->m.own != NULL)
+		sqlite3_exec(
+		    c->m.own, "PRAGMA cache_size=-8192", NULL, NULL, NULL);
+}
+
 static void
 close_one(sqlite3 *conn, bool gate)
 {
@@ -386,6 +399,7 @@ const struct engine db_sqlite = {
     .inside = sqlite_inside,
     .close = sqlite_close,
     .space = sqlite_space,
+    .large = sqlite_large,
     .describe = sqlite_describe,
     .needs = sqlite_needs,
     .stamp = sqlite_stamp,

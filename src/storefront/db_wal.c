@@ -5,7 +5,7 @@
  * SQLite begins the log anew once all of it is copied and nobody reads it.  A
  * shop with visitors always has somebody who began to read before the last
  * COMMIT; what came after cannot be copied yet, so that the log would grow for
- * ever, and every COMMIT pay for one more try.  So from ANEW_PAGES on a COMMIT
+ * ever, and every COMMIT pay for one more try.  So from a length on a COMMIT
  * waits for those who are reading: who comes meanwhile reads what is newest,
  * and is in nobody's way.  Only writers wait, as long as a page reads.
  *
@@ -23,7 +23,8 @@
 
 #define HEAD_BYTES 48 /* of the log's index */
 #define COPY_PAGES 1000
-#define ANEW_PAGES 2000
+#define LARGE_PAGES 3000
+#define ANEW_PAGES (COPY_PAGES + 1000)
 #define WAIT_MS 250
 
 /* --------------------------------------------------------- the WAL-reset bug
@@ -48,17 +49,27 @@ db_wal_reset_bug(int version)
 /* ------------------------------------------------------------- a checkpoint
  */
 
-/* How long the log has to be for the next wait, for all threads. */
-static atomic_int anew = ANEW_PAGES;
+/* How long the log has to be to be copied, and for the next wait; for all
+   threads.  A copy is three syncs, and writes each page once, however often it
+   is in the log: who writes a thousand pages a second has half of the work with
+   a longer one.  Where visitors wait for their COMMIT, it is kept short. */
+static atomic_int copied = COPY_PAGES, anew = ANEW_PAGES;
+
+void
+db_wal_large(void)
+{
+	copied = LARGE_PAGES;
+}
 
 void
 db_wal_committed(struct db_wal *wal, void *conn, const char *name, int pages)
 {
 	int how = SQLITE_CHECKPOINT_PASSIVE, rc;
+	int copy = copied, longer = copy + ANEW_PAGES - COPY_PAGES;
 
-	if (pages < ANEW_PAGES)
-		anew = ANEW_PAGES;
-	if (pages < COPY_PAGES)
+	if (pages < longer)
+		anew = longer;
+	if (pages < copy)
 		return;
 	if (pages >= anew) {
 		anew = pages + pages / 4;

@@ -346,6 +346,7 @@ worker_command(const struct settings *settings, int argc, char **argv)
 		db_close(db);
 		return 1;
 	}
+	db_large(db);
 	/* What one pass frees the next one takes: not by way of the kernel. */
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_TOP_PAD, KEEP_BYTES / 16);

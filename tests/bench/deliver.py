@@ -27,7 +27,7 @@ from table import goal, head, line, told  # noqa: E402
 from tls import Authority  # noqa: E402
 
 SDK = os.path.join(BUILD, "sdk")
-EVENTS, SDK_EVENTS, ROUNDS = 24000, 6000, 3
+EVENTS, LOOP_EVENTS, SDK_EVENTS, ROUNDS = 48000, 24000, 6000, 5
 RUSH = 1000
 NO_WINDOWS = "100000/6000000"
 CONF = """
@@ -177,8 +177,8 @@ def measure(target):
     for _ in range(ROUNDS):
         target.queue(EVENTS)
         found["worker"].append(target.worker(EVENTS, NO_WINDOWS + ",0/0"))
-        found["loop"].append(target.loop(EVENTS, 32))
-        found["loop by HTTP/2"].append(target.loop(EVENTS, 32, "2"))
+        found["loop"].append(target.loop(LOOP_EVENTS, 32))
+        found["loop by HTTP/2"].append(target.loop(LOOP_EVENTS, 32, "2"))
         found["sdk"].append(target.sdk(SDK_EVENTS, best))
     return found, best
 

@@ -153,6 +153,42 @@ a_long_reader(void **state)
 	db_close(db);
 }
 
+/* Pages that a transaction of 1,000 has written before its end. */
+static int64_t
+written_early(struct db *db)
+{
+	int64_t before = log_pages(), written;
+
+	assert_int_equal(db_begin(db), 0);
+	for (int row = 0; row < 250; row++)
+		assert_true(db_run(db, NULL, NULL,
+		                "INSERT INTO t VALUES (hex(zeroblob(8000)))") >=
+		            0);
+	written = log_pages() - before;
+	assert_int_equal(db_commit(db), 0);
+	return written;
+}
+
+/* What a large transaction changes is written once, with its COMMIT. */
+static void
+a_large_transaction(void **state)
+{
+	struct db *db = with_table();
+
+	(void)state;
+	assert_true(written_early(db) > 0);
+	assert_in_range(write_pages(db, PAGES), 1000, 3000 - 1);
+	db_close(db);
+	db = db_open_at(path);
+	assert_non_null(db);
+	db_large(db);
+	write_pages(db, 50); /* there is a log */
+	assert_int_equal(written_early(db), 0);
+	/* And it is copied less often. */
+	assert_in_range(write_pages(db, PAGES), 3000, LONGEST);
+	db_close(db);
+}
+
 int
 main(void)
 {
@@ -160,6 +196,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 	        readers_all_the_time, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_long_reader, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+	        a_large_transaction, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
