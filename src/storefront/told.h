@@ -103,8 +103,8 @@ bool tracking_email_pending(struct db *db, const char *email);
 /* The exchange id in Klaviyo's cookie, "" if there is none. */
 const char *tracking_exchange_id(struct arena *arena, const char *cookie);
 /* Origins that the CSP must allow for klaviyo.js, " https://..". */
-const char *tracking_hosts(const struct settings *settings,
-    struct arena *arena, bool images);
+const char *tracking_hosts(
+    const struct settings *settings, struct arena *arena);
 
 /* tracking_preview.c: what a page about ${t->viewed} or ${t->cart} (which is not
  * empty) would give to klaviyo.js; ${call} says how. */

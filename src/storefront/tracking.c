@@ -343,8 +343,7 @@ origin_of(struct arena *arena, const char *url)
 }
 
 const char *
-tracking_hosts(
-    const struct settings *settings, struct arena *arena, bool images)
+tracking_hosts(const struct settings *settings, struct arena *arena)
 {
 	/* The hosts that Klaviyo's own Magento extension allows. */
 	static const char klaviyo[] =
@@ -355,8 +354,7 @@ tracking_hosts(
 	if (!tracking_on(settings))
 		return "";
 	if (strcmp(settings->onsite_url, "https://static.klaviyo.com") == 0)
-		return images ? " https://d3k81ch9hvuctc.cloudfront.net"
-		              : klaviyo;
+		return klaviyo;
 	return arena_printf(
 	    arena, " %s", origin_of(arena, settings->onsite_url));
 }

@@ -336,11 +336,14 @@ def test_policy_names_klaviyo_only_as_needed(shop):
     sandbox = {"KLAVIYO_ONSITE_URL": "http://127.0.0.1:9999"}
     allowed = policy(shop.get("/"))
     assert "https://static.klaviyo.com" in allowed["connect-src"]
+    # By https from anywhere: hosts need no names.
+    assert allowed["img-src"] == ["'self'", "data:", "https:"]
     assert allowed["form-action"] == ["'self'"]
     shop.end("storefront")
     shop.start_serve(env=sandbox)
     allowed = policy(shop.get("/"))
     assert allowed["connect-src"] == ["'self'", "http://127.0.0.1:9999"]
+    assert allowed["img-src"][2:] == ["https:", "http://127.0.0.1:9999"]
     assert "http://127.0.0.1:9999/onsite/js/ABC123/klaviyo.js" in \
         shop.get("/").text
 

@@ -123,7 +123,7 @@ module.exports = (settings, shop) => {
 			parts[1] + count + parts[2];
 		reply.header("Content-Security-Policy", "default-src 'none'; " +
 			`script-src 'strict-dynamic'${HASHES}${hash}; connect-src ` +
-			`'self'${hosts}; img-src 'self' data: https:${hosts}; ` +
+			`'self'${hosts}; img-src 'self' data: https:; ` +
 			`style-src 'self' 'unsafe-inline'${hosts}; font-src ` +
 			`'self'${hosts}; form-action 'self'; base-uri 'none'; ` +
 			"frame-ancestors 'none'");

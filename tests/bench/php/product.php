@@ -167,7 +167,7 @@ function main(): void
 	$hosts = ' ' . implode(' ', HOSTS);
 	header("Content-Security-Policy: default-src 'none'; script-src " .
 		"'strict-dynamic'" . HASHES . "$page[1]; connect-src 'self'$hosts; " .
-		"img-src 'self' data: https:$hosts; style-src 'self' " .
+		"img-src 'self' data: https:; style-src 'self' " .
 		"'unsafe-inline'$hosts; font-src 'self'$hosts; form-action 'self'; " .
 		"base-uri 'none'; frame-ancestors 'none'");
 	header('Content-Type: text/html; charset=utf-8');
