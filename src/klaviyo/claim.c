@@ -3,34 +3,27 @@
  *
  *   due                          chosen by          claimed by
  *   a backlog of the lane        the order of       one UPDATE for each MANY
- *                                an index           of the ids
+ *   (backlog.c)                  an index           of the ids
  *   fewer, and what a clock      the union of       the same UPDATE
  *   that was set back has left   all four (KL_DUE)
  *
- * The second is right for all, and the first a third cheaper: a sender that
- * works off a backlog claims thousands of rows a second.
+ * The second is right for all, and the first cheaper: a sender that works off a
+ * backlog claims thousands of rows a second.
  *
  * Promises: outbox.c's.  Each UPDATE asks again, in its own WHERE, whether the
  * row is due, because in PostgreSQL another sender may have come between.  Of
  * what was chosen, in order of delivery, as many go as KL_CLAIM_SIZE characters
  * hold, and one in any case.
  */
-#include "sql.h"
+#include "claim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------- claimed rows */
 
-#define CLAIMED " id, kind, lane, profile, event, created_at, attempts, origin"
-
-struct claims {
-	struct kl_claim **list;
-	size_t n, max;
-};
-
-static void
-claim_free(struct kl_claim *claim)
+void
+kl_claim_free(struct kl_claim *claim)
 {
 	if (!claim)
 		return;
@@ -45,12 +38,12 @@ kl_claims_free(struct kl_claim *list)
 
 	for (; list; list = next) {
 		next = list->next;
-		claim_free(list);
+		kl_claim_free(list);
 	}
 }
 
-/* Its texts lie behind it, but for the event, which goes before the others, or
-   is not at hand. */
+/* Its texts lie behind it, but for the event, which goes before the others; those
+   that are not at hand are NULL. */
 static struct kl_claim *
 claim_make(const char *event, const char *const text[4])
 {
@@ -77,8 +70,8 @@ claim_make(const char *event, const char *const text[4])
 	return claim;
 }
 
-static int
-claim_row(void *rowarg, int n, const char *const col[])
+int
+kl_claim_row(void *rowarg, int n, const char *const col[])
 {
 	struct claims *claims = rowarg;
 	struct kl_claim *claim;
@@ -96,7 +89,7 @@ claim_row(void *rowarg, int n, const char *const col[])
 	return 0;
 }
 
-/* RETURNING has no order: within one claim, lane, then age. */
+/* Neither RETURNING nor a part is in order: within one claim, lane, then age. */
 static int
 by_age(const void *a, const void *b)
 {
@@ -108,172 +101,6 @@ by_age(const void *a, const void *b)
 	if (x->created_at != y->created_at)
 		return x->created_at < y->created_at ? -1 : 1;
 	return strcmp(x->id, y->id);
-}
-
-/* --------------------------------------------------------------- a backlog */
-
-/* Events of more characters are read once they are claimed, one by one:
-   PostgreSQL's client holds all that a statement answers. */
-#define SMALL "8192"
-
-struct chosen {
-	struct claims rows; /* as they were before the claim */
-	int64_t size;
-	bool all; /* no more of them fit, or ${max} are due */
-};
-
-static int
-choose_row(void *rowarg, int n, const char *const col[])
-{
-	struct chosen *chosen = rowarg;
-	int64_t size = to_int(col[8]);
-
-	if (chosen->all)
-		return 0;
-	if (chosen->rows.n > 0 && chosen->size + size > KL_CLAIM_SIZE) {
-		chosen->all = true;
-		return 0;
-	}
-	chosen->size += size;
-	if (claim_row(&chosen->rows, n - 1, col))
-		return -1;
-	chosen->all = chosen->rows.n == chosen->rows.max;
-	return 0;
-}
-
-/* What is due of ${lane}, if that is as much as may be claimed; else none. */
-static int
-choose(const struct klaviyo_store *store, int lane, int64_t now,
-    struct chosen *chosen)
-{
-	struct num l, t, limit;
-	const char *arg[] = {num(&l, lane), num(&t, now),
-	    num(&limit, (int64_t)chosen->rows.max)};
-
-	chosen->rows.list = calloc(chosen->rows.max, sizeof(struct kl_claim *));
-	if (!chosen->rows.list)
-		return kl_fail("out of memory");
-	return store->sql(store->conn,
-	           "SELECT id, kind, lane, profile,"
-	           " CASE WHEN LENGTH(event) <= " SMALL " THEN event END,"
-	           " created_at, attempts, origin,"
-	           " LENGTH(profile) + LENGTH(event)"
-	           " FROM klaviyo_outbox WHERE lane = CAST($1 AS BIGINT)"
-	           " AND due_at <= CAST($2 AS BIGINT)"
-	           " ORDER BY due_at, created_at, id"
-	           " LIMIT CAST($3 AS BIGINT)",
-	           3, arg, choose_row, chosen) < 0
-	           ? -1
-	           : 0;
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	const struct kl_claim *x = *(struct kl_claim *const *)a;
-	const struct kl_claim *y = *(struct kl_claim *const *)b;
-
-	return strcmp(x->id, y->id);
-}
-
-static int
-has_id(const void *id, const void *a)
-{
-	return strcmp(id, (*(struct kl_claim *const *)a)->id);
-}
-
-/* Some of the rows that were chosen, in order of their ids. */
-struct part {
-	struct kl_claim **row;
-	size_t n;
-	bool claimed[KL_MANY];
-};
-
-/* What was read of it is what it is now unless another sender came between,
-   which has counted an attempt. */
-static int
-claimed_row(void *rowarg, int n, const char *const col[])
-{
-	struct part *part = rowarg;
-	int attempts = (int)to_int(col[1]);
-	struct kl_claim **row;
-
-	(void)n;
-	row = bsearch(col[0], part->row, part->n, sizeof(*row), has_id);
-	if (!row)
-		return kl_fail("outbox: a row claimed that was not asked for");
-	if ((*row)->attempts + 1 != attempts) {
-		free((*row)->event);
-		(*row)->event = NULL;
-	}
-	(*row)->attempts = attempts;
-	part->claimed[row - part->row] = true;
-	return 0;
-}
-
-/* Reads a claimed row, whose event is not at hand. */
-static int
-read_claimed(const struct klaviyo_store *store, struct kl_claim **claim)
-{
-	struct kl_claim *fresh = NULL;
-	struct claims one = {.list = &fresh, .max = 1};
-
-	if (store->sql(store->conn,
-	        "SELECT" CLAIMED " FROM klaviyo_outbox WHERE id = $1", 1,
-	        (const char *[]){(*claim)->id}, claim_row, &one) < 0)
-		return -1;
-	if (!fresh)
-		return kl_fail("outbox: a claimed row is gone");
-	claim_free(*claim);
-	*claim = fresh;
-	return 0;
-}
-
-static int
-claim_part(const struct klaviyo_store *store, const char *token,
-    struct part *part, int64_t now, int64_t lease_end, struct claims *claims)
-{
-	struct num t, lease;
-	const char *arg[KL_BEFORE_IDS + KL_MANY] = {
-	    token, num(&lease, lease_end), num(&t, now)};
-
-	qsort(part->row, part->n, sizeof(*part->row), by_id);
-	for (size_t i = 0; i < part->n; i++)
-		arg[KL_BEFORE_IDS + i] = part->row[i]->id;
-	if (store->sql(store->conn,
-	        "UPDATE klaviyo_outbox SET claim = $1,"
-	        " due_at = CAST($2 AS BIGINT), attempts = attempts + 1"
-	        " WHERE due_at <= CAST($3 AS BIGINT)"
-	        " AND id IN " KL_IDS " RETURNING id, attempts",
-	        KL_BEFORE_IDS + KL_MANY, arg, claimed_row, part) < 0)
-		return -1;
-	for (size_t i = 0; i < part->n; i++) {
-		if (!part->claimed[i])
-			continue;
-		if (!part->row[i]->event && read_claimed(store, &part->row[i]))
-			return -1;
-		claims->list[claims->n++] = part->row[i];
-		part->row[i] = NULL;
-	}
-	return 0;
-}
-
-static int
-claim_chosen(const struct klaviyo_store *store, const char *token,
-    const struct claims *rows, int64_t now, int64_t lease_end,
-    struct claims *claims)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < rows->n; i += KL_MANY) {
-		struct part part = {
-		    .row = &rows->list[i], .n = rows->n - i};
-
-		if (part.n > KL_MANY)
-			part.n = KL_MANY;
-		rc = claim_part(store, token, &part, now, lease_end, claims);
-	}
-	return rc;
 }
 
 /* ------------------------------------------------------------ all that is due
@@ -304,8 +131,8 @@ claim_due(const struct klaviyo_store *store, const char *token, int low,
 	           " ORDER BY lane, due_at, created_at, id"
 	           " LIMIT CAST($4 AS BIGINT))) AS chosen) AS sized"
 	           " WHERE total <= CAST($9 AS BIGINT) OR total = size)"
-	           " RETURNING" CLAIMED,
-	           9, arg, claim_row, claims) < 0
+	           " RETURNING" KL_CLAIMED,
+	           9, arg, kl_claim_row, claims) < 0
 	           ? -1
 	           : 0;
 }
@@ -317,20 +144,15 @@ claim_within(const struct klaviyo_store *store, const char *token, int lane,
 {
 	int low = lane == KL_ANY_LANE ? KLAVIYO_REALTIME : lane;
 	int high = lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane;
-	struct chosen chosen = {.rows.max = claims->max};
 	int rc = 0;
 
 	if (claims->max >= KL_MANY)
-		rc = choose(store, low, now, &chosen);
+		rc = kl_claim_backlog(
+		    store, token, low, now, lease_end, claims);
 	if (rc == 0)
-		rc = chosen.all ? claim_chosen(store, token, &chosen.rows, now,
-		                      lease_end, claims)
-		                : claim_due(store, token, low, high, now,
-		                      lease_end, claims);
-	while (chosen.rows.n > 0)
-		claim_free(chosen.rows.list[--chosen.rows.n]);
-	free(chosen.rows.list);
-	return rc;
+		rc = claim_due(
+		    store, token, low, high, now, lease_end, claims);
+	return rc < 0 ? -1 : 0;
 }
 
 int
@@ -358,7 +180,7 @@ out:
 		qsort(claims.list, claims.n, sizeof(*claims.list), by_age);
 	for (size_t i = claims.n; i-- > 0;) {
 		if (failed) {
-			claim_free(claims.list[i]);
+			kl_claim_free(claims.list[i]);
 			continue;
 		}
 		claims.list[i]->next = *list;

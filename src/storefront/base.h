@@ -164,9 +164,9 @@ void db_describe(struct db *db, char *text, size_t size);
 /* Room on the file system that it grows on, in bytes and percent: 1; 0: that is
  * another host's, and neither is set; -1. */
 int db_space(struct db *db, int64_t *free, int *percent);
-/* Transactions of a thousand rows follow, one after the other, and no visitor
- * waits for them: 8 MB of what they read and write stay in memory, and the log
- * of this process's COMMITs may be longer. */
+/* Transactions of a thousand rows follow, one after the other.  With SQLite, 8 MB
+ * of what they read and write stay in memory, and while nobody else writes, the
+ * log is copied into the database a third as often. */
 void db_large(struct db *db);
 void db_close(struct db *db);
 /* Has this version of SQLite (3051003 is 3.51.3) the WAL-reset bug? */

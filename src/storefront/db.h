@@ -60,13 +60,16 @@ struct db {
 /* --------------------------------------------------- db_wal.c: SQLite's log */
 
 struct db_wal {
-	int last; /* how the last checkpoint went */
+	int last;    /* how the last checkpoint went */
+	int version; /* SQLite's, which others' COMMITs change */
+	int company; /* for so many COMMITs the log is kept short */
 };
 /* After a COMMIT on ${conn}, an sqlite3 *, that left ${pages} in the log; leaves
  * its busy timeout changed. */
 void db_wal_committed(
     struct db_wal *wal, void *conn, const char *name, int pages);
-/* This process has large transactions, and nobody waits for their COMMIT. */
+/* This process has large transactions: where nobody else writes, the log may be
+ * three times as long. */
 void db_wal_large(void);
 /* The head of the log's index, which every commit writes anew, whoever's; it
  * stays until ${conn}, an sqlite3 *, is closed.  NULL: there is none. */

@@ -24,7 +24,8 @@
 #define HEAD_BYTES 48 /* of the log's index */
 #define COPY_PAGES 1000
 #define LARGE_PAGES 3000
-#define ANEW_PAGES (COPY_PAGES + 1000)
+#define ANEW_AFTER 1000 /* more */
+#define COMPANY 1000 /* COMMITs */
 #define WAIT_MS 250
 
 /* --------------------------------------------------------- the WAL-reset bug
@@ -49,26 +50,57 @@ db_wal_reset_bug(int version)
 /* ------------------------------------------------------------- a checkpoint
  */
 
-/* How long the log has to be to be copied, and for the next wait; for all
-   threads.  A copy is three syncs, and writes each page once, however often it
-   is in the log: who writes a thousand pages a second has half of the work with
-   a longer one.  Where visitors wait for their COMMIT, it is kept short. */
-static atomic_int copied = COPY_PAGES, anew = ANEW_PAGES;
+/* How long the log has to be for the next wait, for all threads. */
+static atomic_int anew = COPY_PAGES + ANEW_AFTER;
+
+static atomic_bool large;
 
 void
 db_wal_large(void)
 {
-	copied = LARGE_PAGES;
+	large = true;
+}
+
+/* Has another connection written since this was asked last? */
+static bool
+not_alone(struct db_wal *wal, sqlite3 *conn)
+{
+	int version = 0, former = wal->version;
+	sqlite3_stmt *stmt;
+
+	if (sqlite3_prepare_v2(
+	        conn, "PRAGMA data_version", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		version = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	wal->version = version;
+	return former != 0 && version != former;
+}
+
+/* How long the log has to be to be copied.  A copy is three syncs, and writes
+   each page once, however often it is in the log: who writes a thousand pages in
+   a moment has a third fewer syncs with a longer log.  But the next one to commit
+   may have to copy it; so only who has been alone for a while may have one. */
+static int
+copied_from(struct db_wal *wal, sqlite3 *conn)
+{
+	if (!large)
+		return COPY_PAGES;
+	if (not_alone(wal, conn))
+		wal->company = COMPANY;
+	else if (wal->company > 0)
+		wal->company--;
+	return wal->company > 0 ? COPY_PAGES : LARGE_PAGES;
 }
 
 void
 db_wal_committed(struct db_wal *wal, void *conn, const char *name, int pages)
 {
 	int how = SQLITE_CHECKPOINT_PASSIVE, rc;
-	int copy = copied, longer = copy + ANEW_PAGES - COPY_PAGES;
+	int copy = copied_from(wal, conn);
 
-	if (pages < longer)
-		anew = longer;
+	if (pages < copy + ANEW_AFTER)
+		anew = copy + ANEW_AFTER;
 	if (pages < copy)
 		return;
 	if (pages >= anew) {

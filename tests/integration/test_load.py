@@ -59,7 +59,7 @@ if SANITIZED:
     LIMITS = {what: n for what, n in LIMITS.items()
               if what[1] not in ("heap", "rss", "private")}
 CONNECTIONS = 64        # that worker and sandbox may keep to each other
-LOG_MB = 24             # SQLite's log: db_wal.c begins it anew at 8
+LOG_MB = 24             # SQLite's log: db_wal.c begins it anew at 8, or 16
 # A shop that has waited 5 s for its database asks to come again.  It may, if the
 # machine let others wait for so long, too.
 STALL_SECONDS = 2.5

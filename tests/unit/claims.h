@@ -1,9 +1,10 @@
 /*
- * claims.h - claims rows of the outbox that store.h has, at a time of the
- * tests.
+ * claims.h - claims rows of store.h's outbox; included after cmocka.h.
  */
 #ifndef CLAIMS_H
 #define CLAIMS_H
+
+#include "store.h"
 
 enum { NOW = 1800000000, LEASE = 60 };
 
