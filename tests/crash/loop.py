@@ -81,7 +81,9 @@ class Loop:
         self.counts = {"rounds": 0, "kills": 0, "again": 0}
         self.closing, self.threads = threading.Event(), []
         self.sending = threading.Event()  # somebody sends an order
-        self.visitors = visitors
+        # They go on from one run() to the next: who ordered twenty times at
+        # once would be asked to come again later.
+        self.visitors = [random.Random(f"{seed}/{n}") for n in range(visitors)]
         self.port = free_port()
         self.shop = Crashing(program, catalog=catalog, **more)
         self.record = self.shop.path("received.jsonl")
@@ -171,11 +173,10 @@ class Loop:
             assert reply.header("location").endswith(order), reply
         self.step(lambda: visitor.get("/orders/" + order), 200)
 
-    def visit(self, n):
-        rng = random.Random(f"{self.seed}/{n}")
+    def visit(self, n, rng):
         try:
             while not self.closing.is_set():
-                self.check_out(rng, f"visitor{n}.{rng.randrange(20)}"
+                self.check_out(rng, f"visitor{n}.{rng.randrange(40)}"
                                     "@klaviyo-demo.com")
                 self.closing.wait(rng.uniform(0, PAUSE))
         except Exception as error:  # noqa: BLE001
@@ -183,8 +184,8 @@ class Loop:
 
     def open_doors(self):
         self.closing.clear()
-        self.threads = [threading.Thread(target=self.visit, args=(n,))
-                        for n in range(self.visitors)]
+        self.threads = [threading.Thread(target=self.visit, args=each)
+                        for each in enumerate(self.visitors)]
         for thread in self.threads:
             thread.start()
 
