@@ -146,7 +146,8 @@ read_row(void *rowarg, int n, const char *const col[])
 	return 0;
 }
 
-/* The claimed rows of which not all is at hand; ${arg} as in claim_part(). */
+/* The claimed rows of which not all is at hand; ${arg} as in claim_part().
+   PostgreSQL wants each parameter used: hence the second look at due_at. */
 static int
 read_rest(const struct klaviyo_store *store, struct part *part,
     const char *arg[KL_BEFORE_IDS + KL_MANY])

@@ -9,7 +9,8 @@ All three post the same bodies, an order of three lines and its lines, one event
 a request.  The worker takes them from its outbox: claim and settlement are
 included, and so is its start, which is a fiftieth of a round.  The others have
 them in memory, and neither their start nor their warming up counts.  The rounds
-alternate; what counts is the median.  The server is the same for all, so is its share of the machine.
+alternate; what counts is the median.  The server is the same for all, so is its
+share of the machine.
 """
 import os
 import statistics
