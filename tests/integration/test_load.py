@@ -38,7 +38,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINES = {"sqlite": 30, "postgresql": 10} if SOAK else {"sqlite": 0}
 PRODUCTS = 3000 if SOAK else 300
 GENERATORS, VISITORS = 2, 4  # one for each processor; visitors each
-WARM, JUDGED = 1500, 5000    # requests of the short form
+WARM, JUDGED = 4000, 5000    # requests of the short form; each page is kept
 LATER = .1                   # of the long form's time is for warming up,
 AT_LEAST = 30000             # .. and so many requests: caches are full then
 # What the samples may grow by; kB, descriptors, threads, rows.  A leak of 1 KB
