@@ -77,6 +77,11 @@ const volatile uint64_t *db_wal_head(void *conn);
 /* Another number after every commit. */
 int64_t db_wal_stamp(const volatile uint64_t *head);
 
+/* ------------------------------------------------------------------ db_lost.c */
+
+/* SQLite's settings for the process: before its first use, or not at all. */
+void db_sqlite_configure(void);
+
 /* ---------------------------------------------------------------- db_schema.c */
 
 /* Texts put into the program by embed.S. */

@@ -16,12 +16,6 @@
  * On a SQLite without the bug the gate stands open: its processes share the
  * lock and queue by SQLite's own means.  They still keep out, and are kept out
  * by, a process whose SQLite has the bug and that uses the same file.
- *
- * A sync that failed: the kernel has dropped what it could not write, takes the
- * pages for clean, and the next sync says all is well.  What this process would
- * read, and copy on, may not be what is on the disk.  So it touches the
- * database no more (db_lost()) and ends; the next one reads the log with its
- * checksums.
  */
 #include "db.h"
 #include "db_group.h"
@@ -31,7 +25,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,44 +35,6 @@ struct connection {
 	struct member m; /* with its SQLite connection */
 	const volatile uint64_t *head; /* db_wal_head()'s */
 };
-
-/* ------------------------------------------------------- a sync that failed */
-
-static atomic_bool lost;
-
-bool
-db_lost(void)
-{
-	return lost;
-}
-
-/* What SQLite has to say.  Of a checkpoint's failure nothing else hears, since
-   it is not the failure of the COMMIT that ran it. */
-static void
-on_log(void *arg, int code, const char *text)
-{
-	(void)arg;
-	if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CORRUPT)
-		return;
-	shop_log_at(LOG_ERR, "SQLite: %s", text);
-	if (code == SQLITE_IOERR_FSYNC && !atomic_exchange(&lost, true))
-		shop_log_at(LOG_ERR,
-		    "the disk failed to flush the database: what it "
-		    "holds is not known.  This process ends; look after "
-		    "the disk, and start it again");
-}
-
-/* Before SQLite's first use, or not at all. */
-static void
-configure_sqlite(void)
-{
-	sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
-	/* What undoes a savepoint is kept in memory, however large: there is no
-	   directory for it where the program is confined. */
-	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
-	/* Not counted: the count is under one lock for all threads. */
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
 
 /* ------------------------------------------------------------- a connection */
 
@@ -317,7 +272,7 @@ sqlite_open(const char *path, bool create)
 	struct connection *c = calloc(1, sizeof(*c));
 	int writer;
 
-	pthread_once(&once, configure_sqlite);
+	pthread_once(&once, db_sqlite_configure);
 	if (c == NULL) {
 		shop_fail("out of memory");
 		return NULL;
