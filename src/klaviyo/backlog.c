@@ -183,7 +183,7 @@ claim_part(const struct klaviyo_store *store, const char *token,
 	for (size_t i = 0; i < part->n; i++)
 		arg[KL_BEFORE_IDS + i] = part->row[i]->id;
 	if (store->sql(store->conn,
-	        "UPDATE klaviyo_outbox SET claim = $1,"
+	        KL_UPDATE_MANY " claim = $1,"
 	        " due_at = CAST($2 AS BIGINT), attempts = attempts + 1"
 	        " WHERE due_at <= CAST($3 AS BIGINT)"
 	        " AND id IN " KL_IDS " RETURNING id, attempts",

@@ -408,7 +408,9 @@ struct klaviyo_store {
 
 /*
  * For ${conn} an sqlite3 *.  Statements stay prepared on the connection;
- * klaviyo_sqlite_finish() drops them, to be called before sqlite3_close().
+ * klaviyo_sqlite_finish() drops them, to be called before sqlite3_close().  An
+ * UPDATE whose first word a comment of the words OR FAIL follows is SQLite's own
+ * UPDATE OR FAIL: one that fails is undone by the end of its transaction only.
  */
 KLAVIYO_API int64_t klaviyo_sqlite(void *conn, const char *sql, int n,
     const char *const arg[], klaviyo_row *row, void *rowarg);

@@ -64,14 +64,14 @@ settle(const struct klaviyo_store *store, const char *token,
    to the server each. */
 enum { FEW = 4 };
 static const char *const many[] = {
-    [KL_SENT] = "UPDATE klaviyo_outbox SET profile = '', event = '',"
+    [KL_SENT] = KL_UPDATE_MANY " profile = '', event = '',"
                 " sent_at = CAST($1 AS BIGINT), error = $2, due_at = NULL,"
                 " claim = NULL, about = NULL, held_by = NULL"
                 " WHERE claim = $3 AND id IN " KL_IDS,
-    [KL_RETRY] = "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+    [KL_RETRY] = KL_UPDATE_MANY " due_at = CAST($1 AS BIGINT),"
                  " error = $2, claim = NULL"
                  " WHERE claim = $3 AND id IN " KL_IDS,
-    [KL_RELEASE] = "UPDATE klaviyo_outbox SET due_at = CAST($1 AS BIGINT),"
+    [KL_RELEASE] = KL_UPDATE_MANY " due_at = CAST($1 AS BIGINT),"
                    " error = COALESCE($2, error),"
                    " claim = NULL, attempts = attempts - 1"
                    " WHERE claim = $3 AND id IN " KL_IDS,

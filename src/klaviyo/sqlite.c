@@ -14,6 +14,10 @@
  * again, and told from the host's own, without a table beside the connection.
  * SQLite takes $1 for a name, and numbers the names by first appearance: where
  * that is their order anyway, as in most, no name is looked up at each call.
+ *
+ * To undo a statement that fails half way, and not its transaction, SQLite first
+ * copies each page that the statement writes.  One that begins with HINT, a
+ * comment to other engines, is told to do without.
  */
 #include "internal.h"
 
@@ -28,6 +32,10 @@
 #define IN_ORDER "=*/ "
 #define BY_NAME "$*/ "
 #define HOW_LEN (sizeof(IN_ORDER) - 1)
+/* What it begins with, and what SQLite gets instead; of one length. */
+#define HINT "UPDATE /*OR FAIL*/ "
+#define HINTED "UPDATE OR FAIL     "
+_Static_assert(sizeof(HINT) == sizeof(HINTED), "the rest stays where it is");
 enum { MAX_COLUMNS = 64, WORDS = 40 };
 
 static int
@@ -43,6 +51,25 @@ is_ours(sqlite3_stmt *stmt)
 	return strncmp(sqlite3_sql(stmt), MARK, MARK_LEN) == 0;
 }
 
+/* How long the hint is; 0: there is none. */
+static size_t
+hint(const char *sql)
+{
+	size_t n = sizeof(HINT) - 1;
+
+	return strncmp(sql, HINT, n) == 0 ? n : 0;
+}
+
+/* Is ${stmt}, which is ours, made of ${sql}? */
+static int
+is_of(sqlite3_stmt *stmt, const char *sql)
+{
+	const char *text = sqlite3_sql(stmt) + MARK_LEN + HOW_LEN;
+	size_t n = hint(sql);
+
+	return strncmp(text, HINTED, n) == 0 && strcmp(text + n, sql + n) == 0;
+}
+
 static sqlite3_stmt *
 find(sqlite3 *db, const char *sql)
 {
@@ -50,7 +77,7 @@ find(sqlite3 *db, const char *sql)
 
 	while ((stmt = sqlite3_next_stmt(db, stmt)))
 		if (is_ours(stmt) && !sqlite3_stmt_busy(stmt) &&
-		    strcmp(sqlite3_sql(stmt) + MARK_LEN + HOW_LEN, sql) == 0)
+		    is_of(stmt, sql))
 			return stmt;
 	return NULL;
 }
@@ -86,7 +113,9 @@ prepare_as(sqlite3 *db, const char *how, const char *sql)
 {
 	sqlite3_stmt *stmt = NULL;
 	const char *tail = NULL, *wrong = NULL;
-	char *text = sqlite3_mprintf(MARK "%s%s", how, sql);
+	size_t hinted = hint(sql);
+	char *text = sqlite3_mprintf(
+	    MARK "%s%.*s%s", how, (int)hinted, HINTED, sql + hinted);
 
 	if (!text) {
 		fail("out of memory", sql);

@@ -44,6 +44,19 @@ store_sql(void *conn, const char *sql, int n, const char *const arg[],
 	return result;
 }
 
+/* For a hook: is it the statement that claims rows, or one that settles them? */
+static inline bool
+store_claims(const char *sql)
+{
+	return strstr(sql, "klaviyo_outbox SET claim = $") != NULL;
+}
+
+static inline bool
+store_settles(const char *sql)
+{
+	return strstr(sql, "klaviyo_outbox SET profile = '', event") != NULL;
+}
+
 static inline struct klaviyo_store
 store(void)
 {

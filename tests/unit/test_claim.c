@@ -202,7 +202,7 @@ come_between(const char *sql)
 {
 	const char *what = between;
 
-	if (!what || strncmp(sql, "UPDATE klaviyo_outbox SET claim", 31) != 0)
+	if (!what || !store_claims(sql))
 		return;
 	between = NULL;
 	store_do(what);

@@ -579,7 +579,7 @@ static volatile int stop_flag;
 static void
 stop_when_claimed(const char *sql)
 {
-	if (strncmp(sql, "UPDATE klaviyo_outbox SET claim", 31) == 0)
+	if (store_claims(sql))
 		stop_flag = 1;
 }
 

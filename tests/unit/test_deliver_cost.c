@@ -18,8 +18,8 @@ look(const char *sql)
 {
 	if (strcmp(sql, "BEGIN") == 0)
 		claimed = settled = false;
-	claimed |= strncmp(sql, "UPDATE klaviyo_outbox SET claim", 31) == 0;
-	settled |= strstr(sql, "SET profile = '', event = ''") != NULL;
+	claimed |= store_claims(sql);
+	settled |= store_settles(sql);
 	if (strcmp(sql, "COMMIT") != 0)
 		return;
 	claims += claimed;

@@ -195,7 +195,7 @@ together(void **state)
 static void
 settlement_fails(const char *sql)
 {
-	if (strncmp(sql, "UPDATE klaviyo_outbox SET profile = ''", 38) == 0)
+	if (store_settles(sql))
 		store_fail_at = 1;
 }
 

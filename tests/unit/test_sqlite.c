@@ -189,6 +189,42 @@ errors(void **state)
 	assert_int_equal(run("ROLLBACK", 0, NULL), 0);
 }
 
+/* What t holds once ${sql} has failed in a transaction. */
+static void
+after_failure(const char *sql, const char *expected)
+{
+	struct rows rows = {.n = 0};
+
+	assert_int_equal(run("BEGIN", 0, NULL), 0);
+	assert_int_equal(run(sql, 1, (const char *[]){"2"}), -1);
+	assert_non_null(strstr(klaviyo_error(), "CHECK"));
+	klaviyo_sqlite(store_db, "SELECT a FROM t", 0, NULL, collect, &rows);
+	assert_string_equal(rows.text, expected);
+	assert_int_equal(run("ROLLBACK", 0, NULL), 0);
+	memset(&rows, 0, sizeof(rows));
+	klaviyo_sqlite(store_db, "SELECT a FROM t", 0, NULL, collect, &rows);
+	assert_string_equal(rows.text, "1;2;3;");
+}
+
+/* Only what says so leaves to its transaction to undo what it has changed. */
+static void
+undone_by_its_transaction(void **state)
+{
+	int before;
+
+	(void)state;
+	store_do("CREATE TABLE t (a INTEGER NOT NULL CHECK (a < 5)) STRICT;"
+	         "INSERT INTO t VALUES (1), (2), (3)");
+	after_failure("UPDATE t SET a = a + CAST($1 AS INTEGER)", "1;2;3;");
+	after_failure("UPDATE /*OR FAIL*/ t SET a = a + CAST($1 AS INTEGER)",
+	    "3;4;3;");
+	before = statements();
+	after_failure("UPDATE /*OR FAIL*/ t SET a = a + CAST($1 AS INTEGER)",
+	    "3;4;3;");
+	after_failure("UPDATE t SET a = a + CAST($1 AS INTEGER)", "1;2;3;");
+	assert_int_equal(statements(), before);
+}
+
 static void
 write_lock_at_once(void **state)
 {
@@ -219,6 +255,7 @@ main(void)
 	    TEST(nested),
 	    TEST(stopped),
 	    TEST(errors),
+	    TEST(undone_by_its_transaction),
 	    TEST(write_lock_at_once),
 	};
 
