@@ -149,25 +149,31 @@ variant_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
-/* Of a product without its variants: what they have together. */
+/* A variant of a product without its variants: its part of what they have
+   together. */
 static int
-sums_row(void *arg, int n, const char *const col[])
+part_row(void *arg, int n, const char *const col[])
 {
 	struct walk *walk = arg;
 	struct product *p = owner(walk, col[0]);
+	int64_t price, stock;
 
 	(void)n;
 	if (p == NULL)
 		return 0;
 	walk->at = p;
-	p->price_min = num(col[1]);
-	p->stock = num(col[2]);
-	p->in_stock = num(col[3]) != 0;
+	price = num(col[1]);
+	stock = num(col[2]);
+	if (p->price_min == NO_PRICE || price < p->price_min)
+		p->price_min = price;
+	if (__builtin_add_overflow(p->stock, stock, &p->stock))
+		p->stock = stock > 0 ? INT64_MAX : INT64_MIN;
+	p->in_stock = p->in_stock || stock > 0 || num(col[3]) == 1;
 	return 0;
 }
 
-/* In the order of an index: neither a join nor a sort, which would take longer
-   than all else that a feed needs. */
+/* In the order of an index: neither a join nor a sort nor groups, which would
+   take longer than all else that a feed needs. */
 static int
 read_published(struct db *db, struct walk *walk, const char *after)
 {
@@ -183,11 +189,9 @@ read_published(struct db *db, struct walk *walk, const char *after)
 		return 0;
 	for (p = *list; p->next != NULL;)
 		p = p->next;
-	return db_run(db, sums_row, walk,
-	           "SELECT product, MIN(price), SUM(stock), "
-	           "MAX(CASE WHEN stock > 0 OR oversell = 1 THEN 1 ELSE 0 END) "
-	           "FROM variant WHERE product > $1 AND product <= $2 "
-	           "GROUP BY product ORDER BY product",
+	return db_run(db, part_row, walk,
+	           "SELECT product, price, stock, oversell FROM variant "
+	           "WHERE product > $1 AND product <= $2 ORDER BY product",
 	           after, p->id) < 0
 	           ? -1
 	           : 0;
@@ -261,16 +265,13 @@ read_batch(struct db *db, struct arena *arena, const char *after, bool whole,
 
 /* 1: there may be more after ${after}, which moves on; 0: that was the end. */
 static int
-one_batch(
-    struct db *db, char **after, bool whole, catalog_visit *visit, void *arg)
+one_batch(struct db *db, struct arena *arena, char **after, bool whole,
+    catalog_visit *visit, void *arg)
 {
-	struct arena *arena = arena_new();
 	struct product *p = NULL;
 	char *last = NULL;
 	int result = -1;
 
-	if (arena == NULL)
-		return shop_fail("out of memory");
 	if (read_batch(db, arena, *after, whole, &p) == 0)
 		result = p != NULL;
 	for (; result > 0 && p != NULL; p = p->next) {
@@ -283,19 +284,23 @@ one_batch(
 		free(*after);
 		*after = last;
 	}
-	arena_free(arena);
+	arena_clear(arena);
 	return result;
 }
 
 static int
 walk_all(struct db *db, bool whole, catalog_visit *visit, void *arg)
 {
+	struct arena *arena = arena_new();
 	char *after = strdup("");
-	int more = after != NULL ? 1 : shop_fail("out of memory");
+	int more = 1;
 
+	if (arena == NULL || after == NULL)
+		more = shop_fail("out of memory");
 	while (more > 0)
-		more = one_batch(db, &after, whole, visit, arg);
+		more = one_batch(db, arena, &after, whole, visit, arg);
 	free(after);
+	arena_free(arena);
 	return more;
 }
 

@@ -3,7 +3,7 @@
  *
  * Promises: a failed allocation is remembered, and never a crash: functions
  * that return text return "" then, arena_alloc alone returns NULL.
- * Does not: return memory before its arena is freed; lock (an arena and a text
+ * Does not: return memory before its arena is freed or cleared; lock (an arena and a text
  * belong to one thread at a time).
  */
 #include <stdarg.h>
@@ -38,6 +38,7 @@ struct taken {
 };
 struct arena {
 	struct chunk *chunks; /* the newest first */
+	struct chunk *spare;  /* of CHUNK bytes, for what comes after clearing */
 	struct taken *taken;
 	bool failed, secret;
 };
@@ -55,19 +56,45 @@ arena_new(void)
 	return arena;
 }
 
+static void
+free_chunks(struct chunk *chunk)
+{
+	for (struct chunk *next; chunk != NULL; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+}
+
+void
+arena_clear(struct arena *arena)
+{
+	struct chunk *chunk;
+
+	for (struct taken *t = arena->taken; t != NULL; t = t->next)
+		free(t->text);
+	arena->taken = NULL;
+	while ((chunk = arena->chunks) != NULL) {
+		arena->chunks = chunk->next;
+		if (arena->secret)
+			explicit_bzero(chunk->data, chunk->used);
+		if (CHECKED || chunk->room != CHUNK) {
+			free(chunk);
+			continue;
+		}
+		chunk->used = 0;
+		chunk->next = arena->spare;
+		arena->spare = chunk;
+	}
+	arena->failed = false;
+}
+
 void
 arena_free(struct arena *arena)
 {
 	if (arena == NULL)
 		return;
-	for (struct taken *t = arena->taken; t != NULL; t = t->next)
-		free(t->text);
-	for (struct chunk *c = arena->chunks, *next; c != NULL; c = next) {
-		next = c->next;
-		if (arena->secret)
-			explicit_bzero(c->data, c->used);
-		free(c);
-	}
+	arena_clear(arena);
+	free_chunks(arena->spare);
 	free(arena);
 }
 
@@ -85,6 +112,29 @@ out_of_memory(struct arena *arena)
 	return NULL;
 }
 
+/* The newest chunk from now on, with room for ${size}, of which ${asked} are
+   used; NULL: no memory. */
+static struct chunk *
+add_chunk(struct arena *arena, size_t size, size_t asked)
+{
+	struct chunk *chunk = size <= CHUNK ? arena->spare : NULL;
+
+	if (chunk != NULL) {
+		arena->spare = chunk->next;
+	} else {
+		size_t room = size > CHUNK ? size : CHUNK;
+
+		chunk = malloc(sizeof(*chunk) + (CHECKED ? asked : room));
+		if (chunk == NULL)
+			return NULL;
+		chunk->used = 0;
+		chunk->room = room;
+	}
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	return chunk;
+}
+
 /* Not zeroed: most of what is taken is written at once. */
 static void *
 take(struct arena *arena, size_t size)
@@ -95,17 +145,10 @@ take(struct arena *arena, size_t size)
 	if (size > SIZE_MAX / 2)
 		return out_of_memory(arena);
 	size = size == 0 ? unit : (size + unit - 1) / unit * unit;
-	if (chunk == NULL || chunk->room - chunk->used < size) {
-		size_t room = size > CHUNK ? size : CHUNK;
-
-		chunk = malloc(sizeof(*chunk) + (CHECKED ? asked : room));
-		if (chunk == NULL)
-			return out_of_memory(arena);
-		chunk->used = 0;
-		chunk->room = room;
-		chunk->next = arena->chunks;
-		arena->chunks = chunk;
-	}
+	if (chunk == NULL || chunk->room - chunk->used < size)
+		chunk = add_chunk(arena, size, asked);
+	if (chunk == NULL)
+		return out_of_memory(arena);
 	chunk->used += size;
 	return chunk->data + chunk->used - size;
 }

@@ -75,6 +75,25 @@ def test_stock_and_what_is_left_out(shop):
             if item["link"].endswith("/moby-dick")] == [2]
 
 
+@pytest.mark.parametrize("stocks, total, policy", [
+    ((5, -2, 4), 7, 1), ((-5, 0, 0), 0, 1),
+    ((1, -9, 1), 0, 2),  # one can be bought
+    ((2**62, 2**62, 2**62), 2**63 - 1, 1)])  # more than can be counted
+def test_of_all_its_variants(shop, stocks, total, policy):
+    product, = rows(shop, "SELECT product FROM variant GROUP BY product "
+                    "HAVING COUNT(*) > 1 ORDER BY product")[0]
+    execute(shop, f"DELETE FROM variant WHERE product = '{product}'")
+    for i, stock in enumerate(stocks):
+        execute(shop, "INSERT INTO variant (product, name, sku, price, "
+                "compare_at, stock, oversell, position) VALUES "
+                f"('{product}', 'n{i}', 's{i}', {(3, 1, 2)[i] * 1000}, 0, "
+                f"{stock}, 0, {i})")
+    item, = (item for item in json.loads(shop.run("feed", "json").stdout)
+             if item["id"] == product)
+    assert (item["price"], item["inventory_quantity"]) == (10, total)
+    assert item["inventory_policy"] == policy
+
+
 def test_into_a_file(shop):
     path = os.path.join(shop.mkdir("feeds"), "catalog.json")
     told = shop.run("feed", "json", "-o", path).stdout

@@ -1,6 +1,7 @@
 /*
  * test_memory.c - arenas, texts, error lines, UTF-8 and numbers.
  */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,6 +41,41 @@ arena_gives_zeroed_separate_memory(void **state)
 	assert_false(arena_failed(arena));
 	arena_free(arena);
 	arena_free(NULL);
+}
+
+static void
+as_new(struct arena *arena)
+{
+	arena_clear(arena);
+	assert_false(arena_failed(arena));
+	arena_take(arena, strdup("mine"));
+	memset(arena_alloc(arena, 20000), 1, 20000);
+	for (size_t i = 0; i < 40; i++) {
+		char *p = arena_alloc(arena, 1000);
+
+		for (size_t j = 0; j < 1000; j++)
+			assert_int_equal(p[j], 0);
+		memset(p, 1, 1000);
+	}
+}
+
+/* However often the same is made again, it takes no more memory. */
+static void
+arena_cleared(void **state)
+{
+	struct arena *arena = arena_new();
+	size_t before;
+
+	(void)state;
+	arena_alloc(arena, SIZE_MAX);
+	assert_true(arena_failed(arena));
+	arena_secret(arena);
+	as_new(arena);
+	before = mallinfo2().uordblks;
+	for (int i = 0; i < 10; i++)
+		as_new(arena);
+	assert_int_equal(mallinfo2().uordblks, before);
+	arena_free(arena);
 }
 
 static void
@@ -206,6 +242,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(arena_gives_zeroed_separate_memory),
+	    cmocka_unit_test(arena_cleared),
 	    cmocka_unit_test(arena_texts),
 	    cmocka_unit_test(arena_remembers_failure),
 	    cmocka_unit_test(text_grows),
