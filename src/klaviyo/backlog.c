@@ -16,8 +16,13 @@
 /* ------------------------------------------------------------ what is due */
 
 /* Longer texts are read once their rows are claimed: PostgreSQL's client holds
-   all that a statement answers, here as many rows as may be claimed. */
+   all that a statement answers, here as many rows as may be claimed.  Of these
+   comes "=" and the length.  Characters of a text are counted once: that takes a
+   good part of the statement's time. */
 #define SMALL "4096"
+#define SMALL_OR_LENGTH(text)                                                  \
+	" CASE WHEN SUBSTR(" text ", " SMALL " + 1, 1) = '' THEN " text        \
+	" ELSE '=' || CAST(LENGTH(" text ") AS TEXT) END,"
 
 struct chosen {
 	struct claims rows; /* as they were before the claim */
@@ -25,11 +30,27 @@ struct chosen {
 	bool all; /* no more of them fit, or ${max} are due */
 };
 
+/* Its length; *${text} is NULL if it is not at hand. */
+static int64_t
+measure(const char **text)
+{
+	int64_t length;
+
+	if (**text != '=')
+		return (int64_t)strlen(*text);
+	length = to_int(*text + 1);
+	*text = NULL;
+	return length;
+}
+
 static int
 choose_row(void *rowarg, int n, const char *const col[])
 {
 	struct chosen *chosen = rowarg;
-	int64_t size = to_int(col[8]);
+	const char *profile = col[3], *event = col[4];
+	int64_t size = measure(&profile) + measure(&event);
+	const char *own[] = {col[0], col[1], col[2], profile, event, col[5],
+	    col[6], col[7]};
 
 	if (chosen->all)
 		return 0;
@@ -38,7 +59,7 @@ choose_row(void *rowarg, int n, const char *const col[])
 		return 0;
 	}
 	chosen->size += size;
-	if (kl_claim_row(&chosen->rows, n - 1, col))
+	if (kl_claim_row(&chosen->rows, n, own))
 		return -1;
 	chosen->all = chosen->rows.n == chosen->rows.max;
 	return 0;
@@ -58,10 +79,8 @@ choose(const struct klaviyo_store *store, int lane, int64_t now,
 		return kl_fail("out of memory");
 	return store->sql(store->conn,
 	           "SELECT id, kind, lane,"
-	           " CASE WHEN LENGTH(profile) <= " SMALL " THEN profile END,"
-	           " CASE WHEN LENGTH(event) <= " SMALL " THEN event END,"
-	           " created_at, attempts, origin,"
-	           " LENGTH(profile) + LENGTH(event)"
+	           SMALL_OR_LENGTH("profile") SMALL_OR_LENGTH("event")
+	           " created_at, attempts, origin"
 	           " FROM klaviyo_outbox WHERE lane = CAST($1 AS BIGINT)"
 	           " AND due_at <= CAST($2 AS BIGINT)"
 	           " ORDER BY due_at, created_at, id"
