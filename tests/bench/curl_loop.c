@@ -8,6 +8,10 @@
  * HTTP/2 on one connection, else on kept HTTP/1.1 ones.  Prints events, seconds
  * and processor seconds, of which the first 5 % of events, in which connections
  * are made, are no part.
+ *
+ * Where one fails, another is posted instead, TRIES times in all: by HTTP/2, one
+ * in some hundred thousand ends with "Error in the HTTP2 framing layer" (libcurl
+ * 7.88).
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -15,6 +19,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+
+enum { TRIES = 10 };
 
 static char *bodies[100000];
 static size_t lengths[100000];
@@ -63,10 +69,16 @@ finish(CURLM *multi, const CURLMsg *message, int most)
 	long status = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	if (message->data.result != CURLE_OK || status != 202)
-		failed++;
-	finished++;
 	curl_multi_remove_handle(multi, easy);
+	if (message->data.result == CURLE_OK && status == 202) {
+		finished++;
+	} else {
+		fprintf(stderr, "curl_loop: %s, status %ld\n",
+		    curl_easy_strerror(message->data.result), status);
+		started--;
+		if (++failed > TRIES)
+			exit(1);
+	}
 	if (started < most)
 		start(multi, easy);
 }
@@ -130,5 +142,5 @@ main(int argc, char **argv)
 	}
 	printf("%d %.3f %.3f\n", most - warm, seconds(CLOCK_MONOTONIC) - wall,
 	    seconds(CLOCK_PROCESS_CPUTIME_ID) - processor);
-	return failed ? 1 : 0;
+	return 0;
 }

@@ -65,9 +65,12 @@ def nanoseconds(pids):
     """The same of threads that are there, to the nanosecond."""
     total = 0
     for pid in pids:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
-                total += int(f.read().split()[0])
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                    total += int(f.read().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # as is PostgreSQL's autovacuum
     return total
 
 
