@@ -378,9 +378,12 @@ def test_a_planted_one_is_found(planted, plant, canary):
     plant(shop, canaries[canary])
     try:
         if "planted" in shop.programs:
-            wait_for(lambda: open(
-                f"/proc/{shop.programs['planted'].pid}/comm").read().strip()
-                in ("sleep", "sh"), "the program")
+            # Its name is there before its arguments and environment are.
+            wait_for(lambda: any(
+                shop.dir.encode() in open(
+                    f"/proc/{shop.programs['planted'].pid}/{name}",
+                    "rb").read()
+                for name in ("environ", "cmdline")), "the program")
         assert canary in everywhere(shop, canaries, said).wrong()
     finally:
         if "planted" in shop.programs:
