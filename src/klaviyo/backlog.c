@@ -17,8 +17,8 @@
 
 /* Longer texts are read once their rows are claimed: PostgreSQL's client holds
    all that a statement answers, here as many rows as may be claimed.  Of these
-   comes "=" and the length.  Characters of a text are counted once: that takes a
-   good part of the statement's time. */
+   comes "=" and the length.  Characters of a text are counted once, for that takes
+   a good part of the statement's time; of small ones bytes are, which are more. */
 #define SMALL "4096"
 #define SMALL_OR_LENGTH(text)                                                  \
 	" CASE WHEN SUBSTR(" text ", " SMALL " + 1, 1) = '' THEN " text        \
@@ -30,7 +30,9 @@ struct chosen {
 	bool all; /* no more of them fit, or ${max} are due */
 };
 
-/* Its length; *${text} is NULL if it is not at hand. */
+/* Its length, or as much as may be claimed; *${text} is NULL if it is not at
+   hand.  No text of ours begins with "="; one that does is read as a long one
+   is. */
 static int64_t
 measure(const char **text)
 {
@@ -40,7 +42,7 @@ measure(const char **text)
 		return (int64_t)strlen(*text);
 	length = to_int(*text + 1);
 	*text = NULL;
-	return length;
+	return length < 0 || length > KL_CLAIM_SIZE ? KL_CLAIM_SIZE : length;
 }
 
 static int

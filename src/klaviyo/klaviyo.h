@@ -408,9 +408,12 @@ struct klaviyo_store {
 
 /*
  * For ${conn} an sqlite3 *.  Statements stay prepared on the connection;
- * klaviyo_sqlite_finish() drops them, to be called before sqlite3_close().  An
- * UPDATE whose first word a comment of the words OR FAIL follows is SQLite's own
- * UPDATE OR FAIL: one that fails is undone by the end of its transaction only.
+ * klaviyo_sqlite_finish() drops them, to be called before sqlite3_close().
+ * "UPDATE", a space and a comment of nothing but OR FAIL begin what is SQLite's own
+ * UPDATE OR FAIL: one that fails is undone by its transaction's end, which a full
+ * disk or a lack of memory brings at once.  The library updates many rows so, and
+ * rolls back.  In triggers of yours on klaviyo_outbox OR IGNORE and OR REPLACE are
+ * OR FAIL then.
  */
 KLAVIYO_API int64_t klaviyo_sqlite(void *conn, const char *sql, int n,
     const char *const arg[], klaviyo_row *row, void *rowarg);

@@ -80,8 +80,9 @@ enum { KL_BEFORE_IDS = 3, KL_MANY = 100 };
 	"$86,$87,$88,$89,$90,$91,$92,$93,$94,$95,$96,$97,$98,$99,$100,$101,"   \
 	"$102,$103)"
 
-/* The beginning of an update of many rows.  One that fails fails its transaction
-   anyway: klaviyo_sqlite() takes the comment for SQLite's words. */
+/* The beginning of an update of many rows, between begin() and end() only: one
+   that fails is rolled back with its transaction.  klaviyo_sqlite() takes the
+   comment for SQLite's words. */
 #define KL_UPDATE_MANY "UPDATE /*OR FAIL*/ klaviyo_outbox SET"
 
 /* Commits if ${failed} is 0 and rolls back otherwise. */

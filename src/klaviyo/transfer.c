@@ -93,8 +93,9 @@ set_up(const struct kl_client *client, struct kl_transfer *transfer)
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	/* libcurl allocates both for each request.  Of its own sizes, 16 and 64
-	   KiB, they take longer than all else that it allocates; an answer has
-	   some hundred bytes, and a large body goes in more pieces. */
+	   KiB, they take longer than all else that it allocates.  Most answers
+	   have some hundred bytes; what is large comes and goes in more
+	   pieces. */
 	SET(CURLOPT_BUFFERSIZE, 1024L);
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);

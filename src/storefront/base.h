@@ -21,8 +21,8 @@
 struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
-/* As new, for what is as large again: all that it holds is gone, and some of its
- * memory stays for what comes. */
+/* All that it holds is freed; most of its memory stays with it, for what comes.
+ * A failure is forgotten, that it holds a secret is not. */
 void arena_clear(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed */
 char *arena_copy(struct arena *arena, const char *text); /* NULL gives "" */

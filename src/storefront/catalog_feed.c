@@ -150,7 +150,7 @@ variant_row(void *arg, int n, const char *const col[])
 }
 
 /* A variant of a product without its variants: its part of what they have
-   together. */
+   together; a stock beyond what can be counted is all that can. */
 static int
 part_row(void *arg, int n, const char *const col[])
 {

@@ -3,8 +3,8 @@
  *
  * Promises: a failed allocation is remembered, and never a crash: functions
  * that return text return "" then, arena_alloc alone returns NULL.
- * Does not: return memory before its arena is freed or cleared; lock (an arena and a text
- * belong to one thread at a time).
+ * Does not: return memory before its arena is freed, all but what clearing frees;
+ * lock (an arena and a text belong to one thread at a time).
  */
 #include <stdarg.h>
 #include <stdlib.h>

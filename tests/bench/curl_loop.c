@@ -66,15 +66,16 @@ static void
 finish(CURLM *multi, const CURLMsg *message, int most)
 {
 	CURL *easy = message->easy_handle;
+	CURLcode result = message->data.result;
 	long status = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_multi_remove_handle(multi, easy);
-	if (message->data.result == CURLE_OK && status == 202) {
+	if (result == CURLE_OK && status == 202) {
 		finished++;
 	} else {
 		fprintf(stderr, "curl_loop: %s, status %ld\n",
-		    curl_easy_strerror(message->data.result), status);
+		    curl_easy_strerror(result), status);
 		started--;
 		if (++failed > TRIES)
 			exit(1);

@@ -191,6 +191,57 @@ sizes(void **state)
 	assert_true(most < KL_CLAIM_SIZE + ROWS * 200);
 }
 
+/* ${n} times ${one} becomes the event of a row; owned. */
+static char *
+event_of(int row, const char *one, size_t n)
+{
+	char *text = calloc(n, strlen(one) + 1), *sql;
+
+	for (size_t i = 0; i < n; i++)
+		strcat(text, one);
+	assert_true(asprintf(&sql,
+	                "UPDATE klaviyo_outbox SET event = '%s'"
+	                " WHERE id = 'Placed Order/a%d'",
+	                text, row) > 0);
+	store_do(sql);
+	free(sql);
+	return text;
+}
+
+/* Where a text is just small, or just not, and what could be taken for a
+   length: each whole. */
+static void
+edges(void **state)
+{
+	static const struct {
+		const char *one;
+		size_t n;
+	} of[] = {{"a", 4096}, {"a", 4097}, {"\xc3\xa9", 4096},
+	    {"\xc3\xa9", 4097}, {"=9", 1}};
+	enum { ROWS = 150, EDGES = sizeof(of) / sizeof(*of) };
+	char *text[EDGES];
+	struct kl_claim *list;
+	int n = 0;
+
+	(void)state;
+	store_fill("a", ROWS, KLAVIYO_REALTIME, NOW - 9);
+	for (int i = 0; i < EDGES; i++)
+		text[i] = event_of(i, of[i].one, of[i].n);
+	assert_int_equal(claim("t", ROWS, NOW, &list), ROWS);
+	for (const struct kl_claim *c = list; c; c = c->next) {
+		int i = atoi(strpbrk(c->id, "0123456789"));
+
+		if (i >= EDGES)
+			continue;
+		assert_string_equal(c->event, text[i]);
+		n++;
+	}
+	kl_claims_free(list);
+	assert_int_equal(n, EDGES);
+	for (int i = 0; i < EDGES; i++)
+		free(text[i]);
+}
+
 /* -------------------------------------------------------------- who comes
  * between
  */
@@ -324,6 +375,7 @@ main(void)
 	    TEST(order),
 	    TEST(backlog),
 	    TEST(sizes),
+	    TEST(edges),
 	    TEST(another_sender),
 	    TEST(faults),
 	    TEST(clock_jumps),
