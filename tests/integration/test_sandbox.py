@@ -658,11 +658,13 @@ def test_events_after_and_waiting(sandbox):
     sandbox.event()
     first = sandbox.call("GET", "/sandbox/events?after=0", headers={}).json
     assert [e["n"] for e in first["events"]] == [1] and first["last"] == 1
-    threading.Timer(0.3, lambda: sandbox.event(unique_id="2")).start()
+    later = threading.Timer(0.3, lambda: sandbox.event(unique_id="2"))
+    later.start()
     start = time.monotonic()
     news = sandbox.call("GET", "/sandbox/events?after=1&wait=10000", headers={}).json
     assert [e["unique_id"] for e in news["events"]] == ["2"]
     assert time.monotonic() - start < 5
+    later.join()  # it is answered before the sandbox ends
 
 
 def test_clear(sandbox):
