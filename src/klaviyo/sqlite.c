@@ -60,24 +60,25 @@ hint(const char *sql)
 	return strncmp(sql, HINT, n) == 0 ? n : 0;
 }
 
-/* Is ${stmt}, which is ours, made of ${sql}? */
+/* Is ${stmt}, which is ours, made of ${sql}, with a hint so long? */
 static int
-is_of(sqlite3_stmt *stmt, const char *sql)
+is_of(sqlite3_stmt *stmt, const char *sql, size_t hinted)
 {
 	const char *text = sqlite3_sql(stmt) + MARK_LEN + HOW_LEN;
-	size_t n = hint(sql);
 
-	return strncmp(text, HINTED, n) == 0 && strcmp(text + n, sql + n) == 0;
+	return strncmp(text, HINTED, hinted) == 0 &&
+	       strcmp(text + hinted, sql + hinted) == 0;
 }
 
 static sqlite3_stmt *
 find(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *stmt = NULL;
+	size_t hinted = hint(sql);
 
 	while ((stmt = sqlite3_next_stmt(db, stmt)))
 		if (is_ours(stmt) && !sqlite3_stmt_busy(stmt) &&
-		    is_of(stmt, sql))
+		    is_of(stmt, sql, hinted))
 			return stmt;
 	return NULL;
 }

@@ -23,8 +23,8 @@ struct walk {
 	char none[64]; /* the id of a row's product that is not in the list */
 };
 
-/* The next product, with the columns that both statements begin with; NULL: out
-   of memory. */
+/* The next product, with the columns that both statements begin with, and without
+   what its variants say: NO_PRICE, until they do.  NULL: out of memory. */
 static struct product *
 next_product(struct walk *walk, const char *const col[])
 {
@@ -38,6 +38,7 @@ next_product(struct walk *walk, const char *const col[])
 	p->title = arena_copy(arena, col[2]);
 	p->body = arena_copy(arena, col[3]);
 	p->image = arena_copy(arena, col[4]);
+	p->price_min = NO_PRICE;
 	*walk->last = p;
 	walk->last = &p->next;
 	return p;
@@ -53,26 +54,20 @@ product_row(void *arg, int n, const char *const col[])
 	(void)n;
 	if (p == NULL)
 		return shop_fail("out of memory");
-	p->price_min = num(col[5]);
-	p->stock = num(col[6]);
-	p->in_stock = num(col[7]) != 0;
-	p->vendor = arena_copy(arena, col[8]);
-	p->published = num(col[9]) != 0;
-	p->pushed = col[10] != NULL ? arena_copy(arena, col[10]) : NULL;
+	p->vendor = arena_copy(arena, col[5]);
+	p->published = num(col[6]) != 0;
+	p->pushed = col[7] != NULL ? arena_copy(arena, col[7]) : NULL;
 	return arena_failed(arena) ? shop_fail("out of memory") : 0;
 }
 
-/* Without what its variants say: NO_PRICE, until they do. */
 static int
 plain_row(void *arg, int n, const char *const col[])
 {
 	struct walk *walk = arg;
-	struct product *p = next_product(walk, col);
 
 	(void)n;
-	if (p == NULL)
+	if (next_product(walk, col) == NULL)
 		return shop_fail("out of memory");
-	p->price_min = NO_PRICE;
 	return arena_failed(walk->arena) ? shop_fail("out of memory") : 0;
 }
 
@@ -121,6 +116,33 @@ category_row(void *arg, int n, const char *const col[])
 	return 0;
 }
 
+/* A variant's part of what those of a product have together; a stock beyond what
+   can be counted is all that can. */
+static void
+add_part(struct product *p, int64_t price, int64_t stock, bool oversell)
+{
+	if (p->price_min == NO_PRICE || price < p->price_min)
+		p->price_min = price;
+	if (__builtin_add_overflow(p->stock, stock, &p->stock))
+		p->stock = stock > 0 ? INT64_MAX : INT64_MIN;
+	p->in_stock = p->in_stock || stock > 0 || oversell;
+}
+
+/* Of a product that is read without its variants. */
+static int
+part_row(void *arg, int n, const char *const col[])
+{
+	struct walk *walk = arg;
+	struct product *p = owner(walk, col[0]);
+
+	(void)n;
+	if (p == NULL)
+		return 0;
+	walk->at = p;
+	add_part(p, num(col[1]), num(col[2]), num(col[3]) == 1);
+	return 0;
+}
+
 static int
 variant_row(void *arg, int n, const char *const col[])
 {
@@ -146,29 +168,7 @@ variant_row(void *arg, int n, const char *const col[])
 	v->pushed = col[6] != NULL ? arena_copy(walk->arena, col[6]) : NULL;
 	*walk->last_variant = v;
 	walk->last_variant = &v->next;
-	return 0;
-}
-
-/* A variant of a product without its variants: its part of what they have
-   together; a stock beyond what can be counted is all that can. */
-static int
-part_row(void *arg, int n, const char *const col[])
-{
-	struct walk *walk = arg;
-	struct product *p = owner(walk, col[0]);
-	int64_t price, stock;
-
-	(void)n;
-	if (p == NULL)
-		return 0;
-	walk->at = p;
-	price = num(col[1]);
-	stock = num(col[2]);
-	if (p->price_min == NO_PRICE || price < p->price_min)
-		p->price_min = price;
-	if (__builtin_add_overflow(p->stock, stock, &p->stock))
-		p->stock = stock > 0 ? INT64_MAX : INT64_MIN;
-	p->in_stock = p->in_stock || stock > 0 || num(col[3]) == 1;
+	add_part(p, v->price, v->stock, num(col[5]) == 1);
 	return 0;
 }
 
@@ -220,17 +220,10 @@ read_whole(struct db *db, struct walk *walk, const char *after)
 {
 	return db_run(db, product_row, walk,
 	           "SELECT p.id, p.handle, p.title, p.body, p.image, "
-	           "MIN(v.price), SUM(v.stock), MAX(CASE WHEN v.stock > 0 "
-	           "OR v.oversell = 1 THEN 1 ELSE 0 END), p.vendor, "
-	           "p.published, c.hash "
-	           "FROM (SELECT id, handle, title, body, image, vendor, "
-	           "published FROM product WHERE id > $1 "
-	           "ORDER BY id LIMIT " BATCH ") p "
-	           "JOIN variant v ON v.product = p.id "
+	           "p.vendor, p.published, c.hash FROM product p "
 	           "LEFT JOIN catalog_pushed c ON c.kind = 'item' "
 	           "AND c.product = p.id AND c.name = '' "
-	           "GROUP BY p.id, p.handle, p.title, p.body, p.image, "
-	           "p.vendor, p.published, c.hash ORDER BY p.id",
+	           "WHERE p.id > $1 ORDER BY p.id LIMIT " BATCH,
 	           after) < 0
 	           ? -1
 	           : 0;
