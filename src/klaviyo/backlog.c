@@ -85,7 +85,7 @@ choose(const struct klaviyo_store *store, int lane, int64_t now,
 	           " created_at, attempts, origin"
 	           " FROM klaviyo_outbox WHERE lane = CAST($1 AS BIGINT)"
 	           " AND due_at <= CAST($2 AS BIGINT)"
-	           " ORDER BY due_at, created_at, id"
+	           " ORDER BY due_at, created_at"
 	           " LIMIT CAST($3 AS BIGINT)",
 	           3, arg, choose_row, chosen) < 0
 	           ? -1

@@ -447,7 +447,7 @@ KLAVIYO_API const char *klaviyo_pgsql_state(void *conn);
 
 /* Creates the tables klaviyo_outbox, klaviyo_sender, klaviyo_lease and
    klaviyo_bound where missing, and gives those of an older library the columns
-   that they lack.  Own transaction. */
+   and indexes that they lack.  Own transaction. */
 KLAVIYO_API int klaviyo_outbox_create(const struct klaviyo_store *store);
 
 enum klaviyo_lane {

@@ -59,9 +59,13 @@ static const char outbox[] = "CREATE TABLE IF NOT EXISTS klaviyo_outbox ("
                              ") STRICT";
 
 static const char *const others[] = {
-    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_due"
-    " ON klaviyo_outbox (lane, due_at, created_at, id)"
+    /* In order of delivery.  Rows of one second go as they were queued, in
+       SQLite: neighbours, so that a claim and its settlement write few pages. */
+    "CREATE INDEX IF NOT EXISTS klaviyo_outbox_unsent"
+    " ON klaviyo_outbox (lane, due_at, created_at)"
     " WHERE due_at IS NOT NULL",
+    /* An older library's, of the same rows in order of their ids. */
+    "DROP INDEX IF EXISTS klaviyo_outbox_due",
     /* What was sent in the last minute, and what is old enough to go. */
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_sent"
     " ON klaviyo_outbox (sent_at) WHERE sent_at IS NOT NULL",

@@ -50,17 +50,17 @@ begin(const struct klaviyo_store *store)
 #define KL_DUE                                                                 \
 	"(SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS "FROM klaviyo_outbox"   \
 	" WHERE lane = CAST($5 AS BIGINT) AND due_at <= CAST($1 AS BIGINT)"    \
-	" ORDER BY due_at, created_at, id LIMIT CAST($4 AS BIGINT)) AS first"  \
+	" ORDER BY due_at, created_at LIMIT CAST($4 AS BIGINT)) AS first"      \
 	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
 	"FROM klaviyo_outbox WHERE lane = CAST($6 AS BIGINT)"                  \
 	" AND due_at <= CAST($1 AS BIGINT)"                                    \
 	" AND CAST($5 AS BIGINT) <> CAST($6 AS BIGINT)"                        \
-	" ORDER BY due_at, created_at, id LIMIT CAST($4 AS BIGINT)) AS second" \
+	" ORDER BY due_at, created_at LIMIT CAST($4 AS BIGINT)) AS second"     \
 	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
 	"FROM klaviyo_outbox"                                                  \
 	" WHERE lane IN (CAST($5 AS BIGINT), CAST($6 AS BIGINT))"              \
 	" AND due_at > CAST($2 AS BIGINT)"                                     \
-	" ORDER BY lane, due_at, created_at, id"                               \
+	" ORDER BY lane, due_at, created_at"                                   \
 	" LIMIT CAST($4 AS BIGINT)) AS far"                                    \
 	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
 	"FROM klaviyo_outbox WHERE claim IS NOT NULL"                          \

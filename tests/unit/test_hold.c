@@ -504,10 +504,10 @@ upgrade(void **state)
 	    store_number(
 	        store_pg ? "SELECT COUNT(*) FROM pg_indexes WHERE indexname IN"
 	                   " ('klaviyo_outbox_about', 'klaviyo_outbox_held',"
-	                   " 'klaviyo_outbox_due')"
+	                   " 'klaviyo_outbox_unsent')"
 	                 : "SELECT COUNT(*) FROM sqlite_schema WHERE name IN"
 	                   " ('klaviyo_outbox_about', 'klaviyo_outbox_held',"
-	                   " 'klaviyo_outbox_due')"),
+	                   " 'klaviyo_outbox_unsent')"),
 	    3);
 }
 

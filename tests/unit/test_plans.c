@@ -116,7 +116,7 @@ daily_work(void **state)
 	assert_true(store_pg || seen > 20);
 }
 
-#define DUE "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_due (lane=? AND"
+#define DUE "SEARCH klaviyo_outbox USING INDEX klaviyo_outbox_unsent (lane=? AND"
 #define BY_ID                                                                  \
 	"SEARCH klaviyo_outbox USING INDEX sqlite_autoindex_klaviyo_outbox_1 " \
 	"(id=?)"
