@@ -147,8 +147,8 @@ $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
 
 # Those with a database run on both engines.
 ON_POSTGRES = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out \
-    %/test_sqlite.c %/test_schema.c,$(shell grep -lE '"(store|rows|pass|catalog_db).h"' \
-    tests/unit/test_*.c)))
+    %/test_sqlite.c %/test_schema.c,$(shell grep -lE \
+    '"(store|rows|pass|judgement|catalog_db).h"' tests/unit/test_*.c)))
 units: $(UNITS)
 	@for unit in $(filter-out %pgsql,$(UNITS)); do \
 	    $$unit || exit 1; done

@@ -8,7 +8,7 @@
  *
  * Does not trim, guess or ask Klaviyo.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -7,7 +7,7 @@
  *
  * Does not believe what it reads: pacer.c clamps it.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <ctype.h>
 #include <curl/curl.h>

@@ -5,7 +5,7 @@
 #ifndef KLAVIYO_CLIENT_H
 #define KLAVIYO_CLIENT_H
 
-#include "internal.h"
+#include "api.h"
 
 #include <curl/curl.h>
 

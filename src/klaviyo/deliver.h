@@ -5,7 +5,8 @@
 #ifndef KLAVIYO_DELIVER_H
 #define KLAVIYO_DELIVER_H
 
-#include "internal.h"
+#include "api.h"
+#include "outbox.h"
 
 enum {
 	KL_BATCH = 1024,  /* decided and not settled, at most */

@@ -8,7 +8,7 @@
  *
  * Does not compare: that is the host's.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,17 +22,6 @@
 #include <string.h>
 
 char *
-kl_lower(const char *text)
-{
-	char *copy = kl_copy(text);
-
-	for (char *at = copy; at != NULL && *at != '\0'; at++)
-		if (*at >= 'A' && *at <= 'Z')
-			*at += 'a' - 'A';
-	return copy;
-}
-
-char *
 kl_about(const char *what, const char *id)
 {
 	return kl_join((const char *[]){what, id}, 2);

@@ -17,7 +17,7 @@
  *
  * Does not decide what becomes of the event: see deliver.c.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <curl/curl.h>
 #include <stdio.h>

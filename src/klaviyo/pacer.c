@@ -21,7 +21,7 @@
  * Does not sleep, and keeps nothing beyond the process: what a cron run must
  * obey is in klaviyo_sender.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <string.h>
 

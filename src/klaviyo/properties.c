@@ -14,6 +14,7 @@
  * leads in properties_account.c and profiles in profile.c, for their length
  * alone.
  */
+#include "outbox.h"
 #include "properties.h"
 
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * Does not: begin, commit or roll back the host's transaction; a savepoint
  * named klaviyo is all.
  */
-#include "internal.h"
+#include "outbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * Promises: as queue.c: all of a call or none.  No password and no reset link
  * is queued.
  */
-#include "internal.h"
+#include "outbox.h"
 
 #include <stdlib.h>
 #include <string.h>

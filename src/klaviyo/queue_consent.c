@@ -7,7 +7,7 @@
  * consent without it would be nobody's.  A row is all of a request's body but
  * for its order (request.c).
  */
-#include "internal.h"
+#include "outbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * takes out of them, $event_id and $value, is here the event's own unique_id
  * and value.
  */
-#include "internal.h"
+#include "outbox.h"
 
 #include <stdlib.h>
 

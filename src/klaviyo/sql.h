@@ -7,7 +7,7 @@
 #ifndef KLAVIYO_SQL_H
 #define KLAVIYO_SQL_H
 
-#include "internal.h"
+#include "outbox.h"
 
 #include <stdlib.h>
 

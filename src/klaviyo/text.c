@@ -160,6 +160,17 @@ kl_copy(const char *text)
 	return copy;
 }
 
+char *
+kl_lower(const char *text)
+{
+	char *copy = kl_copy(text);
+
+	for (char *at = copy; at != NULL && *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at += 'a' - 'A';
+	return copy;
+}
+
 /* E.164: a plus sign, then up to fifteen digits, the first of them not 0; no
    country has numbers of fewer than seven. */
 int

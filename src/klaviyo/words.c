@@ -11,7 +11,7 @@
  *
  * Believes nothing of what it reads: any bytes may come.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <ctype.h>
 #include <curl/curl.h>

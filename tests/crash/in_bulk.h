@@ -6,7 +6,7 @@
 #ifndef IN_BULK_H
 #define IN_BULK_H
 
-#include "internal.h"
+#include "outbox.h"
 
 static bool in_bulk;
 

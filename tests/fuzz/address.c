@@ -9,7 +9,7 @@
  */
 #include "fuzz.h"
 
-#include "internal.h"
+#include "api.h"
 #include "storefront.h"
 
 #define PASSWORD "hunter2"

@@ -13,7 +13,7 @@
 #include "fuzz.h"
 #include "json_same.h"
 
-#include "internal.h"
+#include "api.h"
 
 #define EMAIL "ann.fuzz@example.com"
 #define PHONE "+15005550123"

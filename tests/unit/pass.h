@@ -23,19 +23,33 @@
 static char url[64];
 static struct klaviyo_tally tally;
 
-static inline struct klaviyo *
-sender(int in_flight, int timeout_ms)
+/* Of one that sends to the server. */
+static inline struct klaviyo_options
+options(int in_flight, int timeout_ms)
 {
-	struct klaviyo_options o = {.api_url = url,
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
+	return (struct klaviyo_options){.api_url = url,
 	    .private_key = KEY,
 	    .in_flight = in_flight,
 	    .timeout_ms = timeout_ms};
-	struct klaviyo *klaviyo;
+}
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
-	klaviyo = klaviyo_new(&o);
-	assert_non_null(klaviyo);
+static inline struct klaviyo *
+sender_with(const struct klaviyo_options *o)
+{
+	struct klaviyo *klaviyo = klaviyo_new(o);
+
+	if (!klaviyo)
+		fail_msg("%s", klaviyo_error());
 	return klaviyo;
+}
+
+static inline struct klaviyo *
+sender(int in_flight, int timeout_ms)
+{
+	struct klaviyo_options o = options(in_flight, timeout_ms);
+
+	return sender_with(&o);
 }
 
 static inline void

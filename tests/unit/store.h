@@ -6,7 +6,7 @@
 #ifndef STORE_H
 #define STORE_H
 
-#include "internal.h"
+#include "outbox.h"
 
 #include <libpq-fe.h>
 #include <sqlite3.h>

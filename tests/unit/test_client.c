@@ -2,7 +2,7 @@
  * test_client.c - requests as they leave, and every way an answer can come
  * back, against a server with a script.
  */
-#include "internal.h"
+#include "api.h"
 #include "server.h"
 
 #include <curl/curl.h>

@@ -32,16 +32,13 @@ look(const char *sql)
 static void
 few_transactions(void **state)
 {
-	struct klaviyo_options o = {.api_url = url,
-	    .private_key = KEY,
-	    .events = {100000, 6000000},
-	    .jobs = {-1, 0}};
+	struct klaviyo_options o = options(0, 0);
 	struct klaviyo *klaviyo;
 
 	(void)state;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
-	klaviyo = klaviyo_new(&o);
-	assert_non_null(klaviyo);
+	o.events = (struct klaviyo_rate){100000, 6000000};
+	o.jobs = (struct klaviyo_rate){-1, 0};
+	klaviyo = sender_with(&o);
 	server_script(202, "", "");
 	store_fill("a", 10 * ROWS, KLAVIYO_REALTIME, kl_now());
 	claims = both = 0;

@@ -2,7 +2,7 @@
  * test_judge.c - what every status and every broken transfer means, the words
  * kept for the operator, the repair.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <curl/curl.h>
 #include <setjmp.h>

@@ -32,20 +32,14 @@ make_link(void *arg, const char *id, char **link)
 static struct klaviyo *
 sender_of(klaviyo_link *callback)
 {
-	struct klaviyo_options o = {.api_url = url,
-	    .private_key = KEY,
-	    .in_flight = 4,
-	    .reset_link = callback,
-	    .link_arg = &answer};
-	struct klaviyo *klaviyo;
+	struct klaviyo_options o = options(4, 0);
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
-	klaviyo = klaviyo_new(&o);
-	assert_non_null(klaviyo);
+	o.reset_link = callback;
+	o.link_arg = &answer;
 	answer = 1;
 	asked = 0;
 	link_text = LINK;
-	return klaviyo;
+	return sender_with(&o);
 }
 
 /* ----------------------------------------------------- where the link is not

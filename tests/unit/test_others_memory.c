@@ -17,12 +17,9 @@ make_link(void *arg, const char *id, char **link)
 static struct klaviyo *
 new_sender(void)
 {
-	struct klaviyo_options o = {.api_url = url,
-	    .private_key = KEY,
-	    .in_flight = 4,
-	    .reset_link = make_link};
+	struct klaviyo_options o = options(4, 0);
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
+	o.reset_link = make_link;
 	return klaviyo_new(&o);
 }
 

@@ -1,7 +1,7 @@
 /*
  * test_pacer.c - rate windows under a clock of our own, Retry-After, backoff.
  */
-#include "internal.h"
+#include "api.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

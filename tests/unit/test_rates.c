@@ -39,17 +39,11 @@ texts(void **state)
 static struct klaviyo *
 with_rates(struct klaviyo_rate events, struct klaviyo_rate jobs)
 {
-	struct klaviyo_options o = {.api_url = url,
-	    .private_key = KEY,
-	    .in_flight = 8,
-	    .events = events,
-	    .jobs = jobs};
-	struct klaviyo *klaviyo;
+	struct klaviyo_options o = options(8, 0);
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
-	klaviyo = klaviyo_new(&o);
-	assert_non_null(klaviyo);
-	return klaviyo;
+	o.events = events;
+	o.jobs = jobs;
+	return sender_with(&o);
 }
 
 /* Unless they are given, Klaviyo's. */

@@ -49,19 +49,13 @@ on_settled(void *arg, const struct klaviyo_settlement *s)
 static struct klaviyo *
 telling_sender(void)
 {
-	struct klaviyo_options o = {.api_url = url,
-	    .private_key = KEY,
-	    .in_flight = 4,
-	    .settled = on_settled,
-	    .settled_arg = told};
-	struct klaviyo *klaviyo;
+	struct klaviyo_options o = options(4, 0);
 
+	o.settled = on_settled;
+	o.settled_arg = told;
 	ntold = 0;
 	memset(told, 0, sizeof(told));
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server->port);
-	klaviyo = klaviyo_new(&o);
-	assert_non_null(klaviyo);
-	return klaviyo;
+	return sender_with(&o);
 }
 
 /* Queues one that comes of ${origin}. */

@@ -5,7 +5,7 @@
  *
  * A refusal, a broken connection, no answer at all: sent.
  */
-#include "internal.h"
+#include "api.h"
 
 __typeof__(kl_judge) __wrap_kl_judge;
 

@@ -6,7 +6,7 @@
  * What is claimed is settled as sent by the time it is sent: whoever dies
  * between the two, or gets no answer, has lost it.
  */
-#include "internal.h"
+#include "outbox.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
  * Klaviyo took counts as sent, the rest is the worker's.  A transaction that
  * does not come to its end has then been told of.
  */
-#include "internal.h"
+#include "outbox.h"
 
 #include <curl/curl.h>
 #include <stdio.h>

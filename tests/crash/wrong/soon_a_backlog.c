@@ -4,7 +4,7 @@
  *
  * Replaces: kl_outbox_due
  */
-#include "internal.h"
+#include "outbox.h"
 
 enum { BACKLOG = 500, HANDFUL = 5 }; /* the former as in route.c */
 

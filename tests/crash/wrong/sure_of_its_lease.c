@@ -6,6 +6,7 @@
  * Replaces: kl_outbox_turn
  */
 #include "fast_clock.h"
+#include "outbox.h"
 
 #include <string.h>
 
