@@ -1,6 +1,6 @@
 /*
- * api.h - requests to Klaviyo's API: the client, its answers, what they mean, and
- * how soon the next may go.
+ * api.h - requests to Klaviyo's API: the client, its answers, what they mean,
+ * and how soon the next may go.
  */
 #ifndef KLAVIYO_API_H
 #define KLAVIYO_API_H

@@ -127,7 +127,8 @@ claim_due(const struct klaviyo_store *store, const char *token, int low,
 	           " (ORDER BY lane, due_at, created_at, id) AS total"
 	           " FROM (SELECT id, lane, due_at, created_at,"
 	           " LENGTH(profile) + LENGTH(event) AS size"
-	           " FROM klaviyo_outbox WHERE id IN (SELECT id FROM " KL_DUE
+	           " FROM klaviyo_outbox WHERE id IN"
+	           " (SELECT id FROM " KL_DUE(" id," KL_ORDER)
 	           " ORDER BY lane, due_at, created_at, id"
 	           " LIMIT CAST($4 AS BIGINT))) AS chosen) AS sized"
 	           " WHERE total <= CAST($9 AS BIGINT) OR total = size)"

@@ -4,6 +4,7 @@
 #ifndef KLAVIYO_CLAIM_H
 #define KLAVIYO_CLAIM_H
 
+#include "outbox.h"
 #include "sql.h"
 
 /* The columns that kl_claim_row() takes. */

@@ -16,6 +16,7 @@
  *
  * Promises: each statement here reads a partial index, by equality.
  */
+#include "outbox.h"
 #include "sql.h"
 
 #include <stdio.h>

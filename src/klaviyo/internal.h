@@ -1,5 +1,6 @@
 /*
- * internal.h - what the files of libklaviyo say to each other.
+ * internal.h - what all files of libklaviyo say to each other; outbox.h and api.h
+ * have what those of the outbox and of the API share.
  *
  * Nothing here is exported: the shared library hides every symbol that is not
  * KLAVIYO_API.
@@ -186,13 +187,15 @@ int kl_email_row(const char *profile, const char *event, char **old_email);
 /* The body of PATCH /api/profiles/ID that gives the new one. */
 char *kl_email_body(const char *event, const char *profile_id);
 
-/* Of Klaviyo's name of a request, and more. */
-enum { KL_REQUEST_ID = 48 };
-
 /* ----------------------------------------------------------------- kinds.c */
 
 /* The column lane of a row of ${kind}, NULL for an event: those that are no
  * events have a lane of their own, so that neither waits behind the other. */
 int kl_lane(const char *kind, enum klaviyo_lane lane);
+
+/* ------------------------------------------------------- of the other headers */
+
+/* Room for Klaviyo's name of a request: as it came, and as a host is told. */
+enum { KL_REQUEST_ID = 48 };
 
 #endif

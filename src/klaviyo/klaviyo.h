@@ -447,7 +447,8 @@ KLAVIYO_API const char *klaviyo_pgsql_state(void *conn);
 
 /* Creates the tables klaviyo_outbox, klaviyo_sender, klaviyo_lease and
    klaviyo_bound where missing, and gives those of an older library the columns
-   and indexes that they lack.  Own transaction. */
+   that they lack and today's indexes, which reads the outbox once: best while
+   nothing else uses it.  Own transaction. */
 KLAVIYO_API int klaviyo_outbox_create(const struct klaviyo_store *store);
 
 enum klaviyo_lane {

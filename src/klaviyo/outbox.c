@@ -34,6 +34,7 @@
  * The statements are the same for SQLite and PostgreSQL; CREATE TABLE is
  * written in SQLite's dialect, and klaviyo_pgsql() translates it.
  */
+#include "outbox.h"
 #include "sql.h"
 
 #include <stdlib.h>
@@ -59,13 +60,15 @@ static const char outbox[] = "CREATE TABLE IF NOT EXISTS klaviyo_outbox ("
                              ") STRICT";
 
 static const char *const others[] = {
-    /* In order of delivery.  Rows of one second go as they were queued, in
-       SQLite: neighbours, so that a claim and its settlement write few pages. */
+    /* An older library's, with the ids.  Before the first CREATE INDEX: its lock
+       and then this one's would, in PostgreSQL, be a deadlock with a claim. */
+    "DROP INDEX IF EXISTS klaviyo_outbox_due",
+    /* In order of delivery.  Without ids: of one second those that were queued
+       together are claimed together, in SQLite, and as neighbours in the table
+       they cost a claim and its settlement few pages. */
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_unsent"
     " ON klaviyo_outbox (lane, due_at, created_at)"
     " WHERE due_at IS NOT NULL",
-    /* An older library's, of the same rows in order of their ids. */
-    "DROP INDEX IF EXISTS klaviyo_outbox_due",
     /* What was sent in the last minute, and what is old enough to go. */
     "CREATE INDEX IF NOT EXISTS klaviyo_outbox_sent"
     " ON klaviyo_outbox (sent_at) WHERE sent_at IS NOT NULL",

@@ -1,6 +1,6 @@
 /*
- * outbox.h - the table klaviyo_outbox as its files share it: rows go in, are held,
- * claimed, settled and counted; who sends, and whether there is room.
+ * outbox.h - the table klaviyo_outbox as its files share it: rows go in, are
+ * held, claimed, settled and counted; who sends, and whether there is room.
  */
 #ifndef KLAVIYO_OUTBOX_H
 #define KLAVIYO_OUTBOX_H

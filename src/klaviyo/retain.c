@@ -23,6 +23,7 @@
  *
  * Does not delete a row that could still be sent.
  */
+#include "outbox.h"
 #include "sql.h"
 
 #include <sodium.h>

@@ -31,6 +31,7 @@
  *
  * Does not send, and decides nothing about events.
  */
+#include "outbox.h"
 #include "sql.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
  * row keeps its id and no personal data.  Many rows that end alike cost few
  * statements.  What waited for a row that ends is due with it.
  */
+#include "outbox.h"
 #include "sql.h"
 
 #include <stdlib.h>

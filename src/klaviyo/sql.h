@@ -7,7 +7,7 @@
 #ifndef KLAVIYO_SQL_H
 #define KLAVIYO_SQL_H
 
-#include "outbox.h"
+#include "internal.h"
 
 #include <stdlib.h>
 
@@ -44,25 +44,26 @@ begin(const struct klaviyo_store *store)
 /*
  * The rows that are due: at most $4 each of four kinds, each read in the order
  * of an index.  One OR of them all would be one scan of all that waits.  $1
- * now, $2 now + KL_DUE_MAX, $3 now + KL_LEASE_MAX, $5 and $6 lanes.
+ * now, $2 now + KL_DUE_MAX, $3 now + KL_LEASE_MAX, $5 and $6 lanes.  ${columns}
+ * begin with " " and end with it: KL_ORDER alone is in the index.
  */
-#define KL_COLUMNS " id, lane, due_at, created_at "
-#define KL_DUE                                                                 \
-	"(SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS "FROM klaviyo_outbox"   \
+#define KL_ORDER " lane, due_at, created_at "
+#define KL_DUE(columns)                                                        \
+	"(SELECT" columns "FROM (SELECT" columns "FROM klaviyo_outbox"         \
 	" WHERE lane = CAST($5 AS BIGINT) AND due_at <= CAST($1 AS BIGINT)"    \
 	" ORDER BY due_at, created_at LIMIT CAST($4 AS BIGINT)) AS first"      \
-	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
+	" UNION ALL SELECT" columns "FROM (SELECT" columns                     \
 	"FROM klaviyo_outbox WHERE lane = CAST($6 AS BIGINT)"                  \
 	" AND due_at <= CAST($1 AS BIGINT)"                                    \
 	" AND CAST($5 AS BIGINT) <> CAST($6 AS BIGINT)"                        \
 	" ORDER BY due_at, created_at LIMIT CAST($4 AS BIGINT)) AS second"     \
-	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
+	" UNION ALL SELECT" columns "FROM (SELECT" columns                     \
 	"FROM klaviyo_outbox"                                                  \
 	" WHERE lane IN (CAST($5 AS BIGINT), CAST($6 AS BIGINT))"              \
 	" AND due_at > CAST($2 AS BIGINT)"                                     \
 	" ORDER BY lane, due_at, created_at"                                   \
 	" LIMIT CAST($4 AS BIGINT)) AS far"                                    \
-	" UNION ALL SELECT" KL_COLUMNS "FROM (SELECT" KL_COLUMNS               \
+	" UNION ALL SELECT" columns "FROM (SELECT" columns                     \
 	"FROM klaviyo_outbox WHERE claim IS NOT NULL"                          \
 	" AND due_at > CAST($3 AS BIGINT) AND due_at <= CAST($2 AS BIGINT)"    \
 	" AND lane IN (CAST($5 AS BIGINT), CAST($6 AS BIGINT))"                \

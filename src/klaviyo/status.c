@@ -6,6 +6,7 @@
  *
  * Does not change an event, and decides nothing.
  */
+#include "outbox.h"
 #include "sql.h"
 
 #include <stdio.h>
@@ -32,8 +33,8 @@ kl_outbox_due(const struct klaviyo_store *store, int lane, int max, int64_t now)
 	    num(&high, lane == KL_ANY_LANE ? KLAVIYO_HISTORICAL : lane)};
 	int64_t due = 0;
 
-	if (store->sql(store->conn, "SELECT COUNT(*) FROM " KL_DUE, 6, arg,
-	        one_number, &due) < 0)
+	if (store->sql(store->conn, "SELECT COUNT(*) FROM " KL_DUE(KL_ORDER), 6,
+	        arg, one_number, &due) < 0)
 		return -1;
 	return due < max ? due : max;
 }

@@ -117,12 +117,12 @@ struct settings {
 };
 /* Reads and checks all; -1 names the setting, what is wrong and what to do. */
 int settings_load(struct settings *settings);
-/* KLAVIYO_RATES, "350/3500" or "350/3500,10/150": events a second and a minute,
- * bulk requests likewise; 0/0 of the latter: none, -1.  0 or -1. */
-int rates_read(const char *text, int rates[4]);
 /* Prints each setting with its source and what is wrong with it; returns the
  * number of faults. */
 int settings_report(FILE *out);
+/* rates.c: KLAVIYO_RATES, "350/3500" or "350/3500,10/150": events a second and a
+ * minute, bulk requests likewise; 0/0 of the latter: none, -1.  0 or -1. */
+int rates_read(const char *text, int rates[4]);
 
 /* ------------------------------- awake.c: how many threads are at work at a time */
 

@@ -57,6 +57,17 @@ next_path(const char *asked, const char *otherwise)
 	return asked;
 }
 
+const char *
+with_next(struct visit *visit, const char *path, const char *next)
+{
+	if (*next == '\0')
+		return path;
+	return url_path(visit->arena,
+	    arena_printf(visit->arena, "%s%cnext=", path,
+	        strchr(path, '?') != NULL ? '&' : '?'),
+	    next);
+}
+
 /* ------------------------------------------------------------------- showing
  */
 

@@ -68,6 +68,9 @@ int form_throttle(struct visit *visit, struct form *form, enum throttle what,
 /* A path of this shop to go on to, as a visitor may ask for one; else
  * ${otherwise}. */
 const char *next_path(const char *asked, const char *otherwise);
+/* ${path}, from which the visitor goes on to ${next} in the end, unless that is
+ * "". */
+const char *with_next(struct visit *visit, const char *path, const char *next);
 
 /* ---------------------------------------------------------- pages_account.c */
 

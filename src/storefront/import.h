@@ -1,8 +1,9 @@
 /*
  * import.h - what the files of the catalogue's import say to each other.
  *
- * Rows and cells are sheet.h's; import_html.c makes text of HTML, import.c makes
- * products of rows, and import_store.c writes them.  Only the last sees the database.  All memory is
+ * Rows and cells are sheet.h's; import_html.c makes text of HTML,
+ * import_columns.c reads a row, import.c makes products of rows, and
+ * import_store.c writes them.  Only the last sees the database.  All memory is
  * the import's arena's; -1 says why in shop_error(), beginning with the line.
  */
 #ifndef STOREFRONT_IMPORT_H
@@ -68,6 +69,15 @@ struct draft {
 	int64_t nvariants, nimages;
 	struct draft *next;
 };
+/* What a product's first row says of the product. */
+int product_read(const struct row *row, struct draft *draft);
+/* A later row repeats what its product is, or says nothing of it. */
+int product_repeated(const struct row *row, const struct draft *draft);
+/* Appends the row's variant, with prices in ${currency}. */
+int variant_read(
+    const struct row *row, const char *currency, struct draft *draft);
+/* Takes the row's image, if it has one, and no other goes before it. */
+int image_read(const struct row *row, struct draft *draft);
 /* Writes all drafts; within the caller's transaction. */
 int import_store(struct db *db, struct arena *arena, struct draft *drafts);
 

@@ -151,6 +151,7 @@ void consent_put(struct visit *visit, struct page *page);
 int login_page(struct visit *visit);
 int login_post(struct visit *visit);
 int logout_post(struct visit *visit);
+/* pages_register.c */
 int register_page(struct visit *visit);
 int register_post(struct visit *visit);
 

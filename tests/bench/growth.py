@@ -15,7 +15,7 @@ import time
 import fixture
 import peers
 from checkout import Buyers
-from loads import Target, interleaved, median, nanoseconds
+from loads import ROUNDS, Target, interleaved, median, nanoseconds
 from stage import PRODUCTS
 from table import goal, head
 
@@ -26,7 +26,6 @@ PAGES = 20   # products that are looked at, spread over the catalogue
 FIRST = 400  # or for the first time, at most
 WARM = 20    # of these, before it is measured
 PASS = 300   # events of a delivery pass: fewer than Klaviyo's window holds
-ROUNDS = 5
 TURNS = 9    # of what takes milliseconds: a passing slowness is not the median
 HOMES = 100  # requests for the home page in a turn
 WITHIN = 1.20

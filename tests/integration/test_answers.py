@@ -1,6 +1,7 @@
 """
 What the worker makes of Klaviyo's answers, end to end: the real programs, and
-klaviyo-sandbox's faults.  The table itself is in tests/unit/test_judgement.c.
+klaviyo-sandbox's faults.  The table itself is in tests/unit/test_judgement.c,
+test_unreachable.c and test_recovery.c.
 
 Time: where a pause of five minutes must pass, the worker's wall clock runs 150
 times faster (libfaketime); its monotonic clock, and so its time limits, do not.

@@ -8,12 +8,11 @@
 #include "api.h"
 #include "pass.h"
 
-#include <curl/curl.h>
-
 static inline void
 pass_all(struct klaviyo *klaviyo)
 {
 	assert_int_equal(pass(klaviyo, 1000), 0);
+	assert_int_equal(tally.dropped, 0);
 }
 
 /* Each event once: on a slow machine one that is to be tried again in a second
@@ -22,6 +21,7 @@ static inline void
 pass_once(struct klaviyo *klaviyo)
 {
 	assert_int_equal(pass(klaviyo, (int)rows(WAITING)), 0);
+	assert_int_equal(tally.dropped, 0);
 }
 
 static inline void

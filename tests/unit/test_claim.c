@@ -36,7 +36,7 @@ order(void **state)
 #define TEN                                                                    \
 	"event || event || event || event || event || event || event ||"       \
 	" event || event || event"
-/* An order of delivery, as a text: rows that are alike in it go as they come. */
+/* Where a row comes in order of delivery, as a text; of equals any is next. */
 #define TURN                                                                   \
 	"CAST(lane AS TEXT) || CAST(due_at AS TEXT) || CAST(created_at AS TEXT)"
 

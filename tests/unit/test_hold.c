@@ -478,6 +478,8 @@ make_old(void)
 	    " error TEXT)%s",
 	    number, number, number, number, number, store_pg ? "" : " STRICT");
 	store_do(sql);
+	store_do("CREATE INDEX klaviyo_outbox_due ON klaviyo_outbox"
+	         " (lane, due_at, created_at, id) WHERE due_at IS NOT NULL");
 	store_do("INSERT INTO klaviyo_outbox (id, kind, lane, profile, event,"
 	         " created_at, due_at) VALUES ('Wrote Review/0', 'event', 0,"
 	         " '{\"type\":\"profile\",\"attributes\":{}}', '{\"a\":1}', 5,"
@@ -499,15 +501,15 @@ upgrade(void **state)
 	assert_int_equal(settle(list, "t", KL_SENT, NOW), 1);
 	kl_claims_free(list);
 	held_pair();
-	/* With their indexes. */
+	/* With their indexes, and none of the old one. */
 	assert_int_equal(
 	    store_number(
 	        store_pg ? "SELECT COUNT(*) FROM pg_indexes WHERE indexname IN"
 	                   " ('klaviyo_outbox_about', 'klaviyo_outbox_held',"
-	                   " 'klaviyo_outbox_unsent')"
+	                   " 'klaviyo_outbox_unsent', 'klaviyo_outbox_due')"
 	                 : "SELECT COUNT(*) FROM sqlite_schema WHERE name IN"
 	                   " ('klaviyo_outbox_about', 'klaviyo_outbox_held',"
-	                   " 'klaviyo_outbox_unsent')"),
+	                   " 'klaviyo_outbox_unsent', 'klaviyo_outbox_due')"),
 	    3);
 }
 

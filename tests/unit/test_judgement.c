@@ -7,6 +7,8 @@
  */
 #include "judgement.h"
 
+#include <curl/curl.h>
+
 enum { ANY = -1 };
 
 /* ----------------------------------------------------------- every status */

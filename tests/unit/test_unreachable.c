@@ -4,6 +4,8 @@
  */
 #include "judgement.h"
 
+#include <curl/curl.h>
+
 /* ------------------------------------------------------------ dead network */
 
 struct nowhere {
