@@ -15,7 +15,7 @@ import time
 import fixture
 import peers
 from checkout import Buyers
-from loads import ROUNDS, Target, interleaved, median, nanoseconds
+from loads import FEW, Target, interleaved, median, nanoseconds
 from stage import PRODUCTS
 from table import goal, head
 
@@ -168,12 +168,12 @@ def products(stage):
                at_most=WITHIN, note=line(first, "µs"))
     yield goal("the home page", spread(homes), at_most=WITHIN,
                note=line(homes, "µs"))
-    seen = costs(interleaved(pages.values(), CONNECTIONS, ROUNDS), SIZES)
+    seen = costs(interleaved(pages.values(), CONNECTIONS, FEW), SIZES)
     yield goal("a page that was looked at before", spread(seen),
                at_most=WITHIN, note=line(seen, "µs"))
     orders = costs(interleaved(
         [Buyers(name, stage, shop, stage.sign, pids_of(shop), products=100)
-         for name, shop in shops.items()], CONNECTIONS, ROUNDS), SIZES)
+         for name, shop in shops.items()], CONNECTIONS), SIZES)
     yield goal("an order", spread(orders), at_most=WITHIN,
                note=line(orders, "µs"))
     for name in SIZES:
@@ -224,7 +224,7 @@ def outbox(stage):
         shops[name].start()
     orders = costs(interleaved(
         [Buyers(name, stage, shop, stage.sign, pids_of(shop))
-         for name, shop in shops.items()], CONNECTIONS, ROUNDS), OUTBOXES)
+         for name, shop in shops.items()], CONNECTIONS), OUTBOXES)
     yield head("Growth: an outbox of " + ", ".join(OUTBOXES) + " rows" + (
         "" if LONG else " (with BENCH_LONG=1, of 10,000,000, too)"))
     yield goal("an order", spread(orders), at_most=WITHIN,

@@ -9,7 +9,7 @@ for each request.
 """
 import peers
 from harness import Shop
-from loads import Target, interleaved, median, ratio, words
+from loads import FEW, ROUNDS, Target, interleaved, median, ratio, words
 from stage import Uncached
 from table import goal, head, told
 
@@ -56,7 +56,7 @@ def beside_fixed(stage, connections, kept):
     results = interleaved([
         Target("fixed", fixed.url + "/x", fixed.pids),
         ours(stage, shop=shop), ours(stage, cookie=True, shop=shop)],
-        connections)
+        connections, ROUNDS if kept else FEW)
     yield head(f"Product page of {stage.size:,} bytes, {connections} connections, "
                "beside a fixed answer; nginx's connections to both are " +
                ("kept, as shipped" if kept else "closed after each answer"))
@@ -74,7 +74,7 @@ def beside_fixed(stage, connections, kept):
 def beside_peers(stage, connections, kept=""):
     php, node = "php" + kept, "node" + kept
     results = interleaved([ours(stage), peer(stage, php), peer(stage, node)],
-                          connections, rounds=3)
+                          connections, FEW)
     yield head(f"Product page, {connections} connections, beside PHP-FPM and "
                "Node, which keep " + ("the menu and the related products"
                                       if kept else "of it what we keep"))
