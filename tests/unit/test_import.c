@@ -368,7 +368,7 @@ each_error(void **state)
 static void
 lengths(void **state)
 {
-	char text[70100];
+	char text[70100], *end;
 
 	(void)state;
 	strcpy(text, HEAD "a,");
@@ -383,7 +383,9 @@ lengths(void **state)
 	    "line 2: Title \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..\" has "
 	    "256 characters; shorten it to 255");
 	strcpy(text, "Handle,Title,Variant Price,Body (HTML)\na,A,1,");
-	memset(text + strlen(text), 'x', 65537);
+	end = text + strlen(text);
+	memset(end, 'x', 65537);
+	end[65537] = '\0';
 	refused(text, strlen(text),
 	    "line 2: Body (HTML) has 65537 bytes; shorten it to 65536");
 }
