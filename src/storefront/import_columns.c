@@ -136,26 +136,28 @@ product_read(const struct row *row, struct draft *draft)
 	return draft->body == NULL ? -1 : 0;
 }
 
-int
-product_repeated(const struct row *row, const struct draft *draft)
+static int
+repeats(const struct row *row, int column, const char *first, int64_t line)
 {
 	const char *text;
 
-	if (cell_text(row, ID, NAME_MAX_CHARS, &text) != 0)
+	if (cell_text(row, column, NAME_MAX_CHARS, &text) != 0)
 		return -1;
-	if (*text != '\0' && strcmp(text, draft->id) != 0)
-		return cell_fail(row, ID,
-		    "is not that of line %lld, which has the same Handle; "
-		    "leave it empty, or give this product a Handle of its own",
-		    (long long)draft->line);
-	if (cell_text(row, TITLE, NAME_MAX_CHARS, &text) != 0)
-		return -1;
-	if (*text != '\0' && strcmp(text, draft->title) != 0)
-		return cell_fail(row, TITLE,
-		    "is not that of line %lld, which has the same Handle; "
-		    "leave it empty, or give this product a Handle of its own",
-		    (long long)draft->line);
-	return 0;
+	return *text == '\0' || strcmp(text, first) == 0
+	           ? 0
+	           : cell_fail(row, column,
+	                 "is not that of line %lld, which has the same Handle; "
+	                 "leave it empty, or give this product a Handle of its "
+	                 "own",
+	                 (long long)line);
+}
+
+int
+product_repeated(const struct row *row, const struct draft *draft)
+{
+	return repeats(row, ID, draft->id, draft->line) != 0
+	           ? -1
+	           : repeats(row, TITLE, draft->title, draft->line);
 }
 
 /* "Small / Blue"; "" for Shopify's "Default Title". */

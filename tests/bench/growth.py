@@ -6,6 +6,7 @@ rows, and with BENCH_LONG=1 of 10,000,000.
 Costs are processor time, which says the same on a machine that does other
 things.  Of the costs at all sizes the largest is held against the smallest.
 """
+import itertools
 import math
 import os
 import statistics
@@ -205,14 +206,14 @@ def empty(shop):
 
 def passes(shops):
     """Milliseconds of processor time of a pass with PASS events."""
-    took = {name: [] for name in shops}
-    for number in range(TURNS):
-        for name, shop in shops.items():
-            queue(shop, PASS, number)
-            used, said = processor_once(shop, "worker", "--once")
-            assert said.startswith(f"{PASS} sent"), said
-            took[name].append(used * 1e3)
-    return {name: statistics.median(times) for name, times in took.items()}
+    number = itertools.count()
+
+    def one(_name, shop):
+        queue(shop, PASS, next(number))
+        used, said = processor_once(shop, "worker", "--once")
+        assert said.startswith(f"{PASS} sent"), said
+        return used * 1e3
+    return in_turn(shops, one)
 
 
 def outbox(stage):

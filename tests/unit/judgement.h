@@ -24,13 +24,6 @@ pass_once(struct klaviyo *klaviyo)
 	assert_int_equal(tally.dropped, 0);
 }
 
-static inline void
-empty(void)
-{
-	store_do("DELETE FROM klaviyo_outbox; UPDATE klaviyo_sender"
-	         " SET paused_until = 0, refused_run = 0, reason = ''");
-}
-
 /* What a client makes of one request. */
 static inline struct kl_answer
 ask(const struct klaviyo_options *o)
@@ -49,7 +42,5 @@ ask(const struct klaviyo_options *o)
 	kl_client_free(client);
 	return answer;
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
 
 #endif

@@ -65,13 +65,6 @@ rule(int at, const char *line, int times, int status, const char *body)
 }
 
 static inline void
-nothing_queued(void)
-{
-	store_do("DELETE FROM klaviyo_outbox; UPDATE klaviyo_sender SET"
-	         " paused_until = 0, refused_run = 0, reason = ''");
-}
-
-static inline void
 has(const char *text, const char *words)
 {
 	if (!strstr(text, words))

@@ -99,6 +99,13 @@ rows(const char *where)
 #define DEAD "sent_at IS NULL AND due_at IS NULL"
 #define WAITING "due_at IS NOT NULL"
 
+static inline void
+nothing_queued(void)
+{
+	store_do("DELETE FROM klaviyo_outbox; UPDATE klaviyo_sender SET"
+	         " paused_until = 0, refused_run = 0, reason = ''");
+}
+
 /* Every wait is over. */
 static inline void
 time_passes(void)

@@ -228,4 +228,7 @@ store_fill(const char *prefix, int n, enum klaviyo_lane lane, int64_t now)
 	store_do("COMMIT");
 }
 
+/* With a store of its own; from cmocka.h. */
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
+
 #endif

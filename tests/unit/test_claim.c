@@ -369,8 +369,6 @@ clock_jumps(void **state)
 	assert_int_equal(kl_pause_left(NOW + 86400, NOW), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -165,8 +165,7 @@ every_answer(void **state)
 		char ends = row[i].ends;
 		int64_t now = kl_now();
 
-		store_do("DELETE FROM klaviyo_outbox; UPDATE klaviyo_sender"
-		         " SET paused_until = 0, refused_run = 0");
+		nothing_queued();
 		store_fill("a", 1, KLAVIYO_REALTIME, now);
 		server_script(row[i].status, "", "");
 		if (row[i].status == 400)
@@ -446,8 +445,7 @@ rate_limited_clamped(void **state)
 	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
 		struct klaviyo *klaviyo = sender(1, 0);
 
-		store_do("DELETE FROM klaviyo_outbox;"
-		         "UPDATE klaviyo_sender SET paused_until = 0");
+		nothing_queued();
 		store_fill("a", 1, KLAVIYO_REALTIME, kl_now());
 		server_script(429, row[i].header, "");
 		pass(klaviyo, 1);
@@ -728,8 +726,6 @@ two_senders(void **state)
 	assert_int_equal(rows(SENT), 400);
 	each_seen_once("a", 400);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
 
 int
 main(void)

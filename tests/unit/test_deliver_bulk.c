@@ -197,8 +197,7 @@ every_answer(void **state)
 		int n = 200;
 		bool s = row[i].ends == 'S', r = row[i].ends == 'R';
 
-		store_do("DELETE FROM klaviyo_outbox; UPDATE klaviyo_sender"
-		         " SET paused_until = 0, refused_run = 0");
+		nothing_queued();
 		store_fill("h", n, KLAVIYO_HISTORICAL, kl_now());
 		server_script(row[i].status, "", "");
 		server->rule[RULES - 1].fault = row[i].fault;
@@ -523,8 +522,6 @@ faults(void **state)
 	}
 	assert_in_range(at, 12, 100);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
 
 int
 main(void)

@@ -206,8 +206,6 @@ grown(void **state)
 	assert_int_equal(rows(SENT), 99000 + 600);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -147,8 +147,6 @@ spans(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -41,7 +41,7 @@ every_status(void **state)
 		char want = table(status), got;
 		bool paused;
 
-		empty();
+		nothing_queued();
 		store_fill("a", 1, KLAVIYO_REALTIME, kl_now());
 		server_script(status, "", "");
 		server->rule[RULES - 1].fault = LAST_WORD;
@@ -107,7 +107,7 @@ broken_transfers(void **state)
 		struct klaviyo *klaviyo = sender_with(&o);
 		struct kl_answer answer;
 
-		empty();
+		nothing_queued();
 		store_fill("a", 10, KLAVIYO_REALTIME, kl_now());
 		server_script(202, "", "");
 		server_rule(0, "\"a4\"", -1, 202)->fault = row[i].fault;
@@ -188,7 +188,7 @@ redirects(void **state)
 	for (size_t i = 0; i < sizeof(status) / sizeof(*status); i++) {
 		struct klaviyo *klaviyo = sender(4, 0);
 
-		empty();
+		nothing_queued();
 		store_fill("a", 3, KLAVIYO_REALTIME, kl_now());
 		server_script(status[i], header, "");
 		pass_all(klaviyo);

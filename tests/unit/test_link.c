@@ -580,7 +580,6 @@ in_order(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
 	const struct CMUnitTest tests[] = {
 	    TEST(sent),
 	    TEST(not_sent),

@@ -631,7 +631,6 @@ probe(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
 	const struct CMUnitTest tests[] = {
 	    TEST(each_kind_its_own_way),
 	    TEST(address_in_two_steps),

@@ -315,8 +315,6 @@ faults(void **state)
 	assert_in_range(at, 10, 20);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -240,8 +240,6 @@ lost_connection(void **state)
 	assert_int_equal(run("SELECT 1", 0, NULL), 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -119,8 +119,6 @@ headers(void **state)
 	sender_free(klaviyo);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -48,7 +48,7 @@ retry_after_503(void **state)
 		char header[128];
 		int64_t due, before;
 
-		empty();
+		nothing_queued();
 		store_fill("a", 10, KLAVIYO_REALTIME, kl_now());
 		server_script(202, "", "");
 		if (row[i].header)
@@ -161,7 +161,7 @@ repaired_and_refused_again(void **state)
 
 	/* Refused for something else after the repair. */
 	klaviyo = sender(4, 0);
-	empty();
+	nothing_queued();
 	server_script(422, "", REFUSAL("time"));
 	strcpy(server_rule(0, "", 1, 400)->body,
 	    REFUSAL("profile/data/attributes/email"));
@@ -178,7 +178,7 @@ repaired_and_refused_again(void **state)
 	/* First the one, then the other: each field goes once, and what is
 	   left is sent.  Nothing else of the event changes. */
 	klaviyo = sender(4, 0);
-	empty();
+	nothing_queued();
 	server_script(202, "", "");
 	strcpy(server_rule(0, "phone_number", -1, 400)->body,
 	    REFUSAL("phone_number"));
@@ -226,7 +226,7 @@ suspicion(void **state)
 
 	(void)state;
 	for (int taken = 0; taken < 2; taken++) {
-		empty();
+		nothing_queued();
 		server_script(400, "", REFUSAL("time"));
 		for (int i = 0; i < 19; i++) {
 			char one[8];
@@ -300,7 +300,7 @@ pause_recovers_by_itself(void **state)
 		struct klaviyo *klaviyo = sender(4, 0);
 		int probes = 0;
 
-		empty();
+		nothing_queued();
 		server_script(status[i], "", "");
 		server_rule(0, "", 10, 202);
 		store_fill("a", 60, KLAVIYO_REALTIME, kl_now());

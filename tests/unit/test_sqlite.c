@@ -243,8 +243,6 @@ write_lock_at_once(void **state)
 	sqlite3_close(other);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, store_new, store_drop)
-
 int
 main(void)
 {

@@ -75,7 +75,7 @@ nobody_there(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		struct kl_answer answer;
 
-		empty();
+		nothing_queued();
 		server_script(202, "", "");
 		store_fill("a", 100, KLAVIYO_REALTIME, kl_now());
 		o.api_url = place[i].url;
