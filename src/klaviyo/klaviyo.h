@@ -16,7 +16,8 @@
  * - Money is int64_t in the currency's minor unit (cents for USD, yen for JPY,
  *   fils for KWD).  Zero means "not known" and is left out: Klaviyo treats a
  *   property of 0 as never set.
- * - Times are int64_t seconds since the Unix epoch.  `now` is an argument.
+ * - Times are int64_t seconds since the Unix epoch.  `now` is an argument:
+ *   CLOCK_REALTIME's, by which delivery is noted; time() is up to a tick behind.
  * - Functions return 0 or a pointer on success and -1 or NULL on failure;
  *   klaviyo_error() then says in one line what was wrong.  Nothing is printed,
  *   nothing exits, no thread is started, no signal is touched.

@@ -190,7 +190,7 @@ static int
 wait_first(struct push *push)
 {
 	struct job *job = push->first;
-	time_t begun = time(NULL);
+	int64_t begun = utc_now();
 	int result, pause = POLL_MS;
 
 	push->first = job->next;
@@ -199,7 +199,7 @@ wait_first(struct push *push)
 	push->open--;
 	push->bytes -= job->bytes;
 	while ((result = poll_job(push, job)) == 0) {
-		if (time(NULL) - begun > PATIENCE_S) {
+		if (utc_now() - begun > PATIENCE_S) {
 			shop_fail(
 			    "Klaviyo has not ended %s in an hour", job->path);
 			job_free(job);

@@ -17,7 +17,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 int
 entry_refuse(struct push *push, enum klaviyo_catalog_kind kind,
@@ -138,7 +137,7 @@ entries_keep(struct push *push, const struct job *job, const struct verdict *v,
 	}
 	/* When Klaviyo was told last: for `doctor`. */
 	if (result == 0 &&
-	    catalog_note(push->db, "catalog push", time(NULL)) == 0)
+	    catalog_note(push->db, "catalog push", utc_now()) == 0)
 		result = push_renew(push);
 	else
 		result = -1;

@@ -35,7 +35,7 @@ goes_on(const char *mark, const char *host)
 	long pid = strtol(mark + n, &end, 10);
 	long long since = strtoll(end, &end, 10);
 
-	if (*end != '\0' || time(NULL) - since > LEASE_S)
+	if (*end != '\0' || utc_now() - since > LEASE_S)
 		return false;
 	return strlen(host) != n || strncmp(mark, host, n) != 0 || pid <= 0 ||
 	       pid > INT_MAX || kill((pid_t)pid, 0) == 0 || errno == EPERM;
@@ -51,7 +51,7 @@ own_mark(char mark[128])
 		if (*c <= ' ' || *c > '~')
 			*c = '_';
 	snprintf(mark, 128, "%s %ld %lld", host, (long)getpid(),
-	    (long long)time(NULL));
+	    (long long)utc_now());
 	return mark;
 }
 

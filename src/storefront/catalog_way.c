@@ -8,7 +8,6 @@
 #include "storefront.h"
 
 #include <string.h>
-#include <time.h>
 
 #define LATELY (INT64_C(24) * 3600)
 
@@ -35,7 +34,7 @@ number_row(void *arg, int n, const char *const col[])
 static int
 doctor_api(struct db *db, FILE *out)
 {
-	int64_t pushed = 0, asked = 0, now = time(NULL);
+	int64_t pushed = 0, asked = 0, now = utc_now();
 
 	if (db_run(db, number_row, &pushed,
 	        "SELECT value FROM meta WHERE name = 'catalog push'") < 0 ||

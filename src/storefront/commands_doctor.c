@@ -332,7 +332,7 @@ doctor_command(const struct settings *loaded, int argc, char **argv)
 {
 	bool offline = argc == 2 && strcmp(argv[1], "--offline") == 0;
 	struct settings settings;
-	int64_t now = time(NULL);
+	int64_t now = utc_now();
 	int faults;
 
 	(void)loaded;

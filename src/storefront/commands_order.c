@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* -------------------------------------------------------------- list, show */
 
@@ -199,7 +198,7 @@ change_order(const struct settings *settings, struct db *db,
     struct arena *arena, const struct verb *verb, int n, char **words)
 {
 	struct change c = {.kind = verb->kind,
-	    .time = time(NULL),
+	    .time = utc_now(),
 	    .reason = "",
 	    .next_steps = "",
 	    .tracking = "",

@@ -10,7 +10,6 @@
 
 #include <klaviyo.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	KEEP_DAYS = 400,
@@ -25,7 +24,7 @@ static int
 outbox_retry(struct db *db, int argc, char **argv)
 {
 	const char *id = strcmp(argv[0], "--all") == 0 ? NULL : argv[0];
-	int64_t n = klaviyo_outbox_retry(db_store(db), id, time(NULL));
+	int64_t n = klaviyo_outbox_retry(db_store(db), id, utc_now());
 
 	(void)argc;
 	if (n < 0)
@@ -43,7 +42,7 @@ static int
 outbox_drop(struct db *db, int argc, char **argv)
 {
 	const char *id = strcmp(argv[0], "--dead") == 0 ? NULL : argv[0];
-	int64_t n = klaviyo_outbox_drop(db_store(db), id, time(NULL));
+	int64_t n = klaviyo_outbox_drop(db_store(db), id, utc_now());
 
 	(void)argc;
 	if (n < 0)
@@ -91,7 +90,7 @@ outbox_prune(struct db *db, int argc, char **argv)
 
 	do {
 		n = klaviyo_outbox_prune(
-		    db_store(db), time(NULL) - days * DAY, PRUNE_BATCH);
+		    db_store(db), utc_now() - days * DAY, PRUNE_BATCH);
 		if (n < 0)
 			return shop_fail("%s", klaviyo_error());
 		sum += n;

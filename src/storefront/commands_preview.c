@@ -277,7 +277,7 @@ preview_command(const struct settings *settings, int argc, char **argv)
 		int (*run)(struct preview *p, const char *id);
 	} whats[] = {{"order", preview_order}, {"cart", preview_cart},
 	    {"product", preview_product}};
-	struct preview p = {.settings = settings, .now = time(NULL)};
+	struct preview p = {.settings = settings, .now = utc_now()};
 	int result = -1;
 	size_t i = 0;
 

@@ -18,7 +18,6 @@
 
 #include <cjson/cJSON.h>
 #include <string.h>
-#include <time.h>
 
 #define ON_THE_WAY 600
 #define YEAR_1990 631152000
@@ -303,7 +302,7 @@ int
 reconcile_command(const struct settings *settings, int argc, char **argv)
 {
 	struct reconcile r = {.requeue = false};
-	int64_t now = time(NULL);
+	int64_t now = utc_now();
 	int result = -1;
 
 	span_begin(&r.span, now);

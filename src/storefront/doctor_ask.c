@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CLOCK_MAX 120
 
@@ -96,7 +95,7 @@ check_scope(struct klaviyo *klaviyo, const struct settings *settings,
 static int
 check_clock(int64_t date)
 {
-	int64_t ahead = time(NULL) - date;
+	int64_t ahead = utc_now() - date;
 
 	if (date == 0)
 		return 0;

@@ -273,7 +273,7 @@ print_sums(const struct sync *s)
 static int
 history_sync(const struct settings *settings, int argc, char **argv)
 {
-	struct sync s = {.settings = settings, .now = time(NULL)};
+	struct sync s = {.settings = settings, .now = utc_now()};
 	bool opened;
 	int result;
 

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "import_orders.h"
 
@@ -187,7 +186,7 @@ pass(struct import *import, const char *what, past_each *each)
 	import->shown = 0;
 	progress_begin(&import->progress, what, "kB", stat.st_size >> 10);
 	result = orders_read(
-	    import->file, import->currency, time(NULL), each, import);
+	    import->file, import->currency, utc_now(), each, import);
 	if (result == 0)
 		show(import);
 	progress_end(&import->progress);

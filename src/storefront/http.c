@@ -24,7 +24,6 @@
  */
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "storefront.h"
 
@@ -245,7 +244,7 @@ request_make(struct request *request, struct arena *arena, http_get *get,
 	*request = (struct request){.arena = arena,
 	    .method = "GET",
 	    .path = "/",
-	    .now = (int64_t)time(NULL)};
+	    .now = utc_now()};
 	request->cookie = header(request, get, arg, "HTTP_COOKIE", 8192);
 	request->cookie_lost = *request->cookie == '\0' &&
 	                       get(arg, "HTTP_COOKIE") != NULL &&

@@ -8,7 +8,6 @@
  * Variants that the file no longer has go; products that it does not have stay.
  */
 #include <string.h>
-#include <time.h>
 #include <unictype.h>
 #include <unistr.h>
 
@@ -233,7 +232,7 @@ int
 import_store(struct db *db, struct arena *arena, struct draft *drafts)
 {
 	struct found last = {.arena = arena};
-	int64_t position, now = time(NULL);
+	int64_t position, now = utc_now();
 
 	if (db_run(db, NULL, NULL,
 	        "UPDATE meta SET value = value WHERE name = 'schema'") < 0 ||

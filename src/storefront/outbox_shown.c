@@ -14,7 +14,6 @@
 #include <cjson/cJSON.h>
 #include <klaviyo.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	MAX_AGE_MINUTES = READY_OLDEST / 60,
@@ -133,7 +132,7 @@ print_json(const struct klaviyo_status *s, int64_t now)
 int
 outbox_status(struct db *db, int argc, char **argv)
 {
-	int64_t now = time(NULL), age, limit = MAX_AGE_MINUTES;
+	int64_t now = utc_now(), age, limit = MAX_AGE_MINUTES;
 	struct klaviyo_status s;
 	bool json = false;
 	char text[32];
@@ -203,7 +202,7 @@ show_entry(void *arg, const struct klaviyo_entry *e)
 static int
 print_entries(struct db *db, const char *state, const char *id)
 {
-	struct shown shown = {time(NULL), 0};
+	struct shown shown = {utc_now(), 0};
 
 	if (klaviyo_outbox_list(db_store(db), state, id, shown.now,
 	        id != NULL ? 1 : LIST_MAX, id != NULL ? show_entry : list_entry,

@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define KEEP_SECONDS 86400 /* of a request that has expired */
 
@@ -113,7 +112,7 @@ reset_link(void *arg, const char *id, char **link)
 	if (arena == NULL)
 		return -1;
 	arena_secret(arena);
-	found = open_load(shop->db, id, (int64_t)time(NULL), &open);
+	found = open_load(shop->db, id, utc_now(), &open);
 	if (found == 1 &&
 	    asprintf(link, "%s/account/reset/%s", shop->settings->url,
 	        token_sign(shop, arena, "reset", id, open.expires)) < 0)

@@ -19,7 +19,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "serve.h"
 #include "status.h"
@@ -147,7 +146,7 @@ figures_answer(struct desk *desk, struct MHD_Connection *http, bool metrics)
 	desk->arena = arena_new();
 	failed =
 	    desk->arena == NULL || figures_read(&figures, desk->settings,
-	                               desk->db, desk->arena, time(NULL)) != 0;
+	                               desk->db, desk->arena, utc_now()) != 0;
 	if (!failed && metrics)
 		status_metrics(&figures, &out);
 	else if (!failed) {
@@ -233,7 +232,7 @@ retry(struct desk *desk, struct MHD_Connection *http, struct posted *p)
 		return say(
 		    http, MHD_HTTP_BAD_REQUEST, "Either an id, or all=1.\n");
 	n = klaviyo_outbox_retry(
-	    db_store(desk->db), all ? NULL : p->id, time(NULL));
+	    db_store(desk->db), all ? NULL : p->id, utc_now());
 	if (n < 0) {
 		shop_log_at(LOG_ERR, "status: %s", klaviyo_error());
 		return say(http, MHD_HTTP_SERVICE_UNAVAILABLE,

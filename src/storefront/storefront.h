@@ -53,8 +53,10 @@ void progress_end(struct progress *p); /* a new line, if need be */
 /* json_print.c: JSON text on several lines, its values as they are. */
 void json_print(FILE *out, const char *json);
 
-/* ------------------------------------------------------ utc.c: times as text
+/* ------------------------------------------------- utc.c: times, and as text
  */
+
+int64_t utc_now(void); /* seconds since 1970 */
 
 /* ${format} is strftime()'s; returns ${text}. */
 const char *utc_text(char *text, size_t size, const char *format,

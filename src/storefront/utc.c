@@ -1,11 +1,22 @@
 /*
- * utc.c - a time as text, in UTC.
+ * utc.c - the time, and a time as text, in UTC.
  *
  * Promises: what the calendar cannot hold, or ${text} cannot, is "".
  */
 #include "storefront.h"
 
 #include <time.h>
+
+/* As the library: time() says the second before for up to a tick of the kernel,
+   and what is sent just now would be of the future. */
+int64_t
+utc_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
 
 /* The callers' formats are checked: storefront.h says that it is strftime()'s.
  */

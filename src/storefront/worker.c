@@ -121,10 +121,10 @@ on_settled(void *arg, const struct klaviyo_settlement *s)
 
 /* Ids that are old enough go, a batch an hour and more while there are more. */
 static void
-prune(const struct klaviyo_store *store, time_t *next)
+prune(const struct klaviyo_store *store, int64_t *next)
 {
 	const int batch = 1000;
-	time_t now = time(NULL);
+	int64_t now = utc_now();
 	int64_t n;
 
 	/* Further ahead than an hour: the clock was set back. */
@@ -146,13 +146,13 @@ why(void)
 /* What is wrong is said when it begins, and while it lasts now and then. */
 struct trouble {
 	char text[256];
-	time_t said; /* 0 = nothing is wrong */
+	int64_t said; /* 0 = nothing is wrong */
 };
 
 static void
 trouble_say(struct trouble *trouble, const char *text)
 {
-	time_t now = time(NULL);
+	int64_t now = utc_now();
 
 	if (trouble->said != 0 && now >= trouble->said &&
 	    now - trouble->said < REPEAT_SECONDS &&
@@ -178,7 +178,7 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 {
 	struct klaviyo_tally sum = {0}, pass;
 	char reason[sizeof(pass.reason)] = "";
-	time_t reported = time(NULL), prune_at = 0;
+	int64_t reported = utc_now(), prune_at = 0;
 	struct trouble trouble = {.said = 0};
 
 	shop_log("worker: delivering");
@@ -210,11 +210,11 @@ run_forever(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 			    *reason != '\0' ? reason : "delivering again");
 		}
 		if (sum.claimed > sum.released &&
-		    (time(NULL) < reported || /* set back */
-		        time(NULL) - reported >= REPORT_SECONDS)) {
+		    (utc_now() < reported || /* set back */
+		        utc_now() - reported >= REPORT_SECONDS)) {
 			report(&sum);
 			memset(&sum, 0, sizeof(sum));
-			reported = time(NULL);
+			reported = utc_now();
 		}
 		if (pass.wait_ms > 0)
 			rest(pass.wait_ms < IDLE_MS ? pass.wait_ms : IDLE_MS);
@@ -233,7 +233,7 @@ unsent(const struct klaviyo_store *store)
 	static const int64_t limit[KLAVIYO_AGES - 1] = {1, 2, 3, 4};
 	int64_t count[KLAVIYO_AGES], n = 0;
 
-	if (klaviyo_outbox_ages(store, time(NULL), limit, count) != 0)
+	if (klaviyo_outbox_ages(store, utc_now(), limit, count) != 0)
 		return -1;
 	for (int i = 0; i < KLAVIYO_AGES; i++)
 		n += count[i];
@@ -245,7 +245,7 @@ static int
 run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 {
 	struct klaviyo_tally sum = {0}, pass;
-	time_t prune_at = 0;
+	int64_t prune_at = 0;
 	int64_t left;
 
 	do {
@@ -261,7 +261,7 @@ run_once(struct klaviyo *klaviyo, const struct klaviyo_store *store)
 		if (pass.wait_ms > 0)
 			rest(pass.wait_ms);
 	} while (!stopping && (pass.claimed > 0 || pass.wait_ms > 0));
-	while (!pass.standby && !stopping && prune_at <= time(NULL))
+	while (!pass.standby && !stopping && prune_at <= utc_now())
 		prune(store, &prune_at);
 	if ((left = unsent(store)) < 0) {
 		shop_complain("%s", why());
@@ -295,7 +295,7 @@ note_batch(struct db *db)
 	if (db_run(db, NULL, NULL,
 	        "INSERT INTO meta (name, value) VALUES ('last batch', $1) "
 	        "ON CONFLICT (name) DO UPDATE SET value = $1",
-	        NUM(time(NULL))) < 0)
+	        NUM(utc_now())) < 0)
 		shop_log_at(LOG_ERR, "worker: %s", shop_error());
 }
 

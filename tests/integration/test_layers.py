@@ -107,6 +107,13 @@ def test_only_they_call_the_library():
             assert not re.search(r"\b(klaviyo|KLAVIYO)_\w+", code), name
 
 
+@pytest.mark.parametrize("room", ["klaviyo", "storefront"])
+def test_one_clock(room):
+    """kl_now() and utc_now(); time() is up to a tick of the kernel behind."""
+    for name, text in ROOMS[room].items():
+        assert not re.search(r"\btime\((NULL|0|&)", without_comments(text)), name
+
+
 # Where Klaviyo's names are spelled, in the whole program.
 SPELL = ("properties.c", "properties_order.c", "properties_account.c",
          "profile.c")

@@ -1,5 +1,5 @@
 /*
- * test_utc.c - times as text, and what is none.
+ * test_utc.c - the time, times as text, and what is none.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,24 @@
 
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "storefront.h"
+
+/* A second has begun when the clock says so, and not a tick of the kernel
+   later: what the library stamps with it is not of the future. */
+static void
+a_second_begins(void **state)
+{
+	struct timespec begun, t;
+
+	(void)state;
+	clock_gettime(CLOCK_REALTIME, &begun);
+	do
+		clock_gettime(CLOCK_REALTIME, &t);
+	while (t.tv_sec == begun.tv_sec);
+	assert_true(utc_now() >= t.tv_sec);
+}
 
 static void
 times(void **state)
@@ -42,7 +59,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(times), cmocka_unit_test(none)};
+	    cmocka_unit_test(a_second_begins), cmocka_unit_test(times),
+	    cmocka_unit_test(none)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
