@@ -1,7 +1,7 @@
 """klaviyo-sandbox as a Python object: starts it on a free port, talks to it.
 
 The binary is that of the directory STOREFRONT_BUILD (default: build at the root
-of the repository). Needs nothing but Python's own library.
+of the repository).
 """
 import http.client
 import json
@@ -10,8 +10,9 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 import urllib.parse
+
+from harness import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("STOREFRONT_BUILD", ROOT / "build"))
@@ -79,6 +80,9 @@ class Sandbox:
     def event(self, *args, **kwargs):
         return self.call("POST", "/api/events", event(*args, **kwargs))
 
+    def post_bulk(self, body):
+        return self.call("POST", "/api/event-bulk-create-jobs", body)
+
     def client(self, path, body, **kwargs):
         return self.call("POST", f"/client/{path}?company_id=ABC123", body,
                          CLIENT_HEADERS, **kwargs)
@@ -116,15 +120,14 @@ class Sandbox:
     def counts(self):
         return self.call("GET", "/sandbox/status", headers={}).json["counts"]
 
-    def until(self, ready, seconds=10):
+    def until(self, ready):
         """The state, once ready(state) holds."""
-        end = time.monotonic() + seconds
-        while True:
-            state = self.state
-            if ready(state):
-                return state
-            assert time.monotonic() < end, json.dumps(state["counts"])
-            time.sleep(0.05)
+        return until(lambda: ready(state := self.state) and state)
+
+
+def until(ready):
+    """Of a page, or a state: the first true value."""
+    return wait_for(ready, "klaviyo-sandbox, or its page")
 
 
 def profile(**attributes):

@@ -15,7 +15,6 @@ import harness
 from harness import TREE, free_port, wait_for
 from installed import (Installed, check_nothing_to_fault, run, sanitizers,
                        serve_cgi, WARNINGS)
-from test_sandbox import browser, driver  # noqa: F401 (fixtures)
 
 EXAMPLES = os.path.join(TREE, "tests", "examples")
 SARAH = "sarah.mason@klaviyo-demo.com"

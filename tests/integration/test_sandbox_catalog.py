@@ -10,12 +10,6 @@ from sandbox_fixture import (PLURALS, VARIANT, Sandbox, back_in_stock, job,
                              thing)
 
 
-@pytest.fixture
-def sandbox():
-    with Sandbox("--rate", "off") as s:
-        yield s
-
-
 def path(what, doing):
     return f"/api/catalog-{what}-bulk-{doing}-jobs"
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from sandbox_fixture import Sandbox, event, profile
+from sandbox_fixture import event, profile
 
 WHO = profile(email="sarah.mason@klaviyo-demo.com", first_name="Sarah",
               last_name="Mason")
@@ -32,12 +32,6 @@ RIGHT = {
     "Failed Payment": ({**ORDER, "PaymentFailure": "No funds",
                         "PaymentNextSteps": "Try another card."}, WHO),
     "Shipping Update": ({**ORDER, "UpdateType": "Out for delivery"}, WHO)}
-
-
-@pytest.fixture
-def sandbox():
-    with Sandbox("--rate", "off") as s:
-        yield s
 
 
 def send(s, metric, properties, who, **more):

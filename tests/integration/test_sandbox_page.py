@@ -1,18 +1,14 @@
-"""The live page of klaviyo-sandbox shows consent, who waits for what, and the
-catalogue's jobs, in a real browser."""
-import pytest
+"""The live page of klaviyo-sandbox, in a real browser: events, people, limits and
+faults, consent, who waits for what, and the catalogue's jobs."""
+import re
 
-from sandbox_fixture import (Sandbox, back_in_stock, consent, event, job, merge,
-                             profile, thing)
-from test_sandbox import browser, driver, text, until  # noqa: fixtures
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from sandbox_fixture import (back_in_stock, consent, event, job, merge, profile,
+                             thing, until)
 
 HOSTILE = "<img src=x onerror=document.title='attack'>"
-
-
-@pytest.fixture
-def sandbox():
-    with Sandbox("--rate", "off") as s:
-        yield s
 
 
 def post(s, path, body):
@@ -26,6 +22,70 @@ def rows(browser):
         return [...document.querySelectorAll('#stream .row')].map(r =>
             [...r.querySelectorAll('.what, .value, .who')].map(c => c.textContent))
         """)
+
+
+def text(browser, selector):
+    return browser.execute_script(
+        "return Array.from(document.querySelectorAll(arguments[0]))"
+        ".map(function (e) { return e.textContent })", selector)
+
+
+def test_live_page(sandbox, browser):
+    browser.get(sandbox.url + "/")
+    until(lambda: any(sandbox.url in t for t in text(browser, "#hint-env")))
+    until(lambda: browser.execute_script(
+        "return !document.getElementById('empty').hidden"))
+
+    sandbox.event(who=profile(email="a@klaviyo-demo.com", first_name=HOSTILE),
+                  properties={"OrderID": HOSTILE})
+    sandbox.event(who=profile(email="a@klaviyo-demo.com"))
+    sandbox.event(value="1")
+    sandbox.event(metric=HOSTILE, who=profile(email="a@example.com"))
+    until(lambda: len(text(browser, "#stream .row")) == 4)
+    assert text(browser, "#stream .badge") == [
+        "dropped", "refused", "duplicate", "accepted"]
+    assert any("/data/attributes/value" in t for t in text(browser, ".why"))
+    assert "$29.98" in text(browser, "#stream .value")
+
+    rows = "document.querySelectorAll('#stream .row')"
+    browser.execute_script(rows + "[3].click()")
+    assert HOSTILE in text(browser, ".detail pre")[0]
+    assert any("should be spelled OrderId" in t for t in text(browser, ".remarks li"))
+    browser.execute_script("document.querySelector('.detail summary').click()")
+    until(lambda: any("Klaviyo-API-Key" in t for t in text(browser, ".detail pre")))
+
+    browser.execute_script("document.querySelector('#people button').click()")
+    assert text(browser, "#profile h2") == ["a@klaviyo-demo.com"]
+    assert len(text(browser, "#stream .row")) == 2
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    until(lambda: len(text(browser, "#stream .row")) == 4)
+    ActionChains(browser).send_keys("/", "refused").perform()
+    until(lambda: len(text(browser, "#stream .row")) == 1)
+    ActionChains(browser).send_keys(Keys.ESCAPE, "p").perform()
+    sandbox.event(unique_id="later")
+    until(lambda: "1 new" in text(browser, "#live")[0])
+    assert len(text(browser, "#stream .row")) == 4
+    ActionChains(browser).send_keys("p").perform()
+    until(lambda: len(text(browser, "#stream .row")) == 5)
+
+    browser.execute_script("document.getElementById('tab-guide').click()")
+    until(lambda: "spelled OrderID" in text(browser, "#guide .badge"))
+    browser.execute_script("document.getElementById('tab-limits').click()")
+    until(lambda: any("/ 3,500" in t for t in text(browser, ".meter")))
+    browser.execute_script("document.querySelectorAll('#fault-presets button')[1].click()")
+    until(lambda: sandbox.state["fault"] == "5xx=0.1")
+    browser.execute_script("document.getElementById('clear').click()")
+    until(lambda: sandbox.counts["accepted"] == 0)
+    browser.execute_script("document.getElementById('tab-stream').click()")
+    until(lambda: not text(browser, "#stream .row"))
+    assert browser.title == "klaviyo-sandbox"
+
+
+def test_page_has_a_strict_policy(sandbox):
+    policy = sandbox.call("GET", "/", headers={}).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    page = sandbox.call("GET", "/", headers={}).text.decode()
+    assert not re.search(r'(src|href)="https?:', page)
 
 
 def test_consent_and_stock(sandbox, browser):

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from sandbox_fixture import (VARIANT, Sandbox, back_in_stock, consent, event,
-                             merge, profile)
+from sandbox_fixture import (VARIANT, Sandbox, back_in_stock, consent, merge,
+                             profile)
 
 EMAIL = "sarah.mason@klaviyo-demo.com"
 PHONE = "+15005550006"
@@ -15,12 +15,6 @@ BOTH = {"email": EMAIL, "phone_number": PHONE, "subscriptions": ("email", "sms")
 SUBSCRIBE = "/api/profile-subscription-bulk-create-jobs"
 UNSUBSCRIBE = "/api/profile-subscription-bulk-delete-jobs"
 STOCK = "/api/back-in-stock-subscriptions"
-
-
-@pytest.fixture
-def sandbox():
-    with Sandbox("--rate", "off") as s:
-        yield s
 
 
 def subscribe(s, *people, **more):

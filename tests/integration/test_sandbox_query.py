@@ -9,12 +9,6 @@ from harness import SANITIZED
 from sandbox_fixture import PROGRAM, Sandbox, bulk, event, profile
 
 
-@pytest.fixture
-def sandbox():
-    with Sandbox("--rate", "off") as s:
-        yield s
-
-
 def fill(sandbox, n=10, metric="Placed Order", first=0, **who):
     """n events, the k-th at k minutes after noon; in a shuffled order."""
     order = sorted(range(first, first + n), key=lambda k: (k * 7919) % 101)

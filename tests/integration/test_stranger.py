@@ -13,7 +13,6 @@ from selenium.webdriver.common.by import By
 from harness import PATIENCE, TREE, wait_for
 from installed import (Installed, check_nothing_to_fault, sanitizers,
                        serve_cgi)
-from test_sandbox import browser, driver  # noqa: F401 (fixtures)
 
 SARAH = "sarah.mason@klaviyo-demo.com"
 THREE = ("Viewed Product", "Placed Order", "Ordered Product")
