@@ -303,8 +303,8 @@ $(BUILD)/lint/asked: FORCE
 ENGINES = $(addprefix tests/integration/test_,awake.py checkout.py order_life.py \
     feed.py feed_served.py back_in_stock.py consent.py onsite_server.py cart_links.py \
     catalogue_pages.py kept.py catalog_push.py outbox.py history_import.py \
-    history_scale.py accounts.py account_security.py leads.py \
-    preview.py reconcile.py ready.py)
+    history_scale.py accounts.py account_security.py account_tries.py \
+    account_reset.py leads.py preview.py reconcile.py ready.py)
 # Klaviyo's SDK for Node, by npm, which keeps it below BUILD.
 SDK := $(BUILD)/sdk
 $(SDK)/installed: $(wildcard tests/sdk/*)

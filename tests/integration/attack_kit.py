@@ -244,7 +244,7 @@ def run(command, folder):
 
 # All but nikto and wapp, which fetch a database; buster, which is asked by itself,
 # tens of thousands of requests; and brute_login_form, which takes the page after
-# a wrong password for success, and stops: guessing is test_account_security.py's.
+# a wrong password for success, and stops: guessing is test_account_tries.py's.
 MODULES = ("backup", "blindsql", "cookieflags", "crlf", "csp", "csrf", "exec",
            "file", "htaccess", "http_headers", "methods", "permanentxss",
            "redirect", "shellshock", "sql", "ssrf", "xss", "xxe")

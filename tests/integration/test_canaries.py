@@ -21,7 +21,7 @@ import pytest
 from account_kit import forgot, login, register, save
 from harness import SANITIZED, WRAP, Shop, wait_for
 from shop_kit import checkout, execute, fill_cart, order_of, variant
-from test_account_security import links
+from test_account_reset import links
 from test_forged import routes
 
 # Tables of the shop's own that are about people; of the outbox, what has not

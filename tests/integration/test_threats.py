@@ -20,6 +20,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 from harness import TREE  # noqa: E402
 
 SECURITY = "integration/test_account_security.py::"
+TRIES = "integration/test_account_tries.py::"
+RESET = "integration/test_account_reset.py::"
 FORGED = "integration/test_forged.py::"
 CHECKOUT = "integration/test_checkout.py::"
 WAYS = "integration/test_ways_in.py::"
@@ -73,20 +75,20 @@ THREATS = [
     (5, "Passwords are guessed",
      "so many tries of a client, and of a client at an account; on all hosts, "
      "over restarts; the account's owner is not locked out",
-     [SECURITY + "test_the_eleventh_try_in_a_minute",
-      SECURITY + "test_many_addresses_from_one_client",
-      SECURITY + "test_the_present_password_is_not_guessed",
+     [TRIES + "test_the_eleventh_try_in_a_minute",
+      TRIES + "test_many_addresses_from_one_client",
+      TRIES + "test_the_present_password_is_not_guessed",
       WAYS + "test_clients_are_told_apart",
       "unit/test_throttle.c::a_bucket", "unit/test_throttle.c::clocks"]),
     (6, "A password is set anew by somebody else",
      "a link works once and for less than an hour, is made only as it is sent, "
      "is nowhere kept, and names this shop whatever the Host",
-     [SECURITY + "test_reset", SECURITY + "test_two_at_once_with_one_link",
-      SECURITY + "test_a_link_has_its_time",
-      SECURITY + "test_no_link_can_be_made_up",
-      SECURITY + "test_no_token_in_any_row",
-      SECURITY + "test_the_link_is_made_when_it_is_sent",
-      SECURITY + "test_a_link_that_is_over_is_not_sent",
+     [RESET + "test_reset", RESET + "test_two_at_once_with_one_link",
+      RESET + "test_a_link_has_its_time",
+      RESET + "test_no_link_can_be_made_up",
+      RESET + "test_no_token_in_any_row",
+      RESET + "test_the_link_is_made_when_it_is_sent",
+      RESET + "test_a_link_that_is_over_is_not_sent",
       WAYS + "test_a_reset_link_is_in_no_log",
       CANARIES + "test_each_canary_is_only_where_it_belongs"]),
     (7, "A price or a discount is made up",
@@ -207,7 +209,7 @@ THREATS = [
       WAYS + "test_nothing_private_in_logs",
       WAYS + "test_a_reset_link_is_in_no_log",
       SECURITY + "test_a_failing_page_does_not_log_its_token",
-      SECURITY + "test_a_client_is_not_named_in_the_database",
+      TRIES + "test_a_client_is_not_named_in_the_database",
       "unit/test_judge.c::no_person_in_words"]),
     (20, "The private key gets out",
      "a file of the worker's: in no variable, argument, log, page or row, and "
@@ -267,8 +269,8 @@ THREATS = [
     (26, "The shop is made to write to people",
      "what leads to a mail is counted by address and by client; a visit makes "
      "no row before there is a cart",
-     [SECURITY + "test_a_thousand_resets_are_three_mails_an_hour",
-      SECURITY + "test_registrations_from_one_client",
+     [TRIES + "test_a_thousand_resets_are_three_mails_an_hour",
+      TRIES + "test_registrations_from_one_client",
       CHECKOUT + "test_an_address_is_not_flooded",
       CHECKOUT + "test_an_address_is_not_flooded_at_once",
       "integration/test_leads.py::test_an_address_is_not_flooded",
