@@ -149,11 +149,12 @@ $(BUILD)/tests/%: tests/%.c $(PARTS) $(BUILD)/libklaviyo.a
 ON_POSTGRES = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out \
     %/test_sqlite.c %/test_schema.c,$(shell grep -lE \
     '"(store|rows|pass|judgement|catalog_db).h"' tests/unit/test_*.c)))
+# All of them, whichever fails.
+EACH = sh -c 'failed=; for unit; do $$unit || failed="$$failed $$unit"; done; \
+    [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }' sh
 units: $(UNITS)
-	@for unit in $(filter-out %pgsql,$(UNITS)); do \
-	    $$unit || exit 1; done
-	@/usr/bin/python3 tests/postgres.py sh -ec 'for unit; do $$unit; done' \
-	    sh $(ON_POSTGRES)
+	@$(EACH) $(filter-out %pgsql,$(UNITS))
+	@/usr/bin/python3 tests/postgres.py $(EACH) $(ON_POSTGRES)
 
 # What tests/crash preloads into the programs: disks that fail, and their log.
 SHIMS := $(patsubst %,$(BUILD)/tests/crash/%.so,powercut diskfault heap)

@@ -76,14 +76,23 @@ def server():
     return servers[0]
 
 
+given = set()  # of free_port()
+# Processes of pytest side by side: each has ports of its own.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
 def free_port():
-    """A port nobody listens on, outside the range of outgoing connections."""
-    for _ in range(1000):
-        port = random.randrange(15000, 32000)
+    """A port nobody listens on, outside the range of outgoing connections, and
+    never the same again: whoever asked for it may not have bound it yet."""
+    for _ in range(10000):
+        port = random.randrange(15000 + WORKER, 32000, WORKERS)
         with socket.socket() as s:
             try:
-                s.bind(("127.0.0.1", port))
-                return port
+                if port not in given:
+                    s.bind(("127.0.0.1", port))
+                    given.add(port)
+                    return port
             except OSError:
                 pass
     raise RuntimeError("no free port")

@@ -47,9 +47,8 @@ class Fault:
 
     def off(self):
         """Disarms; returns how often it failed."""
-        failed = self.failed
         self.map[0:8] = bytes(8)
-        return failed
+        return self.failed
 
     @property
     def failed(self):

@@ -1,4 +1,5 @@
 """How often one may try to log in, to register, and to have a new password sent."""
+import math
 import re
 import time
 
@@ -87,7 +88,7 @@ def test_the_present_password_is_not_guessed(shop):
 def test_a_thousand_resets_are_three_mails_an_hour(shop):
     _, email = customer(shop)
     execute(shop, "DELETE FROM throttle")
-    done = 0
+    done, begun = 0, time.monotonic()
     while done < 1000:
         client = Client(shop)
         client.get("/account/forgot")
@@ -100,7 +101,8 @@ def test_a_thousand_resets_are_three_mails_an_hour(shop):
         assert client.post("/account/forgot", form,
                            follow=False).status == 429
     assert resets(shop, email) == 2
-    later(shop, 3590)
+    # As of the first mail: what the tries took has passed of itself.
+    later(shop, 3590 - math.ceil(time.monotonic() - begun))
     forgot(Client(shop), email)
     assert resets(shop, email) == 2
     # To register with it leads to no more of them, either.

@@ -244,9 +244,10 @@ def test_key_revoked_and_restored():
         feed.add("meanwhile", 60)
         wait_for(lambda: "refuses the private key" in status(shop)
                  ["paused_reason"], "the pause")
-        assert "refuses the private key (HTTP 401)" in shop.log("worker")
         refused = len(state(shop)["refused"])
         assert refused <= 32  # what was in flight at once
+        wait_for(lambda: "refuses the private key (HTTP 401)" in
+                 shop.log("worker"), "the log")
         # Two probes, of one event each.
         wait_for(lambda: len(state(shop)["refused"]) >= refused + 2, "probes")
         assert feed.count(SENT) == 20

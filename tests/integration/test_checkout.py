@@ -270,8 +270,9 @@ def test_without_klaviyo_an_order_takes_no_longer():
         with_it = seconds_of_orders(shop)
         shop.end("sandbox")
         without = seconds_of_orders(shop)
-        # A wait for Klaviyo would be seconds against milliseconds.
-        assert without < with_it * 3
+        # A wait for Klaviyo would be seconds against milliseconds; a machine
+        # that was busy for half a second is none.
+        assert without < max(with_it * 3, 0.25)
         address = shop.sandbox_url[len("http://"):]
         shop.start_sandbox(["--listen", address])
         wait_for(lambda: one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "

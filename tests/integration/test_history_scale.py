@@ -158,10 +158,10 @@ def test_three_years_killed_on_the_way():
         past.start_sync()
         past.start_worker()
         most = 0
-        # At six places, no two of them near each other.
+        # At six places, no two of them near each other, nor the end.
         for n in range(2 * KILLS):
             place = int(EVENTS * (n + generator.uniform(0.2, 0.8))
-                        / (2 * KILLS + 1))
+                        / (2 * KILLS + 3))
             past.until(lambda: past.queued() >= place, f"event {place}")
             most = max(most, one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
                                  "WHERE due_at IS NOT NULL"))

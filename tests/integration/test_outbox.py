@@ -84,6 +84,7 @@ def test_drop_erase_prune():
         told, _ = status(shop)
         assert (told["sent"], told["dropped"]) == (1, 3)
         assert [e["metric"] for e in received(shop)] == ["Placed Order"]
+        shop.end("worker")  # it prunes, too
         age(shop, 500 * 86400)
         execute(shop, "UPDATE klaviyo_outbox SET sent_at = sent_at - "
                      "500 * 86400 WHERE sent_at IS NOT NULL")

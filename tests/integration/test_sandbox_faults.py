@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from harness import free_port
 from sandbox_fixture import Sandbox, bulk, event, profile, until
 
 
@@ -98,7 +99,12 @@ def test_slow_and_latency():
         assert took[0] >= 0.45 > min(took[1:]) >= 0.15, took
 
 
-def test_down_and_up_again(sandbox):
+def test_down_and_up_again():
+    with Sandbox("--rate", "off", "--listen", f"127.0.0.1:{free_port()}") as s:
+        goes_down_and_up(s)
+
+
+def goes_down_and_up(sandbox):
     def tried():
         try:
             return sandbox.event().status

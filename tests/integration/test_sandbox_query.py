@@ -34,7 +34,7 @@ def metric_id(sandbox, name):
 @pytest.mark.parametrize("options,key", [([], "ABC123"),
                                          (["--public-key", "XyZ987"], "XyZ987")])
 def test_account_is_that_of_the_public_key(options, key):
-    with Sandbox(*options) as s:
+    with Sandbox("--clock-rate", "0.01", *options) as s:  # a second lasts 100
         answer = s.get("/api/accounts")
         account, = answer.json["data"]
         assert answer.status == 200 and account["type"] == "account"
@@ -45,7 +45,7 @@ def test_account_is_that_of_the_public_key(options, key):
 
 
 def test_accounts_are_asked_15_times_a_minute():
-    with Sandbox("--clock-rate", "0.01") as s:  # a second lasts 100
+    with Sandbox("--clock-rate", "0.01") as s:
         answer = s.get("/api/accounts")
         assert answer.headers["RateLimit-Limit"] == "15"
         throttled = s.get("/api/accounts")

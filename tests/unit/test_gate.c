@@ -259,8 +259,8 @@ let_the_other_in(void)
 {
 	assert_int_equal(
 	    pthread_create(&other, NULL, commit_in_the_shop, NULL), 0);
-	for (int i = 0; i < 1000 && !atomic_load(&committed); i++)
-		usleep(1000);
+	for (int i = 0; i < 100 && !atomic_load(&committed); i++)
+		usleep(10000);
 	assert_int_equal(atomic_load(&committed), 0);
 }
 
