@@ -1,14 +1,38 @@
-"""What several tests here start: a klaviyo-sandbox, and a browser."""
+"""What several tests here start: a shop, a klaviyo-sandbox, and a browser."""
 import os
+import re
 import sys
 import tempfile
 
 import pytest
 
-from harness import PATIENCE, TREE
+from account_kit import NEW, PASSWORD
+from harness import PATIENCE, TREE, Shop
 from sandbox_fixture import Sandbox
+from shop_kit import execute
 
 sys.path.append(os.path.join(TREE, "tests", "browser"))
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Of a file that has no shop of its own: one that logs nothing of all that is
+    typed into it; nor a token."""
+    with Shop("nginx") as shop:
+        yield shop
+        for name in os.listdir(shop.dir):
+            if name.endswith(".log"):
+                log = shop.log(name[:-4])
+                for canary in (PASSWORD, NEW, "klaviyo-demo", "Klaviyo-Demo",
+                               "Mason"):
+                    assert canary not in log, f"{canary} in {name}"
+                assert not re.search(r"/account/reset/[^- ]", log), name
+
+
+@pytest.fixture
+def no_throttle(shop):
+    """Tries of one test are not another's."""
+    execute(shop, "DELETE FROM throttle")
 
 
 @pytest.fixture

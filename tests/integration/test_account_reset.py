@@ -8,20 +8,12 @@ import urllib.request
 import pytest
 
 from account_kit import (NEW, PASSWORD, Client, account_id, address, ask,
-                         customer, discreet_shop, forgot, login, reset_token,
+                         customer, forgot, login, reset_token,
                          save, wrong)
 from harness import PUBLIC_KEY, Shop, wait_for
 from shop_kit import Page, check_page, execute, rows
 
-@pytest.fixture(scope="module")
-def shop():
-    with discreet_shop() as shop:
-        yield shop
-
-
-@pytest.fixture(autouse=True)
-def no_throttle(shop):
-    execute(shop, "DELETE FROM throttle")
+pytestmark = pytest.mark.usefixtures("no_throttle")
 
 
 # ----------------------------------------------------------- forgotten passwords

@@ -11,20 +11,12 @@ import time
 import pytest
 
 from account_kit import (NEW, NEXT, PASSWORD, Client, account_id, address, ask,
-                         customer, discreet_shop, forgot, login, register,
+                         customer, forgot, login, register,
                          reset_token, resets, save, wrong)
 from harness import PUBLIC_KEY, SANITIZED, TREE, Shop
 from shop_kit import Page, add, check_page, execute, one, rows, session_id
 
-@pytest.fixture(scope="module")
-def shop():
-    with discreet_shop() as shop:
-        yield shop
-
-
-@pytest.fixture(autouse=True)
-def no_throttle(shop):
-    execute(shop, "DELETE FROM throttle")
+pytestmark = pytest.mark.usefixtures("no_throttle")
 
 
 # -------------------------------------------------------------------- sessions

@@ -6,19 +6,11 @@ import time
 import pytest
 
 from account_kit import (NEW, PASSWORD, Client, address, customer,
-                         discreet_shop, forgot, later, login, register, resets,
+                         forgot, later, login, register, resets,
                          save, wrong)
 from shop_kit import check_page, execute, rows
 
-@pytest.fixture(scope="module")
-def shop():
-    with discreet_shop() as shop:
-        yield shop
-
-
-@pytest.fixture(autouse=True)
-def no_throttle(shop):
-    execute(shop, "DELETE FROM throttle")
+pytestmark = pytest.mark.usefixtures("no_throttle")
 
 
 def test_the_eleventh_try_in_a_minute(shop):

@@ -12,6 +12,7 @@ from shop_kit import (Page, add, cart_lines, check_page, checkout,
                       execute, fill_cart, one, order_of, rows, session_id)
 
 POOH, TALE, MOBY = "WINNIEPOOH", "TALEOFTWO", "MOBY-PB"
+pytestmark = pytest.mark.usefixtures("no_throttle")
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +20,6 @@ def shop():
     with Shop("nginx") as shop:
         execute(shop, "UPDATE variant SET stock = 1000")
         yield shop
-
-
-@pytest.fixture(autouse=True)
-def no_throttle(shop):
-    """Tries of one test are not another's."""
-    execute(shop, "DELETE FROM throttle")
 
 
 def events(shop, account):
