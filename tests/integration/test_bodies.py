@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+from contract_kit import check_contract
 from harness import BUILD, TREE
 
 
@@ -19,14 +20,6 @@ def requests_of(record, *units):
         subprocess.run([unit], check=True, capture_output=True,
                        env={**os.environ, "TEST_RECORD": str(record)})
     return [json.loads(line) for line in record.read_text().splitlines()]
-
-
-def check_contract(record):
-    contract = os.environ.get("KLAVIYO_CONTRACT")
-    if contract:
-        done = subprocess.run(["/usr/bin/python3", contract, str(record)],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
 
 
 def test_bodies_of_consent(tmp_path):

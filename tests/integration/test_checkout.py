@@ -267,19 +267,19 @@ def seconds_of_orders(shop, n=40):
 def test_without_klaviyo_an_order_takes_no_longer():
     with Shop("nginx", sandbox=True, worker=True) as shop:
         seconds_of_orders(shop, 5)  # warm
-        with_it = seconds_of_orders(shop)
+        # The best of three: a machine is busy now and then.
+        with_it = min(seconds_of_orders(shop) for _ in range(3))
         shop.end("sandbox")
-        without = seconds_of_orders(shop)
-        # A wait for Klaviyo would be seconds against milliseconds; a machine
-        # that was busy for half a second is none.
-        assert without < max(with_it * 3, 0.25)
+        without = min(seconds_of_orders(shop) for _ in range(3))
+        # A wait for Klaviyo would be seconds against milliseconds.
+        assert without < with_it * 3
         address = shop.sandbox_url[len("http://"):]
         shop.start_sandbox(["--listen", address])
         wait_for(lambda: one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
                              "WHERE sent_at IS NULL") == 0,
                  "everything to arrive", 180)
         assert one(shop, "SELECT COUNT(*) FROM klaviyo_outbox "
-                   "WHERE sent_at IS NOT NULL") == 2 * 85
+                   "WHERE sent_at IS NOT NULL") == 2 * (5 + 6 * 40)
 
 
 def test_worker_and_outbox_commands():
